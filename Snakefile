@@ -1,0 +1,30 @@
+# The whole comparison: from the data set through each variant's training to every figure and table.
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/tracking.smk"
+include: "rules/train.smk"
+include: "rules/compare.smk"
+include: "rules/theory.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/data/manifest.json",
+        expand(
+            "<results>/figures/{comparison}.svg", comparison=configuration.comparisons
+        ),
+        "<results>/figures/vgg16.svg",
+        "<results>/tables/variants.csv",
+        "<results>/tables/vgg16.csv",
+        "<results>/tables/memory.csv",
+        "<results>/tracking/published.json",

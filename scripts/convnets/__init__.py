@@ -1,0 +1,4 @@
+"""The library behind the workflow: one module per subject, none of which knows Snakemake.
+
+Data flows one way: sources -> cifar10 -> dataset -> networks, training -> records -> tables, figures; tracking follows.
+"""

@@ -1,0 +1,80 @@
+"""What a comparison shows: its variants with their labels and colours, and the rows of panels."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SPLITS = ("validation", "train")
+
+# Okabe and Ito's palette, whose colours stay apart for colour-blind readers, under the names that the report's colours have.
+PALETTE = {
+    "light blue": "#56B4E9",
+    "green": "#009E73",
+    "orange": "#E69F00",
+    "blue": "#0072B2",
+    "magenta": "#CC79A7",
+    "red": "#D55E00",
+    "grey": "#7F7F7F",
+    "black": "#000000",
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A variant in a comparison: its label there and the hexadecimal colour of each split."""
+
+    variant: str
+    label: str
+    colors: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison.
+
+    `rows` holds, for each row of panels, the splits drawn in it; `figure` names it in the report, or is empty.
+    """
+
+    id: str
+    title: str
+    figure: str
+    members: tuple[Member, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def to_json(self) -> str:
+        """Return the comparison as canonical JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def from_json(text: str) -> Comparison:
+    """Return the comparison that `Comparison.to_json` wrote."""
+    value = json.loads(text)
+    members = tuple(Member(**member) for member in value.pop("members"))
+    rows = tuple(tuple(row) for row in value.pop("rows"))
+    return Comparison(members=members, rows=rows, **value)
+
+
+def resolve(name: str, comparison: Mapping[str, Any], labels: Mapping[str, str]) -> Comparison:
+    """Return a comparison of a valid configuration, with the variants' own labels and a palette colour where it gives none."""
+    given = comparison.get("colors", {})
+    used = {color for value in given.values() for color in (value.values() if isinstance(value, Mapping) else [value])}
+    free = [color for color in PALETTE if color not in used] + list(PALETTE)
+    members = []
+    for variant in comparison["variants"]:
+        value = given[variant] if variant in given else free.pop(0)
+        by_split = {split: value.get(split, "black") if isinstance(value, Mapping) else value for split in SPLITS}
+        members.append(
+            Member(
+                variant=variant,
+                label=comparison.get("labels", {}).get(variant, labels[variant]),
+                colors={split: PALETTE.get(color, color) for split, color in by_split.items()},
+            )
+        )
+    return Comparison(
+        id=name,
+        title=comparison["title"],
+        figure=comparison.get("figure", ""),
+        members=tuple(members),
+        rows=tuple(tuple(row) for row in comparison["rows"]),
+    )

@@ -1,0 +1,202 @@
+"""The configuration: checked whole before any job starts, and resolved into what each step is given.
+
+The schema holds what can be said of one key; `check` adds what several keys decide together. Every message names the key by its
+path in the file, says what is allowed, and suggests the nearest name for a misspelt one.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import best_match
+
+from convnets import comparisons, layers, settings
+from convnets.comparisons import Comparison
+from convnets.errors import InputError
+from convnets.settings import Settings
+
+SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A valid configuration, resolved: what each variant is, what each comparison shows."""
+
+    variants: Mapping[str, Settings]
+    labels: Mapping[str, str]
+    comparisons: Mapping[str, Comparison]
+    seeds: tuple[int, ...]
+    dataset: Mapping[str, Any]  # what decides the prepared data: the fields of dataset.DatasetSettings
+    memory: Mapping[str, str]
+
+    def comparisons_of(self, variant: str) -> dict[str, str]:
+        """Return the titles of the comparisons that a variant belongs to, by id."""
+        return {
+            name: comparison.title
+            for name, comparison in self.comparisons.items()
+            if any(member.variant == variant for member in comparison.members)
+        }
+
+
+def resolve(config: Mapping[str, Any]) -> Configuration:
+    """Check a configuration and resolve it.
+
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong with it, one line each.
+    """
+    problems = list(_schema_problems(config)) or list(_problems(config))
+    if problems:
+        raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    labels = {name: str(variant["label"]) for name, variant in config["variants"].items()}
+    subset = config["dataset"]["subset"]
+    return Configuration(
+        variants=_resolve_variants(config),
+        labels=labels,
+        comparisons={name: comparisons.resolve(name, value, labels) for name, value in config["comparisons"].items()},
+        seeds=tuple(int(seed) for seed in config["seeds"]),
+        dataset={
+            "validation_fraction": float(config["dataset"]["validation_fraction"]),
+            "split_seed": int(config["dataset"]["split_seed"]),
+            "subset": [int(subset[split]) for split in ("train", "validation", "test")] if subset else None,
+        },
+        memory=config["memory"],
+    )
+
+
+def _resolve_variants(config: Mapping[str, Any]) -> dict[str, Settings]:
+    return {name: settings.resolve(config["network"], config["training"], variant) for name, variant in config["variants"].items()}
+
+
+def _schema_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one message per violation of the schema."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(key) for key in error.absolute_path]
+    ):
+        yield from _explain(error)
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    """Say what is wrong at which key, and what is allowed there."""
+    if error.validator in ("anyOf", "oneOf") and error.context:
+        # The alternative that the value comes nearest to tells most; null is never what was meant.
+        nearest = best_match(inner for inner in error.context if inner.validator != "type") or best_match(error.context)
+        if nearest and nearest.validator != "type":
+            yield from _explain(nearest)
+            return
+    path = _path(error.absolute_path)
+    hint = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
+    hint = f"; it is: {' '.join(hint.split())}" if hint else ""
+    if error.validator == "additionalProperties" and "properties" in error.schema:
+        known = list(error.schema["properties"])
+        for key in sorted(set(error.instance) - set(known), key=str):
+            near = difflib.get_close_matches(str(key), known, 1)
+            yield f"{_path([*error.absolute_path, key])} is not a key here" + (
+                f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(known)}"
+            )
+    elif error.validator == "propertyNames":
+        yield f"{path} has the key {error.instance!r}, which must match {error.schema.get('pattern')}{hint}"
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        yield f"{_path([*error.absolute_path, missing[0]])} is missing"
+    elif error.validator == "type" and error.validator_value == "number" and _reads_as_number(error.instance):
+        yield f"{path} is the text {error.instance!r}; YAML wants a point in such a number: {float(error.instance):.1e}"
+    elif error.validator == "uniqueItems":
+        yield f"{path} lists something twice: {json.dumps(error.instance)}; each entry may stand once"
+    elif error.validator == "enum":
+        allowed = ", ".join(map(str, error.validator_value))
+        yield f"{path} is {json.dumps(error.instance)}; allowed: {allowed}"
+    else:
+        yield f"{path}: {error.message}{hint}"
+
+
+def _reads_as_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)
+
+
+def _path(keys: Any) -> str:  # noqa: ANN401
+    return ".".join(map(str, keys)) or "the configuration"
+
+
+def _problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one message per contradiction between keys that are valid one by one."""
+    yield from _data_problems(config)
+    for name, variant in config["variants"].items():
+        yield from _variant_problems(f"variants.{name}", variant, config)
+    known = list(config["variants"])
+    for name, comparison in config["comparisons"].items():
+        where = f"comparisons.{name}"
+        for variant in comparison["variants"]:
+            if variant not in known:
+                yield f"{where}.variants names {variant!r}, which is no variant{_suggest(variant, known)}"
+        for key in ("labels", "colors"):
+            for variant in comparison.get(key, {}):
+                if variant not in comparison["variants"]:
+                    yield f"{where}.{key}.{variant} is not among its variants{_suggest(variant, comparison['variants'])}"
+    for head, variant in config["memory"].items():
+        if variant not in known:
+            yield f"memory.{head} names {variant!r}, which is no variant{_suggest(variant, known)}"
+    credentials = urlsplit(config["tracking"]["uri"] or "")
+    if credentials.password and credentials.scheme.startswith("http"):
+        yield "tracking.uri holds a password; give it in MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME"
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+
+
+def _split_sizes(config: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many images each split has before a subset is taken."""
+    held_out = round(SPLIT_SIZES["train"] * config["dataset"]["validation_fraction"])
+    return {"train": SPLIT_SIZES["train"] - held_out, "validation": held_out, "test": SPLIT_SIZES["test"]}
+
+
+def _data_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    sizes = _split_sizes(config)
+    if not sizes["validation"] or not sizes["train"]:
+        yield f"dataset.validation_fraction leaves {sizes['train']:,} training and {sizes['validation']:,} validation images"
+    for split, count in (config["dataset"]["subset"] or {}).items():
+        if count > sizes[split]:
+            yield f"dataset.subset.{split} is {count:,}; there are only {sizes[split]:,} images"
+
+
+def _variant_problems(where: str, variant: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    resolved = settings.resolve(config["network"], config["training"], variant)
+    network, training = resolved.network, resolved.training
+    side, _ = layers.feature_map(network)
+    if not side:
+        yield (
+            f"{where}.filters has {len(network.filters)} blocks, but 32 pixels can be halved only five times: 32, 16, 8, 4, 2, 1; "
+            "at most 5 filters are allowed"
+        )
+    if network.head == "conv1x1":
+        if not network.filters:
+            yield f"{where}.head is conv1x1, which needs convolution blocks; give filters, or use head: dense for an MLP"
+        for key in ("dense_units", "dropout"):
+            if key in variant:
+                yield f"{where}.{key} has no effect with head: conv1x1, which has no fully connected layer; remove it"
+    if not network.filters and "kernel_size" in variant:
+        yield f"{where}.kernel_size has no effect without convolution blocks; remove it"
+    if network.head == "dense" and not network.dense_units and "dropout" in variant:
+        yield f"{where}.dropout has no effect with dense_units: []; remove it"
+    if training.optimizer.name == "adam" and training.optimizer.momentum:
+        yield f"{where}.optimizer.momentum has no effect with adam; set it to 0"
+    if "name" in variant.get("optimizer", {}) and "learning_rate" not in variant["optimizer"]:
+        yield f"{where}.optimizer names {training.optimizer.name} and must then give its learning_rate too"
+    images = (config["dataset"]["subset"] or _split_sizes(config))["train"]
+    if training.batch_size > images:
+        yield f"{where}.batch_size is {training.batch_size:,}; there are only {images:,} training images"

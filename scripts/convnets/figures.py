@@ -1,0 +1,165 @@
+"""Learning curves: loss and accuracy against iterations, side by side, every line labelled where it ends.
+
+Lines are told apart by their labels and, between splits, by their dashes; colour only helps.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from convnets.comparisons import PALETTE, Comparison
+from convnets.files import atomic_path
+
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E5E5E5",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#666666",
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "convnets",  # else every SVG differs in its ids
+}
+WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
+LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
+SPLITS = {"validation": ("val", "validation", "solid"), "train": ("train", "training", (0, (4, 1.5)))}
+QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a panel: iterations, the mean over seeds, and the standard deviation (zeros for one seed), each of shape (n,)."""
+
+    label: str
+    color: str
+    split: str
+    iterations: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+def learning_curves(history: pd.DataFrame, title: str) -> Figure:
+    """Draw the training and validation curves of one run."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, ROW_HEIGHT_IN), layout="constrained")
+        colors = {"train": PALETTE["orange"], "validation": PALETTE["blue"]}
+        for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
+            lines = [_line([history], split, quantity, SPLITS[split][1], color) for split, color in colors.items()]
+            _draw_panel(axes, quantity, lines)
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+        return figure
+
+
+def comparison(spec: Comparison, histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
+    """Draw a comparison from the histories of each variant, one per seed."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 0.5 + ROW_HEIGHT_IN * len(spec.rows)), layout="constrained")
+        panels = figure.subplots(len(spec.rows), 2, squeeze=False)
+        for row, splits in zip(panels, spec.rows, strict=True):
+            names = " and ".join(SPLITS[split][1] for split in splits)
+            for axes, quantity in zip(row, QUANTITIES, strict=True):
+                lines = []
+                for member in spec.members:
+                    for split in splits:
+                        label = f"{member.label}, {SPLITS[split][1]}" if len(splits) > 1 else member.label
+                        lines.append(_line(histories[member.variant], split, quantity, label, member.colors[split]))
+                _draw_panel(axes, quantity, lines)
+                axes.set_title(f"{QUANTITIES[quantity]}, {names}")
+        seeds = {len(runs) for runs in histories.values()}
+        count = "/".join(map(str, sorted(seeds)))
+        spread = "one run each" if seeds == {1} else f"mean and standard deviation of {count} seeds"
+        where = f" (the report's {spec.figure})" if spec.figure else ""
+        figure.suptitle(f"{spec.title}{where}: {spread}", x=0.01, ha="left", weight="bold")
+        return figure
+
+
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure to each path, in the format of its suffix; equal figures give equal files."""
+    with mpl.rc_context(STYLE):
+        for path in paths:
+            with atomic_path(path) as temporary:
+                metadata = {"Date": None} if path.suffix == ".svg" else None
+                figure.savefig(temporary, dpi=150, metadata=metadata)
+
+
+def _line(runs: Sequence[pd.DataFrame], split: str, quantity: str, label: str, color: str) -> Line:
+    values = np.array([run[f"{SPLITS[split][0]}_{quantity}"] for run in runs])
+    deviation = values.std(0, ddof=1) if len(runs) > 1 else np.zeros(values.shape[1])
+    return Line(label, color, split, runs[0]["iteration"].to_numpy(), values.mean(0), deviation)
+
+
+def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line]) -> None:
+    """Draw the lines of one panel and their labels."""
+    for line in lines:
+        axes.plot(line.iterations, line.mean, color=line.color, linestyle=SPLITS[line.split][2])
+        if line.deviation.any():
+            axes.fill_between(
+                line.iterations, line.mean - line.deviation, line.mean + line.deviation, color=line.color, alpha=0.2, linewidth=0
+            )
+        best = line.mean.argmin() if quantity == "loss" else line.mean.argmax()
+        axes.plot(line.iterations[best], line.mean[best], "o", color=line.color, markersize=4.5, markeredgecolor="white")
+    axes.set_title(QUANTITIES[quantity])
+    axes.set_xlabel("Iterations")
+    axes.set_xlim(0, max(line.iterations[-1] for line in lines))
+    axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+    _label_ends(axes, lines)
+
+
+def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
+    """Write each line's label to the right of its end, moved up or down so that labels do not overlap."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    gap = LABEL_HEIGHT * (high - low)
+    ordered = sorted(lines, key=lambda line: line.mean[-1])
+    heights = spread_out([float(line.mean[-1]) for line in ordered], gap, low + gap / 2, high - gap / 2)
+    right = axes.get_xlim()[1]
+    for line, height in zip(ordered, heights, strict=True):
+        end = (line.iterations[-1], line.mean[-1])
+        axes.annotate(
+            line.label,
+            xy=end,
+            xytext=(line.iterations[-1] + 0.025 * right, height),
+            color=_readable(line.color),
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
+        )
+
+
+def spread_out(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move ascending positions as little as a simple pass can so that neighbours are `gap` apart within [low, high].
+
+    Where they do not all fit, they keep the gap and start at `low`.
+    """
+    moved: list[float] = []
+    for position in positions:
+        moved.append(max(position, moved[-1] + gap if moved else low))
+    ceiling = high
+    for index in range(len(moved) - 1, -1, -1):
+        moved[index] = min(moved[index], ceiling)
+        ceiling = moved[index] - gap
+    shift = max(0.0, low - moved[0]) if moved else 0.0
+    return [position + shift for position in moved]
+
+
+def _readable(color: str) -> str:
+    """Return a colour darkened until its text has a contrast of 4.5 on white (WCAG 2.2, level AA)."""
+    rgb = np.array(mpl.colors.to_rgb(color))
+    while True:
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        if 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5:
+            return mpl.colors.to_hex(tuple(rgb))
+        rgb = rgb * 0.95

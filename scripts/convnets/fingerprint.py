@@ -1,0 +1,99 @@
+"""Digests that decide what is stale: of settings, data, library versions, and of the code that a step really executes.
+
+Code counts as its syntax tree: the modules that a step imports within the project, directly or not, without comments, docstrings
+and formatting. Neither a file's time stamp nor its path counts.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from convnets.cifar10 import BATCH_SHA256
+from convnets.settings import Settings
+
+VERSION = 1  # of what a fingerprint covers; raise it when that changes
+PACKAGE = Path(__file__).parent
+# The libraries that can change a number or a picture, by the name they are imported under.
+LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "tensorflow")
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a value's canonical JSON, hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a training run.
+
+    Parameters
+    ----------
+    settings, seed
+        What the run is set to.
+    dataset
+        How the data set is split. With the published digests of the batches and the code that prepares them it determines the
+        data, so that a run's fingerprint is known before there is any.
+    """
+    return digest(
+        {
+            "version": VERSION,
+            "settings": asdict(settings),
+            "seed": seed,
+            "dataset": {"batches": BATCH_SHA256, **dataset},
+            **code([PACKAGE / "training.py", PACKAGE / "dataset.py"]),
+        }
+    )
+
+
+def step_digest(script: Path, values: Mapping[str, Any]) -> str:
+    """Return the digest of a step other than training: its script with what that imports, and the values it is given."""
+    return digest({"version": VERSION, "values": values, **code([script])})
+
+
+def code(roots: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """Return the digest of each project module that the roots execute, and the version of each library that these import."""
+    modules: dict[str, str] = {}
+    libraries: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        path = waiting.pop()
+        if path.stem in modules:
+            continue
+        modules[path.stem], imported = _read(path)
+        waiting += [PACKAGE / f"{name.removeprefix('convnets.')}.py" for name in imported if name.startswith("convnets.")]
+        libraries.update(name for name in imported if name in LIBRARIES)
+    return {"modules": modules, "libraries": {name: _version(name) for name in libraries}}
+
+
+@cache
+def _version(library: str) -> str:
+    return version(library)
+
+
+@cache
+def _read(path: Path) -> tuple[str, frozenset[str]]:
+    """Return the digest of a module's syntax tree without docstrings, and the modules and libraries that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                imported.update((alias.name, alias.name.split(".")[0]))
+        elif isinstance(node, ast.ImportFrom) and node.module == "convnets":
+            imported.update(f"convnets.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.update((node.module, node.module.split(".")[0]))
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [statement for statement in node.body if not _is_text(statement)]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imported)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Return whether a statement is a bare string: a docstring, or a comment in its place."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)

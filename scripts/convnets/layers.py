@@ -1,0 +1,51 @@
+"""Shapes and parameter counts of layers by formula, without TensorFlow.
+
+A convolution of a k x k kernel from c to f channels has k*k*c*f weights and f biases; a dense layer from n to m units has
+n*m weights and m biases; pooling has none.
+"""
+
+from convnets.cifar10 import CLASSES, IMAGE_SHAPE
+from convnets.settings import Network
+
+BYTES_PER_PARAMETER = 4  # float32
+
+
+def convolution_parameters(kernel_size: int, channels: int, filters: int) -> int:
+    """Return the number of weights and biases of a square convolution."""
+    return kernel_size**2 * channels * filters + filters
+
+
+def dense_parameters(inputs: int, units: int) -> int:
+    """Return the number of weights and biases of a fully connected layer."""
+    return inputs * units + units
+
+
+def feature_map(network: Network) -> tuple[int, int]:
+    """Return side length and channels of what the convolution blocks hand to the head.
+
+    Each block keeps the size ('same' padding) and then halves it, rounding down, by 2x2 max pooling. A side of 0 means that
+    there are more blocks than the image can be halved.
+    """
+    side = IMAGE_SHAPE[0] // 2 ** len(network.filters)
+    return side, network.filters[-1] if network.filters else IMAGE_SHAPE[2]
+
+
+def network_parameters(network: Network) -> int:
+    """Return the number of trainable parameters."""
+    total, channels = 0, IMAGE_SHAPE[2]
+    for filters in network.filters:
+        total += convolution_parameters(network.kernel_size, channels, filters)
+        channels = filters
+    if network.head == "conv1x1":
+        return total + convolution_parameters(1, channels, len(CLASSES))
+    side, _ = feature_map(network)
+    inputs = side * side * channels
+    for units in (*network.dense_units, len(CLASSES)):
+        total += dense_parameters(inputs, units)
+        inputs = units
+    return total
+
+
+def megabytes(parameters: int) -> float:
+    """Return the memory of so many float32 parameters, in megabytes of 10^6 bytes."""
+    return parameters * BYTES_PER_PARAMETER / 1e6

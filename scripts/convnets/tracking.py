@@ -1,0 +1,247 @@
+"""MLflow: the store with its experiment, one tracked run per training, and what comparisons add to runs.
+
+The store is created by one process before any training, since processes that first touch a fresh SQLite store at once break
+each other's schema migration. For each variant and seed there is one active run: a run that ends well retires the former ones.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.data.sources import LocalArtifactDatasetSource
+from mlflow.entities import Run, RunStatus
+from mlflow.exceptions import MlflowException
+
+from convnets.errors import InputError
+from convnets.files import read_json, write_json
+
+COMPARISON_TAG = "comparison."
+SUPERSEDED_TAG = "superseded_by"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where runs are tracked: an MLflow tracking URI and an experiment."""
+
+    uri: str
+    experiment: str
+
+    def connect(self) -> str:
+        """Direct MLflow to this store and return the experiment's id.
+
+        Raises
+        ------
+        InputError
+            The store cannot be reached or has no such experiment.
+        """
+        mlflow.set_tracking_uri(self.uri)
+        try:
+            experiment = mlflow.get_experiment_by_name(self.experiment)
+        except MlflowException as error:
+            raise InputError(f"the tracking store {self.uri} cannot be used: {error.message}") from error
+        if experiment is None or experiment.lifecycle_stage != "active":
+            raise InputError(
+                f"the tracking store {self.uri} has no active experiment {self.experiment!r}; restore it with `mlflow experiments "
+                "restore`, or make it anew with `snakemake --forcerun create_store`"
+            )
+        return str(experiment.experiment_id)
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What tracking is told of a variant: its label, and the titles of the comparisons it belongs to, by id."""
+
+    label: str
+    comparisons: Mapping[str, str]
+
+    def tags(self) -> dict[str, str]:
+        """Return one tag per comparison."""
+        return {f"{COMPARISON_TAG}{name}": title for name, title in self.comparisons.items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The store, and every variant's membership: what one file tells each step that tracks."""
+
+    store: Store
+    members: Mapping[str, Membership]
+
+    def write(self, path: Path) -> None:
+        """Write the plan as JSON."""
+        write_json(path, asdict(self))
+
+    @staticmethod
+    def read(path: Path) -> "Plan":
+        """Read a plan."""
+        value = read_json(path)
+        return Plan(Store(**value["store"]), {name: Membership(**member) for name, member in value["members"].items()})
+
+
+def create_store(store: Store, artifacts: Path | None, description: str) -> str:
+    """Create the experiment if it is not there yet, and return its id.
+
+    Parameters
+    ----------
+    store
+        The store, which an SQLite URI creates too.
+    artifacts
+        The folder of the artifacts, or None to leave it to the server.
+    description
+        Shown above the experiment's runs, as Markdown.
+    """
+    path = store.uri.removeprefix("sqlite:///")
+    if path != store.uri:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(store.uri)
+    if mlflow.get_experiment_by_name(store.experiment) is None:
+        mlflow.create_experiment(store.experiment, artifacts.resolve().as_uri() if artifacts else None)
+    experiment = store.connect()
+    # Without the first, the user interface opens in its view for generative models.
+    tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": description}
+    for key, value in tags.items():
+        mlflow.MlflowClient().set_experiment_tag(experiment, key, value)
+    return experiment
+
+
+@contextmanager
+def training_run(
+    store: Store, variant: str, seed: int, fingerprint: str, membership: Membership, params: Mapping[str, Any]
+) -> Iterator[Run]:
+    """Track one training: a run that ends FINISHED, FAILED or, after a signal, KILLED.
+
+    A run that finishes supersedes the former ones of its variant and seed. Those that an earlier process left RUNNING are
+    closed first.
+    """
+    experiment = store.connect()
+    for run in active_runs(experiment, variant, seed):
+        if run.info.status == "RUNNING":
+            mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
+    tags = {"variant": variant, "seed": str(seed), "fingerprint": fingerprint, **membership.tags()}
+    name = f"{variant}-seed{seed}"
+    run = mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=membership.label)
+    status = RunStatus.FAILED
+    try:
+        mlflow.log_params({**params, "seed": seed})
+        yield run
+        status = RunStatus.FINISHED
+    except (KeyboardInterrupt, SystemExit):
+        status = RunStatus.KILLED
+        raise
+    finally:
+        mlflow.end_run(RunStatus.to_string(status))
+    for former in active_runs(experiment, variant, seed):
+        if former.info.run_id != run.info.run_id:
+            mlflow.MlflowClient().set_tag(former.info.run_id, SUPERSEDED_TAG, run.info.run_id)
+            mlflow.MlflowClient().delete_run(former.info.run_id)  # to the bin, where MLflow keeps and can restore it
+
+
+def active_runs(experiment: str, variant: str | None = None, seed: int | None = None) -> list[Run]:
+    """Return the experiment's active runs, of one variant and seed if given."""
+    terms = [f"tags.variant = '{variant}'"] if variant else []
+    terms += [f"tags.seed = '{seed}'"] if seed is not None else []
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = mlflow.MlflowClient().search_runs([experiment], " and ".join(terms), page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def log_dataset(manifest: Mapping[str, Any], path: Path) -> None:
+    """Record the prepared data set as the run's input, each split by the digest in the manifest."""
+    for split, entry in manifest["splits"].items():
+        # MLflow takes digests of up to 36 characters.
+        data = MetaDataset(LocalArtifactDatasetSource(str(path)), name=f"cifar10-{split}", digest=entry["sha256"][:36])
+        try:
+            mlflow.log_input(data, context=split)
+        except MlflowException:
+            # Runs that are the first to name a data set race to insert it; the loser finds it there at its second try.
+            mlflow.log_input(data, context=split)
+
+
+def log_history_row(row: object) -> None:
+    """Log one row of the history, a dataclass, at its iteration."""
+    values = asdict(row)  # type: ignore[call-overload]
+    step = values.pop("iteration")
+    del values["epoch"]
+    mlflow.log_metrics(values, step=step)
+
+
+def log_summary(metrics: Mapping[str, float]) -> None:
+    """Log the run's summary metrics."""
+    mlflow.log_metrics(metrics)
+
+
+def log_figure(figure: Any, name: str) -> None:  # noqa: ANN401  (Matplotlib comes from the caller)
+    """Log a Matplotlib figure among the run's artifacts."""
+    mlflow.log_figure(figure, f"figures/{name}.png")
+
+
+def log_model(model: Any, example: Any, probabilities: Any) -> None:  # noqa: ANN401  (Keras and NumPy come from the caller)
+    """Log a Keras model with its signature, inferred from example images and the probabilities the model gives them."""
+    import keras
+    import tensorflow as tf
+
+    mlflow.keras.log_model(
+        model,
+        name="model",
+        signature=mlflow.models.infer_signature(example, probabilities),
+        # Given, since MLflow would otherwise load the model in a new process to find out.
+        pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
+    )
+
+
+def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path]) -> dict[str, str]:
+    """Bring the comparisons' tags and figures to the runs that belong to them.
+
+    Parameters
+    ----------
+    plan
+        The store, and the comparisons of each variant.
+    run_ids
+        The variant of each run id that the results hold.
+    figures
+        The file of each comparison's figure.
+
+    Returns
+    -------
+    dict
+        For each comparison, the address in MLflow's user interface, relative to its root, of the page that compares its runs.
+    """
+    experiment = plan.store.connect()
+    client = mlflow.MlflowClient()
+    tags = {run.info.run_id: run.data.tags for run in active_runs(experiment)}
+    for run_id, variant in run_ids.items():
+        if run_id not in tags:
+            raise InputError(f"the tracking store {plan.store.uri} has no active run {run_id} of {variant}; train it again")
+        wanted = plan.members[variant].tags()
+        for key in tags[run_id]:
+            if key.startswith(COMPARISON_TAG) and key not in wanted:
+                client.delete_tag(run_id, key)
+        for key, value in wanted.items():
+            if tags[run_id].get(key) != value:
+                client.set_tag(run_id, key, value)
+        for comparison in plan.members[variant].comparisons:
+            client.log_artifact(run_id, str(figures[comparison]), "figures")
+    pages = {}
+    for comparison in figures:
+        members = [run_id for run_id, variant in run_ids.items() if comparison in plan.members[variant].comparisons]
+        pages[comparison] = compare_page(members, experiment)
+    return pages
+
+
+def compare_page(run_ids: list[str], experiment: str) -> str:
+    """Return the address of MLflow's page that compares these runs, relative to the user interface's root."""
+    runs, experiments = (quote(json.dumps(ids)) for ids in (run_ids, [experiment]))
+    return f"#/compare-runs?runs={runs}&experiments={experiments}"

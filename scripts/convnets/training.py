@@ -1,0 +1,253 @@
+"""The training loop: many iterations are one call of a TensorFlow graph over data held as tensors.
+
+Nothing here knows of files, MLflow or Snakemake; an observer is told of each epoch as it ends. Everything random is a function
+of (seed, epoch, iteration), so the same settings, seed and data give the same history bit for bit on the same machine.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from convnets import backend, networks  # noqa: F401  (backend before keras)
+from convnets.dataset import Dataset, Split
+from convnets.settings import Augmentation, Optimizer, Settings
+
+import keras  # isort: skip
+import tensorflow as tf  # isort: skip
+
+ITERATIONS_PER_CALL = 50
+EVALUATION_BATCH = 500
+
+# Takes the rows of some batches and a seed; returns batches done, last loss, sum of losses, images classified correctly.
+TrainingFunction = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
+
+logger = logging.getLogger(__name__)
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The training loss became infinite or not a number."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the history. `train_*` are means over the epoch's batches, dropout and augmentation acting.
+
+    `iteration` counts batches since the start; losses are cross-entropies in nats; `seconds` is the wall time of the epoch with
+    its validation.
+    """
+
+    epoch: int
+    iteration: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy, accuracy and predicted classes (int64, shape (n,)) over a split."""
+
+    loss: float
+    accuracy: float
+    predictions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run yields: its history and the model with the best epoch's weights, evaluated once on the test set."""
+
+    history: tuple[Epoch, ...]
+    best: Epoch
+    model: keras.Model
+    parameters: int
+    test: Evaluation
+    images_per_second: float
+
+
+def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Epoch], None]) -> Result:
+    """Train a network by the protocol and evaluate its best epoch.
+
+    The best epoch has the highest validation accuracy, the first of equals.
+
+    Parameters
+    ----------
+    settings
+        The network and how to train it.
+    seed
+        Sets the initial weights, the order of the images, dropout and augmentation.
+    dataset
+        The prepared data.
+    observe
+        Called with each epoch as it ends.
+
+    Raises
+    ------
+    NonFiniteLossError
+        At the first iteration whose loss is not finite.
+    """
+    keras.utils.set_random_seed(seed)
+    classifier = networks.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
+    optimizer = _built_optimizer(settings, classifier)
+    batch_size = settings.training.batch_size
+    iterations = len(dataset.train) // batch_size
+    run = _training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
+    validate = _evaluation_function(classifier, dataset.validation)
+
+    history: list[Epoch] = []
+    best: Epoch | None = None
+    weights: list[np.ndarray] = []
+    for number in range(1, settings.training.epochs + 1):
+        started = time.perf_counter()
+        rng = np.random.default_rng([seed, number])
+        order = rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
+        noise_seed = rng.integers(2**30, size=2)
+        _reseed_dropout(classifier.logits, rng)
+        train_loss, train_accuracy = _run_epoch(run, order, noise_seed, (number - 1) * iterations)
+        validation = validate()
+        epoch = Epoch(
+            epoch=number,
+            iteration=number * iterations,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=validation.loss,
+            val_accuracy=validation.accuracy,
+            seconds=time.perf_counter() - started,
+        )
+        history.append(epoch)
+        if best is None or epoch.val_accuracy > best.val_accuracy:
+            best, weights = epoch, classifier.logits.get_weights()
+        observe(epoch)
+
+    assert best is not None  # the schema asks for at least one epoch
+    classifier.logits.set_weights(weights)
+    test = _evaluation_function(classifier, dataset.test)()
+    # Compiled, so that whoever loads the model can evaluate it or train on, from a fresh state of the same optimizer.
+    fresh = _built_optimizer(settings, classifier)
+    classifier.model.compile(optimizer=fresh, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return Result(
+        history=tuple(history),
+        best=best,
+        model=classifier.model,
+        parameters=classifier.logits.count_params(),
+        test=test,
+        images_per_second=history[-1].iteration * batch_size / sum(epoch.seconds for epoch in history),
+    )
+
+
+def make_optimizer(settings: Optimizer) -> keras.Optimizer:
+    """Return the Keras optimizer, its other settings Keras's defaults."""
+    rate, momentum = settings.learning_rate, settings.momentum
+    if settings.name == "rmsprop":
+        return keras.optimizers.RMSprop(rate, momentum=momentum)
+    if settings.name == "sgd":
+        return keras.optimizers.SGD(rate, momentum=momentum)
+    return keras.optimizers.Adam(rate)
+
+
+def _built_optimizer(settings: Settings, classifier: networks.Classifier) -> keras.Optimizer:
+    """Return the run's optimizer in its first state."""
+    optimizer = make_optimizer(settings.training.optimizer)
+    optimizer.build(classifier.logits.trainable_variables)
+    return optimizer
+
+
+def _reseed_dropout(model: keras.Model, rng: np.random.Generator) -> None:
+    """Set the state of every dropout layer's generator, which otherwise depends on all epochs before."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dropout) and layer.rate:
+            layer.seed_generator.state.assign(rng.integers(2**32, size=2, dtype=np.uint32))
+
+
+def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Flip and shift a batch of standardised images, shape (n, 32, 32, 3), at random by `seed`, int32 of shape (2,)."""
+    count = tf.shape(images)[0]
+    if settings.horizontal_flip:
+        flip = tf.random.stateless_uniform([count, 1, 1, 1], seed) < 0.5
+        images = tf.where(flip, images[:, :, ::-1], images)
+    if settings.channel_offset:
+        images += tf.random.stateless_normal([count, 1, 1, images.shape[-1]], seed + (0, 1), stddev=settings.channel_offset)
+    return images
+
+
+def _training_function(
+    classifier: networks.Classifier, optimizer: keras.Optimizer, data: Split, augmentation: Augmentation
+) -> TrainingFunction:
+    """Return a graph that trains on some batches, one after the other, and stops at a loss that is not finite.
+
+    It takes the rows of each batch (int32, shape (n, batch)) and a seed (int32, shape (2,)) for the augmentation; it returns the
+    number of batches done, their last loss, the sum of their losses and the number of images classified correctly.
+    """
+    images, labels = tf.constant(data.images), tf.constant(data.labels, tf.int32)
+    variables = classifier.logits.trainable_variables
+
+    def step(rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch = classifier.standardise(tf.cast(tf.gather(images, rows), tf.float32))
+        batch = augment(batch, augmentation, seed)
+        targets = tf.gather(labels, rows)
+        with tf.GradientTape() as tape:
+            logits = classifier.logits(batch, training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), targets)
+        return loss, tf.reduce_sum(tf.cast(hits, tf.int32))
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([2], tf.int32)])
+    def run(order: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def goes_on(index: tf.Tensor, last: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+            return (index < tf.shape(order)[0]) & tf.math.is_finite(last)
+
+        def body(index: tf.Tensor, _: tf.Tensor, total: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            loss, hits = step(order[index], tf.stack([seed[0] + index, seed[1]]))
+            return index + 1, loss, total + loss, correct + hits
+
+        start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0), tf.constant(0))
+        done: tuple[tf.Tensor, ...] = tf.while_loop(goes_on, body, start, parallel_iterations=1)
+        return done
+
+    function: TrainingFunction = run
+    return function
+
+
+def _run_epoch(run: TrainingFunction, order: np.ndarray, seed: np.ndarray, before: int) -> tuple[float, float]:
+    """Train on the batches of `order`, shape (iterations, batch), after `before` iterations; return mean loss and accuracy.
+
+    The graph is left every few seconds, so that a signal is answered and a broken run ends early.
+    """
+    total, correct = 0.0, 0
+    for start in range(0, len(order), ITERATIONS_PER_CALL):
+        rows = tf.constant(order[start : start + ITERATIONS_PER_CALL], tf.int32)
+        done, last, loss, hits = run(rows, tf.constant(seed + (start, 0), tf.int32))
+        if not math.isfinite(last):
+            raise NonFiniteLossError(
+                f"the loss is {float(last)} at iteration {before + start + int(done):,}; lower optimizer.learning_rate"
+            )
+        total += float(loss)
+        correct += int(hits)
+    return total / len(order), correct / order.size
+
+
+def _evaluation_function(classifier: networks.Classifier, data: Split) -> Callable[[], Evaluation]:
+    """Return a function that evaluates the classifier's present weights on a whole split."""
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, *data.images.shape[1:]], tf.uint8)])
+    def logits_of(images: tf.Tensor) -> tf.Tensor:
+        return classifier.logits(classifier.standardise(tf.cast(images, tf.float32)), training=False)
+
+    starts = range(0, len(data), EVALUATION_BATCH)
+    batches = [tf.constant(data.images[start : start + EVALUATION_BATCH]) for start in starts]
+    labels = tf.constant(data.labels, tf.int64)
+
+    def evaluate() -> Evaluation:
+        logits = tf.concat([logits_of(batch) for batch in batches], 0)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        predictions = tf.argmax(logits, 1)
+        hits = tf.reduce_sum(tf.cast(tf.equal(predictions, labels), tf.int32))
+        return Evaluation(float(tf.reduce_mean(losses)), int(hits) / len(data), predictions.numpy())
+
+    return evaluate

@@ -1,0 +1,25 @@
+"""Draw a comparison's learning curves from the histories of its runs."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+
+from convnets import command, comparisons, figures, records
+
+
+def main() -> None:
+    """Read the histories, draw the figure, write it in each format."""
+    parser = command.parser(__doc__)
+    parser.add_argument("--comparison", required=True, help="JSON: what the figure shows")
+    parser.add_argument("--histories", type=Path, nargs="+", required=True, help=".../{variant}/seed{seed}/history.csv")
+    parser.add_argument("--figures", type=Path, nargs="+", required=True, help="outputs, in the formats of their suffixes")
+    arguments = parser.parse_args()
+    histories: dict[str, list[pd.DataFrame]] = defaultdict(list)
+    for path in arguments.histories:
+        histories[records.variant_of(path)].append(records.read_history(path))
+    figures.save(figures.comparison(comparisons.from_json(arguments.comparison), histories), *arguments.figures)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,93 @@
+"""Train one variant from one seed: write its history, its summary and its best model, and track all of it in MLflow."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from convnets import backend, command, dataset, files, records, settings, tracking
+from convnets.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Train, write and track."""
+    parser = command.parser(__doc__)
+    parser.add_argument("--variant", required=True, help="id of the variant")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--settings", required=True, help="JSON of every setting of network and training")
+    parser.add_argument("--fingerprint", required=True, help="digest of all that can change the result")
+    parser.add_argument("--threads", type=int, default=1, help="threads to compute on (default: %(default)s)")
+    parser.add_argument("--dataset", type=Path, required=True, help="the prepared data set")
+    parser.add_argument("--manifest", type=Path, required=True, help="the data set's manifest")
+    parser.add_argument("--plan", type=Path, required=True, help="what to track where")
+    parser.add_argument("--history", type=Path, required=True, help="output: CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="output: JSON")
+    parser.add_argument("--model", type=Path, required=True, help="output: Keras model")
+    arguments = parser.parse_args()
+
+    # As an exit, a request to stop passes through every `finally`: the tracked run is closed and no half file stays.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    backend.use_threads(arguments.threads)
+    from convnets import figures, training
+
+    chosen = settings.from_json(arguments.settings)
+    plan = tracking.Plan.read(arguments.plan)
+    membership = plan.members[arguments.variant]
+    data = dataset.load(arguments.dataset)
+
+    def observe(epoch: training.Epoch) -> None:
+        logger.info(
+            "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
+            *(epoch.epoch, chosen.training.epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
+            *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
+        )
+        tracking.log_history_row(epoch)
+
+    with tracking.training_run(
+        plan.store, arguments.variant, arguments.seed, arguments.fingerprint, membership, chosen.flat()
+    ) as run:
+        tracking.log_dataset(files.read_json(arguments.manifest), arguments.dataset)
+        try:
+            result = training.train(chosen, arguments.seed, data, observe)
+        except training.NonFiniteLossError as error:
+            raise InputError(f"{arguments.variant}, seed {arguments.seed}: {error}") from error
+        last = result.history[-1]
+        metrics = records.Metrics(
+            variant=arguments.variant,
+            seed=arguments.seed,
+            parameters=result.parameters,
+            epochs=last.epoch,
+            iterations=last.iteration,
+            best_epoch=result.best.epoch,
+            best_val_accuracy=result.best.val_accuracy,
+            min_val_loss=min(epoch.val_loss for epoch in result.history),
+            final_val_loss=last.val_loss,
+            final_val_accuracy=last.val_accuracy,
+            final_train_loss=last.train_loss,
+            final_train_accuracy=last.train_accuracy,
+            test_accuracy=result.test.accuracy,
+            test_loss=result.test.loss,
+            train_seconds=sum(epoch.seconds for epoch in result.history),
+            images_per_second=result.images_per_second,
+            fingerprint=arguments.fingerprint,
+            mlflow_run_id=run.info.run_id,
+        )
+        records.write_history(arguments.history, result.history)
+        with files.atomic_path(arguments.model) as temporary:
+            result.model.save(temporary)
+        tracking.log_summary(metrics.numbers())
+        example = data.test.images[:2].astype("float32")
+        tracking.log_model(result.model, example, result.model.predict(example, verbose=0))
+        tracking.log_figure(figures.learning_curves(records.read_history(arguments.history), membership.label), "learning_curves")
+    # Last, and after MLflow's run is closed: whoever finds the summary finds everything else.
+    records.write_metrics(arguments.metrics, metrics)
+    logger.info(
+        "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
+        *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)
