@@ -20,9 +20,7 @@ rule all:
     default_target: True
     input:
         "<results>/data/manifest.json",
-        expand(
-            "<results>/figures/{comparison}.svg", comparison=configuration.comparisons
-        ),
+        expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
         "<results>/figures/vgg16.svg",
         "<results>/tables/variants.csv",
         "<results>/tables/vgg16.csv",

@@ -1,7 +1,6 @@
 # Configuration, and what rules derive from it.
 import json
 import os
-import shlex
 
 from convnets import configuration as configurations, fingerprint
 from convnets.errors import InputError
@@ -14,14 +13,21 @@ except InputError as error:
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
 
-# Jobs run the Python that runs Snakemake, whether its environment is activated or not; conda puts its own before it.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
-)
+
+def prepend(variable, folder):
+    """Put a folder before those that an environment variable lists."""
+    os.environ[variable] = os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
+
+
+# Jobs run the Python that runs Snakemake, whether its environment is activated or not (conda puts its own before it), and
+# find the scripts from any working directory: `python -m train_variant`.
+prepend("PATH", Path(sys.executable).parent)
+prepend("PYTHONPATH", SCRIPTS)
 
 
 wildcard_constraints:
     variant="[a-z0-9][a-z0-9_]*",
+    # Not any name, since figures/vgg16.svg is no comparison.
     comparison="|".join(configuration.comparisons) or "none",
     seed=r"\d+",
 
@@ -40,6 +46,6 @@ def comparison_histories(wildcards):
     )
 
 
-def step_digest(script, **values):
-    """Return what decides, beside its inputs, whether a script's outputs are stale: its code, libraries and values."""
-    return fingerprint.step_digest(SCRIPTS / f"{script}.py", values)
+def step_digest(script):
+    """Return the digest of a script's code and libraries: what, beside inputs and params, decides whether its outputs are stale."""
+    return fingerprint.step_digest(SCRIPTS / f"{script}.py")

@@ -12,20 +12,16 @@ rule plot_comparison:
     conda:
         "../envs/figures.yaml"
     params:
-        comparison=lambda wildcards: configuration.comparisons[
-            wildcards.comparison
-        ].to_json(),
+        comparison=lambda wildcards: configuration.comparisons[wildcards.comparison].to_json(),
         code=step_digest("plot_comparison"),
     shell:
-        "python {SCRIPTS}/plot_comparison.py --comparison {params.comparison:q} --histories {input.histories:q}"
+        "python -m plot_comparison --comparison {params.comparison:q} --histories {input.histories:q}"
         " --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
 
 
 rule tabulate_variants:
     input:
-        metrics=runs_of(
-            "<results>/runs/{variant}/seed{seed}/metrics.json", configuration.variants
-        ),
+        metrics=runs_of("<results>/runs/{variant}/seed{seed}/metrics.json", configuration.variants),
     output:
         csv="<results>/tables/variants.csv",
         markdown="<results>/tables/variants.md",
@@ -37,5 +33,5 @@ rule tabulate_variants:
         labels=json.dumps(configuration.labels),
         code=step_digest("tabulate_variants"),
     shell:
-        "python {SCRIPTS}/tabulate_variants.py --labels {params.labels:q} --metrics {input.metrics:q}"
+        "python -m tabulate_variants --labels {params.labels:q} --metrics {input.metrics:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -16,7 +16,7 @@ rule get_cifar10:
         source=lambda wildcards, output: config["dataset"]["source"],
         folder=subpath(output.provenance, parent=True),
     shell:
-        "python {SCRIPTS}/get_cifar10.py --source {params.source:q} --folder {params.folder:q}"
+        "python -m get_cifar10 --source {params.source:q} --folder {params.folder:q}"
         " --provenance {output.provenance:q} --log {log:q}"
 
 
@@ -36,5 +36,5 @@ rule prepare_dataset:
         folder=subpath(input.provenance, parent=True),
         code=step_digest("prepare_dataset"),
     shell:
-        "python {SCRIPTS}/prepare_dataset.py --folder {params.folder:q} --provenance {input.provenance:q}"
+        "python -m prepare_dataset --folder {params.folder:q} --provenance {input.provenance:q}"
         " --settings {params.settings:q} --dataset {output.dataset:q} --manifest {output.manifest:q} > {log:q} 2>&1"

@@ -11,7 +11,7 @@ rule tabulate_vgg16:
     params:
         code=step_digest("tabulate_vgg16"),
     shell:
-        "python {SCRIPTS}/tabulate_vgg16.py --csv {output.csv:q} > {log:q} 2>&1"
+        "python -m tabulate_vgg16 --csv {output.csv:q} > {log:q} 2>&1"
 
 
 rule draw_vgg16:
@@ -25,7 +25,7 @@ rule draw_vgg16:
     params:
         code=step_digest("draw_vgg16"),
     shell:
-        "python {SCRIPTS}/draw_vgg16.py --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
+        "python -m draw_vgg16 --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
 
 
 rule tabulate_memory:
@@ -49,5 +49,5 @@ rule tabulate_memory:
         labels=json.dumps(configuration.labels),
         code=step_digest("tabulate_memory"),
     shell:
-        "python {SCRIPTS}/tabulate_memory.py --labels {params.labels:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
+        "python -m tabulate_memory --labels {params.labels:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

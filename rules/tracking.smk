@@ -17,27 +17,19 @@ rule create_store:
     params:
         uri=config["tracking"]["uri"] or DEFAULT_URI,
         experiment=config["tracking"]["experiment"],
-        artifacts=(
-            []
-            if config["tracking"]["uri"]
-            else ["--artifacts", str(RESULTS / "mlflow" / "artifacts")]
-        ),
+        artifacts=([] if config["tracking"]["uri"] else ["--artifacts", str(RESULTS / "mlflow" / "artifacts")]),
         members=json.dumps(MEMBERS, sort_keys=True),
         code=step_digest("create_store"),
     shell:
-        "python {SCRIPTS}/create_store.py --uri {params.uri:q} --experiment {params.experiment:q} {params.artifacts:q}"
+        "python -m create_store --uri {params.uri:q} --experiment {params.experiment:q} {params.artifacts:q}"
         " --members {params.members:q} --plan {output.plan:q} > {log:q} 2>&1"
 
 
 rule publish_comparisons:
     input:
         plan=rules.create_store.output.plan,
-        metrics=runs_of(
-            "<results>/runs/{variant}/seed{seed}/metrics.json", configuration.variants
-        ),
-        figures=expand(
-            "<results>/figures/{comparison}.svg", comparison=configuration.comparisons
-        ),
+        metrics=runs_of("<results>/runs/{variant}/seed{seed}/metrics.json", configuration.variants),
+        figures=expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
     output:
         published="<results>/tracking/published.json",
     log:
@@ -47,5 +39,5 @@ rule publish_comparisons:
     params:
         code=step_digest("publish_comparisons"),
     shell:
-        "python {SCRIPTS}/publish_comparisons.py --plan {input.plan:q} --metrics {input.metrics:q}"
+        "python -m publish_comparisons --plan {input.plan:q} --metrics {input.metrics:q}"
         " --figures {input.figures:q} --published {output.published:q} > {log:q} 2>&1"

@@ -28,7 +28,7 @@ rule train_variant:
             configuration.dataset,
         ),
     shell:
-        "python {SCRIPTS}/train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
+        "python -m train_variant --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads}"
         " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
         " --history {output.history:q} --metrics {output.metrics:q} --model {output.model:q} > {log:q} 2>&1"

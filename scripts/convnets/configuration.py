@@ -22,6 +22,7 @@ from convnets.errors import InputError
 from convnets.settings import Settings
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
+RESERVED_FIGURE = "vgg16"
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -56,12 +57,13 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     problems = list(_schema_problems(config)) or list(_problems(config))
     if problems:
         raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    labels = {name: str(variant["label"]) for name, variant in config["variants"].items()}
+    variants = dict(sorted(config["variants"].items()))  # by id, since merging two files does not keep their order
+    labels = {name: str(variant["label"]) for name, variant in variants.items()}
     subset = config["dataset"]["subset"]
     return Configuration(
-        variants=_resolve_variants(config),
+        variants={name: settings.resolve(config["network"], config["training"], value) for name, value in variants.items()},
         labels=labels,
-        comparisons={name: comparisons.resolve(name, value, labels) for name, value in config["comparisons"].items()},
+        comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(config["comparisons"].items())},
         seeds=tuple(int(seed) for seed in config["seeds"]),
         dataset={
             "validation_fraction": float(config["dataset"]["validation_fraction"]),
@@ -70,10 +72,6 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         },
         memory=config["memory"],
     )
-
-
-def _resolve_variants(config: Mapping[str, Any]) -> dict[str, Settings]:
-    return {name: settings.resolve(config["network"], config["training"], variant) for name, variant in config["variants"].items()}
 
 
 def _schema_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -94,27 +92,27 @@ def _explain(error: ValidationError) -> Iterator[str]:
             yield from _explain(nearest)
             return
     path = _path(error.absolute_path)
-    hint = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
-    hint = f"; it is: {' '.join(hint.split())}" if hint else ""
-    if error.validator == "additionalProperties" and "properties" in error.schema:
-        known = list(error.schema["properties"])
-        for key in sorted(set(error.instance) - set(known), key=str):
+    schema: Any = error.schema
+    instance: Any = error.instance
+    allowed: Any = error.validator_value
+    hint = f"; it is: {' '.join(schema['description'].split())}" if "description" in schema else ""
+    if error.validator == "additionalProperties" and "properties" in schema:
+        known = list(schema["properties"])
+        for key in sorted(set(instance) - set(known), key=str):
             near = difflib.get_close_matches(str(key), known, 1)
-            yield f"{_path([*error.absolute_path, key])} is not a key here" + (
-                f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(known)}"
-            )
-    elif error.validator == "propertyNames":
-        yield f"{path} has the key {error.instance!r}, which must match {error.schema.get('pattern')}{hint}"
+            advice = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+            yield f"{_path([*error.absolute_path, key])} is not a key here; {advice}"
     elif error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        yield f"{_path([*error.absolute_path, missing[0]])} is missing"
-    elif error.validator == "type" and error.validator_value == "number" and _reads_as_number(error.instance):
-        yield f"{path} is the text {error.instance!r}; YAML wants a point in such a number: {float(error.instance):.1e}"
+        yield from (f"{_path([*error.absolute_path, key])} is missing" for key in allowed if key not in instance)
+    elif error.validator == "type" and allowed == "number" and _reads_as_number(instance):
+        yield f"{path} is the text {instance!r}; YAML wants a point in such a number: {float(instance):.1e}"
+    elif error.validator == "dependentRequired":
+        needed = [f"{key} needs {other}" for key, others in allowed.items() for other in others if key in instance]
+        yield f"{path}: {'; '.join(needed)} beside it{hint}"
     elif error.validator == "uniqueItems":
-        yield f"{path} lists something twice: {json.dumps(error.instance)}; each entry may stand once"
+        yield f"{path} lists something twice: {json.dumps(instance)}; each entry may stand once"
     elif error.validator == "enum":
-        allowed = ", ".join(map(str, error.validator_value))
-        yield f"{path} is {json.dumps(error.instance)}; allowed: {allowed}"
+        yield f"{path} is {json.dumps(instance)}; allowed: {', '.join(map(str, allowed))}"
     else:
         yield f"{path}: {error.message}{hint}"
 
@@ -137,6 +135,8 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name, variant in config["variants"].items():
         yield from _variant_problems(f"variants.{name}", variant, config)
     known = list(config["variants"])
+    if RESERVED_FIGURE in config["comparisons"]:
+        yield f"comparisons.{RESERVED_FIGURE} would overwrite the drawing of VGG-16; name the comparison otherwise"
     for name, comparison in config["comparisons"].items():
         where = f"comparisons.{name}"
         for variant in comparison["variants"]:
@@ -195,8 +195,6 @@ def _variant_problems(where: str, variant: Mapping[str, Any], config: Mapping[st
         yield f"{where}.dropout has no effect with dense_units: []; remove it"
     if training.optimizer.name == "adam" and training.optimizer.momentum:
         yield f"{where}.optimizer.momentum has no effect with adam; set it to 0"
-    if "name" in variant.get("optimizer", {}) and "learning_rate" not in variant["optimizer"]:
-        yield f"{where}.optimizer names {training.optimizer.name} and must then give its learning_rate too"
     images = (config["dataset"]["subset"] or _split_sizes(config))["train"]
     if training.batch_size > images:
         yield f"{where}.batch_size is {training.batch_size:,}; there are only {images:,} training images"

@@ -1,10 +1,12 @@
 """Figure 7 of the report: VGG-16 drawn as the boxes of its feature maps, from the same blocks that its parameters come from."""
 
+import math
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon
+from matplotlib.patches import Polygon, Rectangle
 
 from convnets import vgg16
 from convnets.figures import STYLE
@@ -17,19 +19,20 @@ GAP = 0.55
 def vgg16_figure() -> Figure:
     """Draw VGG-16: a box per layer, its height from the side of its feature map, its width from the number of channels."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(13, 5.2), layout="constrained")
+        figure = Figure(figsize=(12, 5.4), layout="constrained")
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set_aspect("equal")
         counts = vgg16.parameters()
         sides = vgg16.feature_sides()
         x = 0.0
-        for block, side in zip(vgg16.BLOCKS, sides, strict=False):
-            x = _convolution_block(axes, x, block, side, counts[block.name])
-        for block in vgg16.BLOCKS[len(sides) - 1 :]:
-            x = _dense_layer(axes, x, block, counts[block.name])
+        for block in vgg16.BLOCKS:
+            if block.kind == "conv":
+                x = _convolution_block(axes, x, block, sides[block.name], counts[block.name])
+            else:
+                x = _dense_layer(axes, x + 0.3, block, counts[block.name])
         axes.set_xlim(-0.9, x)
-        axes.set_ylim(-4.2, 4.4)
+        axes.set_ylim(-4.2, 5.1)
         total = sum(counts.values())
         axes.set_title(
             f"VGG-16 on {vgg16.INPUT_SIDE} x {vgg16.INPUT_SIDE} x {vgg16.INPUT_CHANNELS} images: {total:,} parameters",
@@ -41,7 +44,7 @@ def vgg16_figure() -> Figure:
 
 def _extent(side: int) -> float:
     """Return the drawn height of a feature map: the square root of its side keeps 7 visible beside 224."""
-    return float(np.sqrt(side) / 2.6)
+    return math.sqrt(side) / 2.6
 
 
 def _convolution_block(axes: Axes, x: float, block: vgg16.Block, side: int, count: int) -> float:
@@ -53,24 +56,19 @@ def _convolution_block(axes: Axes, x: float, block: vgg16.Block, side: int, coun
         x += width + 0.05
     pooled = _extent(side // 2)
     _box(axes, x, pooled, width, POOLING)
-    end = x + width + SLANT[0] * pooled
-    middle = (start + x) / 2
-    axes.text(
-        middle, height / 2 + SLANT[1] * height + 0.18, f"{side} x {side} x {block.width}", ha="center", va="bottom", fontsize=8.5
-    )
-    _caption(axes, middle, height, f"{block.name}\n{block.layers} x conv 3x3, {block.width}\n{count:,}")
-    return max(end, x + width) + GAP
+    top = height / 2 + SLANT[1] * height + 0.12
+    axes.text(start + SLANT[0] * height, top, f"{side} x {side} x {block.width}", va="bottom", fontsize=8.5)
+    _caption(axes, (start + x) / 2, height, f"{block.name}\n{block.layers} x conv 3x3, {block.width}\n{count:,}")
+    return x + width + float(SLANT[0]) * pooled + GAP
 
 
 def _dense_layer(axes: Axes, x: float, block: vgg16.Block, count: int) -> float:
     """Draw a fully connected layer at `x`; return where the next one starts."""
-    height = 0.5 + 2.5 * block.width / 4096
-    axes.add_patch(
-        Polygon([(x, -height / 2), (x + 0.22, -height / 2), (x + 0.22, height / 2), (x, height / 2)], color=DENSE, ec="#333333")
-    )
-    axes.text(x + 0.11, height / 2 + 0.18, f"{block.width:,}", ha="center", va="bottom", fontsize=8.5)
-    _caption(axes, x + 0.11, height, f"{block.name}\n{block.width:,} units\n{count:,}")
-    return x + 0.22 + 1.15
+    height, width = 0.5 + 2.5 * block.width / 4096, 0.22
+    axes.add_patch(Rectangle((x, -height / 2), width, height, facecolor=DENSE, edgecolor="#333333"))
+    axes.text(x + width / 2, height / 2 + 0.12, f"{block.width:,}", ha="center", va="bottom", fontsize=8.5)
+    _caption(axes, x + width / 2, height, f"{block.name}\n{block.width:,} units\n{count:,}")
+    return x + width + 0.9
 
 
 def _caption(axes: Axes, x: float, height: float, text: str) -> None:
@@ -90,13 +88,8 @@ def _box(axes: Axes, x: float, height: float, width: float, color: str) -> None:
 
 def _legend(axes: Axes, right: float) -> None:
     """Write which colour is which kind of layer."""
-    for row, (name, color) in enumerate(
-        {"convolution + ReLU": CONVOLUTION, "max pooling 2x2": POOLING, "fully connected": DENSE}.items()
-    ):
-        y = 3.9 - 0.45 * row
-        axes.add_patch(
-            Polygon(
-                [(right - 3.4, y - 0.13), (right - 3.1, y - 0.13), (right - 3.1, y + 0.13), (right - 3.4, y + 0.13)], color=color
-            )
-        )
+    kinds = {"convolution + ReLU": CONVOLUTION, "max pooling 2x2": POOLING, "fully connected": DENSE}
+    for row, (name, color) in enumerate(kinds.items()):
+        y = 4.5 - 0.45 * row
+        axes.add_patch(Rectangle((right - 3.4, y - 0.13), 0.3, 0.26, color=color))
         axes.text(right - 2.95, y, name, va="center", fontsize=9)

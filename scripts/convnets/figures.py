@@ -79,9 +79,9 @@ def comparison(spec: Comparison, histories: Mapping[str, Sequence[pd.DataFrame]]
                 axes.set_title(f"{QUANTITIES[quantity]}, {names}")
         seeds = {len(runs) for runs in histories.values()}
         count = "/".join(map(str, sorted(seeds)))
-        spread = "one run each" if seeds == {1} else f"mean and standard deviation of {count} seeds"
-        where = f" (the report's {spec.figure})" if spec.figure else ""
-        figure.suptitle(f"{spec.title}{where}: {spread}", x=0.01, ha="left", weight="bold")
+        spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
+        figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
+        figure.supxlabel(f"{spread}; a dot marks the best epoch", x=0.99, ha="right", fontsize=8.5, color="#555555")
         return figure
 
 
@@ -135,7 +135,7 @@ def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
             va="center",
             fontsize=9,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
         )
 
 

@@ -51,9 +51,9 @@ def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -
     )
 
 
-def step_digest(script: Path, values: Mapping[str, Any]) -> str:
-    """Return the digest of a step other than training: its script with what that imports, and the values it is given."""
-    return digest({"version": VERSION, "values": values, **code([script])})
+def step_digest(script: Path) -> str:
+    """Return the digest of a script with all that it imports, and of the versions of their libraries."""
+    return digest({"version": VERSION, **code([script])})
 
 
 def code(roots: Iterable[Path]) -> dict[str, dict[str, str]]:

@@ -204,8 +204,7 @@ def progress(total: int | None, unit: str, label: str) -> "tqdm[Never]":
     return tqdm(total=total, unit=unit, desc=label, unit_scale=unit == "B", disable=None, leave=False)
 
 
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason of a failed request, without the layers of the HTTP library."""
-    text = str(error)
+def _cause(error: requests.RequestException) -> str:
+    """Return why a request failed, without the layers of the HTTP library around it."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    return str(reason or text).split(": ", 1)[-1] or type(error).__name__
+    return str(reason).split(": ", 1)[-1] if reason else str(error)

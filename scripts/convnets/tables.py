@@ -34,7 +34,7 @@ def variants(runs: Sequence[Metrics], labels: Mapping[str, str]) -> pd.DataFrame
     frame = pd.DataFrame([asdict(run) for run in runs])
     groups = frame.groupby("variant")[list(NUMBER_COLUMNS)]
     summary = groups.agg(["mean", "std"])
-    summary.columns = [f"{metric}_{statistic}" for metric, statistic in summary.columns]
+    summary.columns = ["_".join(column) for column in summary.columns]
     summary.insert(0, "runs", groups.size())
     summary.insert(0, "label", pd.Series(labels))
     return summary.loc[list(labels)].rename_axis("variant").reset_index()

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -190,15 +191,12 @@ def log_figure(figure: Any, name: str) -> None:  # noqa: ANN401  (Matplotlib com
 
 def log_model(model: Any, example: Any, probabilities: Any) -> None:  # noqa: ANN401  (Keras and NumPy come from the caller)
     """Log a Keras model with its signature, inferred from example images and the probabilities the model gives them."""
-    import keras
-    import tensorflow as tf
-
     mlflow.keras.log_model(
         model,
         name="model",
         signature=mlflow.models.infer_signature(example, probabilities),
         # Given, since MLflow would otherwise load the model in a new process to find out.
-        pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
+        pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
     )
 
 

@@ -61,7 +61,7 @@ def convolution_stack_parameters() -> int:
     return sum(counts[block.name] for block in BLOCKS if block.kind == "conv")
 
 
-def feature_sides() -> list[int]:
-    """Return the side of the feature map inside each convolution block, before its pooling, and after the last pooling."""
-    convolutions = sum(block.kind == "conv" for block in BLOCKS)
-    return [INPUT_SIDE // 2**number for number in range(convolutions + 1)]
+def feature_sides() -> dict[str, int]:
+    """Return the side of the feature map inside each convolution block, before its pooling halves it."""
+    convolutions = [block.name for block in BLOCKS if block.kind == "conv"]
+    return {name: INPUT_SIDE // 2**number for number, name in enumerate(convolutions)}

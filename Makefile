@@ -1,0 +1,53 @@
+# make run: the whole comparison. make help: the rest.
+CORES ?= all
+CONFIGFILE ?=
+PORT ?= 5000
+PYTHON ?= python3
+
+BIN := .venv/bin
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
+SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
+
+.PHONY: help setup run test lint format ui lock
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@echo 'variables: CORES=all, CONFIGFILE= (a file merged over config.yaml), PORT=5000 (of make ui), PYTHON=python3'
+
+setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
+
+# uv, itself hash-pinned, installs in seconds what takes pip minutes, and compiles it to bytecode, which halves the time
+# that every job needs to import TensorFlow.
+.venv/requirements.lock: requirements.lock installer.lock
+	$(PYTHON) -c '$(SUPPORTED)'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r installer.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	cp requirements.lock $@
+
+run: setup  ## train every variant and make every figure and table
+	$(SNAKEMAKE)
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: setup  ## run every linter, formatter check and type check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: setup  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
+	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)
+
+lock: setup  ## resolve the locks again from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+		pyproject.toml --group dev --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--group installer --output-file installer.lock

@@ -1,0 +1,41 @@
+"""Serve the MLflow user interface on the runs of a configuration, on 127.0.0.1, until it is interrupted."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from snakemake.utils import update_config
+
+from convnets import command, files, tracking
+from convnets.errors import InputError
+
+
+def main() -> None:
+    """Find the tracking store through the configuration and hand over to MLflow's server."""
+    parser = command.parser(__doc__)
+    parser.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+    parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
+    arguments = parser.parse_args()
+    config: dict[str, Any] = {}
+    for path in arguments.configfiles:
+        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")))
+    folder = Path(config["pathvars"]["results"]) / "tracking"
+    if not (folder / "plan.json").is_file():
+        raise InputError(f"there are no runs under {folder.parent} yet; start them with make run")
+    uri = tracking.Plan.read(folder / "plan.json").store.uri
+    remote = uri.startswith(("http://", "https://"))
+    root = uri if remote else f"http://127.0.0.1:{arguments.port}"
+    print(f"MLflow's user interface: {root}")
+    if (folder / "published.json").is_file():
+        for comparison, page in files.read_json(folder / "published.json")["compare_pages"].items():
+            print(f"  {comparison}: {root}/{page}")
+    if not remote:
+        sys.stdout.flush()
+        server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+        os.execv(sys.executable, [*server, "--port", str(arguments.port)])  # noqa: S606
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,70 @@
+"""Fixtures shared by the tests: the real data set, fetched once, and the project's configuration."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from convnets import batches, dataset, sources
+from convnets.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Compute as the workflow does, on one thread, which makes equal runs equal bit for bit."""
+    from convnets.backend import use_threads
+
+    use_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_tracking_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep MLflow away from the working directory, where it makes a store when nothing else is said."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/default.db")
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """The default configuration, as the user's file holds it."""
+    return copy.deepcopy(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def real_batches() -> Path:
+    """The folder of the real CIFAR-10, where the workflow keeps it too; fetched if it is not there."""
+    folder = ROOT / "resources" / "cifar10"
+    try:
+        batches.check(folder, str(folder))
+    except InputError:
+        try:
+            source = sources.fetch(os.environ.get("CIFAR10_SOURCE", "auto"), folder)
+        except InputError as error:
+            pytest.skip(f"NOT TESTED on the real data set, which cannot be had: {error}")
+        (folder / "source.json").write_text(f'{{"source": "{source}"}}\n', encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(real_batches: Path) -> dataset.Dataset:
+    """A small part of the real data set."""
+    return dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 1, (640, 256, 256)))
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> dataset.Dataset:
+    """Random images whose class shows in their brightness, so that any network can learn something from them."""
+    rng = np.random.default_rng(0)
+
+    def split(count: int) -> dataset.Split:
+        labels = rng.integers(10, size=count).astype(np.uint8)
+        images = rng.integers(60, size=(count, 32, 32, 3)) + 19 * labels[:, None, None, None]
+        return dataset.Split(images.astype(np.uint8), labels)
+
+    train, validation, test = split(192), split(64), split(64)
+    return dataset.Dataset(train, validation, test, *dataset.pixel_statistics(train.images))

@@ -1,0 +1,211 @@
+"""The configuration: what it accepts, what it refuses and how it says so, and how it is resolved."""
+
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convnets import configuration, settings
+from convnets.errors import InputError
+
+VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
+
+
+def put(config: dict[str, Any], path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        config = config[key]
+    config[last] = value
+
+
+def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> None:
+    resolved = configuration.resolve(config)
+    assert set(resolved.variants) == VARIANTS
+    assert {name: [member.variant for member in value.members] for name, value in resolved.comparisons.items()} == {
+        "dropout": ["conv2_dropout00", "conv2_dropout05"],
+        "depth": ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05"],
+        "mlp": ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05", "mlp100"],
+        "augmentation": ["conv3_dropout05", "conv3_augment"],
+        "conv1x1": ["conv3_1x1", "conv3_dropout05"],
+    }
+    assert resolved.variants["conv2_dropout00"].network == settings.Network((16, 32), 5, "dense", (50,), 0.0)
+    assert resolved.variants["mlp100"].network == settings.Network((), 0, "dense", (100,), 0.5)
+    assert resolved.variants["conv3_1x1"].network == settings.Network((16, 32, 64), 5, "conv1x1", (), 0.0)
+    assert {name: variant.training.epochs for name, variant in resolved.variants.items() if variant.training.epochs != 30} == {
+        "mlp100": 50
+    }
+    assert resolved.variants["conv3_augment"].training.augmentation == settings.Augmentation(True, 0.05)
+    for variant in resolved.variants.values():
+        assert variant.training.optimizer == settings.Optimizer("rmsprop", 0.0005, 0.0)
+        assert (variant.training.batch_size, variant.training.precision) == (64, "float32")
+
+
+def test_colours_are_the_reports_where_it_has_them(config: dict[str, Any]) -> None:
+    comparisons = configuration.resolve(config).comparisons
+    red, magenta = (member.colors["validation"] for member in comparisons["dropout"].members)
+    assert (red, magenta) == ("#D55E00", "#CC79A7")
+    head = comparisons["conv1x1"].members[0]
+    assert head.colors == {"train": "#E69F00", "validation": "#0072B2"}
+
+
+REFUSED = {
+    "misspelt key": ("variants.mlp100.droput", 0.5, ["variants.mlp100.droput", "did you mean dropout?"]),
+    "misspelt section": ("trainin", {}, ["trainin is not a key", "did you mean training?"]),
+    "dropout too high": ("variants.mlp100.dropout", 1.5, ["variants.mlp100.dropout", "1.5", "from 0 to below 1"]),
+    "1x1 head on an MLP": ("variants.mlp100.head", "conv1x1", ["variants.mlp100.head", "needs convolution blocks"]),
+    "six blocks": ("variants.conv3_dropout05.filters", [8] * 6, ["variants.conv3_dropout05.filters", "6 blocks", "at most 5"]),
+    "unknown variant": ("comparisons.mlp.variants", ["mlp10"], ["comparisons.mlp.variants", "'mlp10'", "did you mean mlp100?"]),
+    "duplicate seeds": ("seeds", [1, 2, 1], ["seeds", "twice"]),
+    "no seeds": ("seeds", [], ["seeds", "non-empty"]),
+    "negative seed": ("seeds", [-1], ["seeds.0", "minimum of 0"]),
+    "number read as text": ("training.optimizer.learning_rate", "1e-3", ["training.optimizer.learning_rate", "'1e-3'", "1.0e-03"]),
+    "unknown optimizer": ("training.optimizer.name", "lion", ['"lion"', "rmsprop, adam, sgd"]),
+    "optimizer without rate": ("variants.mlp100.optimizer", {"name": "adam"}, ["variants.mlp100.optimizer", "learning_rate"]),
+    "momentum with adam": (
+        "training.optimizer",
+        {"name": "adam", "learning_rate": 0.001, "momentum": 0.9},
+        ["momentum has no effect"],
+    ),
+    "unknown precision": ("training.precision", "fp8", ['"fp8"', "float32, mixed_bfloat16, auto"]),
+    "no epochs": ("training.epochs", 0, ["training.epochs", "minimum of 1"]),
+    "missing label": ("variants.extra", {"filters": [8]}, ["variants.extra.label is missing"]),
+    "bad id": ("variants.Extra", {"label": "x"}, ["'Extra'", "lower-case"]),
+    "no effect of dropout": ("variants.conv3_1x1.dropout", 0.3, ["variants.conv3_1x1.dropout has no effect"]),
+    "no effect of kernel": ("variants.mlp100.kernel_size", 3, ["variants.mlp100.kernel_size has no effect"]),
+    "incomplete subset": (
+        "dataset.subset",
+        {"train": 100},
+        ["dataset.subset.validation is missing", "dataset.subset.test is missing"],
+    ),
+    "subset too large": ("dataset.subset", {"train": 64, "validation": 5001, "test": 1}, ["dataset.subset.validation", "5,000"]),
+    "batch above subset": ("dataset.subset", {"train": 32, "validation": 1, "test": 1}, ["batch_size is 64", "32 training images"]),
+    "no validation": ("dataset.validation_fraction", 1e-6, ["dataset.validation_fraction"]),
+    "unknown colour": ("comparisons.mlp.colors.mlp100", "pink", ["comparisons.mlp.colors.mlp100", "light blue, green"]),
+    "colour of a stranger": ("comparisons.mlp.colors.conv3_1x1", "red", ["comparisons.mlp.colors.conv3_1x1 is not among"]),
+    "reserved figure": ("comparisons.vgg16", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons.vgg16"]),
+    "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
+    "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),
+    "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refuses(case: str, config: dict[str, Any]) -> None:
+    path, value, expected = REFUSED[case]
+    put(config, path, value)
+    with pytest.raises(InputError) as caught:
+        configuration.resolve(config)
+    for text in expected:
+        assert text in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_lists_everything_that_is_wrong_at_once(config: dict[str, Any]) -> None:
+    put(config, "variants.mlp100.dropout", 2)
+    put(config, "seeds", [1, 1])
+    with pytest.raises(InputError, match=r"(?s)seeds.*dropout|dropout.*seeds"):
+        configuration.resolve(config)
+
+
+def test_a_missing_section_is_named(config: dict[str, Any]) -> None:
+    del config["training"]
+    with pytest.raises(InputError, match="training is missing"):
+        configuration.resolve(config)
+
+
+def test_a_variant_that_names_an_optimizer_gives_it_whole(config: dict[str, Any]) -> None:
+    config["training"]["optimizer"]["momentum"] = 0.9
+    config["variants"]["mlp100"]["optimizer"] = {"name": "adam", "learning_rate": 0.001}
+    config["variants"]["conv3_1x1"]["optimizer"] = {"learning_rate": 0.01}
+    resolved = configuration.resolve(config).variants
+    assert resolved["mlp100"].training.optimizer == settings.Optimizer("adam", 0.001, 0.0)
+    assert resolved["conv3_1x1"].training.optimizer == settings.Optimizer("rmsprop", 0.01, 0.9)
+
+
+def test_every_key_of_the_configuration_is_in_the_schema_and_the_other_way_round(config: dict[str, Any]) -> None:
+    schema = yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
+
+    def keys(node: dict[str, Any]) -> set[str]:
+        node = schema["$defs"][node["$ref"].split("/")[-1]] if "$ref" in node else node
+        nested = {f"{key}.{inner}" for key, value in node.get("properties", {}).items() for inner in keys(value)}
+        return set(node.get("properties", {})) | nested
+
+    def present(value: object) -> set[str]:
+        if not isinstance(value, dict):
+            return set()
+        return set(value) | {f"{key}.{inner}" for key, part in value.items() for inner in present(part)}
+
+    by_id = ("variants", "comparisons")
+    assert {key for key in present(config) if not key.startswith(tuple(f"{name}." for name in by_id))} == keys(schema)
+    for name in by_id:
+        used = {key for part in config[name].values() for key in part}
+        allowed = set(schema["properties"][name]["additionalProperties"]["properties"])
+        assert used <= allowed
+
+
+NETWORKS = st.fixed_dictionaries(
+    {"label": st.just("x")},
+    optional={
+        "filters": st.lists(st.integers(1, 300), min_size=1, max_size=5),
+        "kernel_size": st.integers(1, 32),
+        "dense_units": st.lists(st.integers(1, 500), min_size=1, max_size=3),
+        "dropout": st.floats(0, 0.99),
+        "epochs": st.integers(1, 1000),
+        "batch_size": st.integers(1, 45_000),
+        "precision": st.sampled_from(["float32", "mixed_bfloat16", "auto"]),
+        "optimizer": st.fixed_dictionaries(
+            {"name": st.sampled_from(["rmsprop", "sgd"]), "learning_rate": st.floats(1e-9, 10)},
+            optional={"momentum": st.floats(0, 0.99)},
+        ),
+        "augmentation": st.fixed_dictionaries({}, optional={"horizontal_flip": st.booleans(), "channel_offset": st.floats(0, 1)}),
+    },
+)
+
+
+@given(variant=NETWORKS, data=st.data())
+def test_any_valid_variant_resolves_to_what_it_says(variant: dict[str, Any], data: st.DataObject) -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["variants"]["extra"] = variant
+    resolved = configuration.resolve(config).variants["extra"]
+    for key in ("filters", "dense_units"):
+        assert list(getattr(resolved.network, key)) == variant.get(key, config["network"][key])
+    assert resolved.network.dropout == variant.get("dropout", config["network"]["dropout"])
+    assert resolved.training.epochs == variant.get("epochs", config["training"]["epochs"])
+    assert resolved.training.precision in ("float32", "mixed_bfloat16")
+    assert settings.from_json(resolved.to_json()) == resolved
+
+    shuffled = dict(data.draw(st.permutations(list(variant.items()))))
+    as_floats = {key: float(value) if isinstance(value, int) and key != "label" else value for key, value in shuffled.items()}
+    config["variants"]["extra"] = as_floats
+    assert configuration.resolve(config).variants["extra"].to_json() == resolved.to_json()
+
+
+def test_flat_names_every_setting_once(config: dict[str, Any]) -> None:
+    flat = configuration.resolve(config).variants["conv3_augment"].flat()
+    assert flat == {
+        "filters": [16, 32, 64],
+        "kernel_size": 5,
+        "head": "dense",
+        "dense_units": [50],
+        "dropout": 0.5,
+        "epochs": 30,
+        "batch_size": 64,
+        "optimizer.name": "rmsprop",
+        "optimizer.learning_rate": 0.0005,
+        "optimizer.momentum": 0.0,
+        "precision": "float32",
+        "augmentation.horizontal_flip": True,
+        "augmentation.channel_offset": 0.05,
+    }
+
+
+def test_smoke_configuration_is_valid_over_the_default(config: dict[str, Any]) -> None:
+    from snakemake.utils import update_config
+
+    update_config(config, yaml.safe_load((ROOT / "config.smoke.yaml").read_text(encoding="utf-8")))
+    resolved = configuration.resolve(config)
+    assert set(resolved.variants) == VARIANTS
+    assert resolved.dataset["subset"] == [4096, 1024, 1024]

@@ -1,0 +1,88 @@
+"""VGG-16 and the memory table: to the last digit of the report, and checked against Keras's own VGG-16."""
+
+from pathlib import Path
+
+import pytest
+
+from convnets import drawing, figures, tables, vgg16
+from convnets.records import Metrics
+
+REPORTED = {
+    "conv1": (38_720, 1_239_040),
+    "conv2": (221_440, 7_086_080),
+    "conv3": (1_475_328, 47_210_496),
+    "conv4": (5_899_776, 188_792_832),
+    "conv5": (7_079_424, 226_541_568),
+    "fc1": (102_764_544, 3_288_465_408),
+    "fc2": (16_781_312, 537_001_984),
+    "fc3": (4_097_000, 131_104_000),
+    "total": (138_357_544, 4_427_441_408),
+}
+
+
+def summary(variant: str, parameters: int, **changes: object) -> Metrics:
+    values = {
+        "seed": 1, "epochs": 2, "iterations": 20, "best_epoch": 1, "best_val_accuracy": 0.5, "min_val_loss": 1.0,
+        "final_val_loss": 1.5, "final_val_accuracy": 0.4, "final_train_loss": 0.5, "final_train_accuracy": 0.8,
+        "test_accuracy": 0.45, "test_loss": 1.1, "train_seconds": 10.0, "images_per_second": 100.0,
+        "fingerprint": "f", "mlflow_run_id": "r",
+    }  # fmt: skip
+    return Metrics(variant=variant, parameters=parameters, **(values | changes))  # type: ignore[arg-type]
+
+
+def test_vgg16_is_the_reports_to_the_last_digit() -> None:
+    table = tables.vgg16_blocks()
+    assert list(table.columns) == ["block", "parameters", "bits", "megabytes"]
+    assert {row.block: (row.parameters, row.bits) for row in table.itertuples()} == REPORTED
+    assert round(table["megabytes"].iloc[-1], 2) == 553.43
+
+
+def test_vgg16_is_keras_vgg16() -> None:
+    import keras
+
+    model = keras.applications.VGG16(weights=None)
+    counts = dict.fromkeys(vgg16.parameters(), 0)
+    names = {"block": "conv", "fc1": "fc1", "fc2": "fc2", "predictions": "fc3"}
+    for layer in model.layers:
+        for prefix, name in names.items():
+            if layer.name.startswith(prefix) and layer.count_params():
+                counts[f"conv{layer.name[5]}" if name == "conv" else name] += layer.count_params()
+    assert vgg16.parameters() == counts
+    assert vgg16.convolution_stack_parameters() == keras.applications.VGG16(weights=None, include_top=False).count_params()
+
+
+def test_memory_says_what_is_wrong_with_the_reports_numbers() -> None:
+    labels = {"conv3": "dense", "head": "1x1"}
+    table = tables.memory(summary("conv3", 117_072), summary("head", 65_962), labels).set_index("network")
+    assert list(table.columns) == ["parameters", "bytes", "megabytes", "reported_parameters", "reported_megabytes", "note"]
+    assert table["parameters"].tolist() == [117_072, 65_962, 138_357_544, 14_719_818, 7_084_554]
+    assert table["bytes"].tolist() == [468_288, 263_848, 553_430_176, 58_879_272, 28_338_216]
+    assert (table["bytes"] == table["parameters"] * 4).all()
+    assert (table["megabytes"] * 1e6).tolist() == pytest.approx(table["bytes"].tolist())
+    assert table["reported_parameters"].fillna(0).tolist() == [138_357_544, 7_084_554, 138_357_544, 0, 7_084_554]
+    dense, conv1x1, _, whole, block = table["note"]
+    assert "VGG-16" in dense
+    assert "117,072" in dense
+    assert "7,079,424, the fifth block of VGG-16" in conv1x1
+    assert "14,714,688" in whole
+    assert "divides the parameters by 8" in block
+    assert "28.34 MB" in block
+    markdown = tables.memory_markdown(table.reset_index())
+    assert "| 14,719,818" in markdown
+    assert "nan" not in markdown.lower()
+
+
+def test_the_reports_memory_is_its_parameters_divided_by_eight() -> None:
+    parameters, reported = tables.REPORTED_CONV1X1
+    assert parameters == 7_084_554
+    assert parameters / 8 / 1e6 == pytest.approx(reported, abs=5e-5)
+
+
+def test_vgg16_drawing_names_every_block_and_count(tmp_path: Path) -> None:
+    figures.save(drawing.vgg16_figure(), tmp_path / "vgg16.svg")
+    text = (tmp_path / "vgg16.svg").read_text(encoding="utf-8")
+    for block, count in vgg16.parameters().items():
+        assert f">{block}<" in text
+        assert f">{count:,}<" in text
+    assert "224 x 224 x 64" in text
+    assert "14 x 14 x 512" in text

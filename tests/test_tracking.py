@@ -1,0 +1,160 @@
+"""Tracking against a real SQLite store: one active run per variant and seed, and every run ends as what it was."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+
+from convnets import networks, tracking
+from convnets.errors import InputError
+from convnets.settings import Network
+from convnets.training import Epoch
+
+MEMBER = tracking.Membership("a label", {"depth": "Number of layers"})
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh store, made once, since its schema takes seconds."""
+    folder = tmp_path_factory.mktemp("store")
+    tracking.create_store(tracking.Store(f"sqlite:///{folder}/mlflow.db", "tests"), folder / "artifacts", "what this is")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path) -> tracking.Store:
+    (tmp_path / "mlflow.db").write_bytes(template.read_bytes())
+    return tracking.Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")
+
+
+def run_once(store: tracking.Store, seed: int = 1, fingerprint: str = "f") -> str:
+    with tracking.training_run(store, "mlp100", seed, fingerprint, MEMBER, {"epochs": 2}) as run:
+        tracking.log_summary({"test_accuracy": 0.5})
+    return str(run.info.run_id)
+
+
+def all_runs(store: tracking.Store) -> dict[str, Any]:
+    view = mlflow.entities.ViewType.ALL
+    return {run.info.run_id: run for run in mlflow.MlflowClient().search_runs([store.connect()], run_view_type=view)}
+
+
+def test_the_experiment_opens_in_the_view_for_training(store: tracking.Store) -> None:
+    experiment = mlflow.MlflowClient(store.uri).get_experiment(store.connect())
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.tags["mlflow.note.content"] == "what this is"
+
+
+def test_creating_a_store_again_keeps_its_runs(store: tracking.Store, tmp_path: Path) -> None:
+    run_id = run_once(store)
+    assert tracking.create_store(store, tmp_path, "other words") == store.connect()
+    assert list(all_runs(store)) == [run_id]
+
+
+def test_a_run_holds_what_the_contract_asks_for(store: tracking.Store, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    classifier = networks.build(Network((), 0, "dense", (4,), 0.0), np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
+    example = np.zeros((2, 32, 32, 3), np.float32)
+    manifest = {"splits": {"train": {"sha256": "a" * 64}, "test": {"sha256": "b" * 64}}}
+    with tracking.training_run(store, "mlp100", 3, "abc", MEMBER, {"epochs": 2, "optimizer.name": "sgd"}) as run:
+        tracking.log_dataset(manifest, tmp_path / "data.npz")
+        for epoch in (Epoch(1, 10, 2.0, 0.1, 1.9, 0.2, 0.5), Epoch(2, 20, 1.0, 0.4, 1.5, 0.5, 0.25)):
+            tracking.log_history_row(epoch)
+        tracking.log_summary({"test_accuracy": 0.5})
+        tracking.log_figure(Figure(), "learning_curves")
+        tracking.log_model(classifier.model, example, classifier.model(example).numpy())
+    client = mlflow.MlflowClient()
+    logged = client.get_run(run.info.run_id)
+    assert (logged.info.run_name, logged.info.status) == ("mlp100-seed3", "FINISHED")
+    expected = {"variant": "mlp100", "seed": "3", "fingerprint": "abc", "comparison.depth": "Number of layers"}
+    assert expected.items() <= logged.data.tags.items()
+    assert logged.data.params == {"epochs": "2", "optimizer.name": "sgd", "seed": "3"}
+    points = client.get_metric_history(run.info.run_id, "val_loss")
+    assert [(point.step, point.value) for point in points] == [(10, 1.9), (20, 1.5)]
+    assert {"train_loss", "train_accuracy", "val_accuracy", "seconds", "test_accuracy"} <= set(logged.data.metrics)
+    assert {item.dataset.name: item.dataset.digest for item in logged.inputs.dataset_inputs} == {
+        "cifar10-train": "a" * 36,
+        "cifar10-test": "b" * 36,
+    }
+    assert [item.path for item in client.list_artifacts(run.info.run_id, "figures")] == ["figures/learning_curves.png"]
+    model_id = logged.outputs.model_outputs[0].model_id
+    loaded = mlflow.keras.load_model(f"models:/{model_id}")
+    np.testing.assert_array_equal(loaded(example), classifier.model(example))
+    signature = mlflow.models.get_model_info(f"models:/{model_id}").signature
+    assert [spec.shape for spec in (signature.inputs.inputs[0], signature.outputs.inputs[0])] == [(-1, 32, 32, 3), (-1, 10)]
+    assert mlflow.pyfunc.load_model(f"models:/{model_id}").predict(example).shape == (2, 10)
+
+
+def test_a_finished_run_supersedes_the_former_one_and_no_other(store: tracking.Store) -> None:
+    former, other = run_once(store), run_once(store, seed=2)
+    newer = run_once(store, fingerprint="g")
+    assert {run.info.run_id for run in tracking.active_runs(store.connect())} == {other, newer}
+    kept = all_runs(store)[former]
+    assert kept.info.lifecycle_stage == "deleted"
+    assert kept.data.tags["superseded_by"] == newer
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError("x"), "FAILED"), (InputError("x"), "FAILED"), (SystemExit(143), "KILLED"), (KeyboardInterrupt(), "KILLED")],
+)
+def test_a_run_that_ends_early_says_how_and_supersedes_nothing(error: BaseException, status: str, store: tracking.Store) -> None:
+    former = run_once(store)
+    with pytest.raises(type(error)), tracking.training_run(store, "mlp100", 1, "g", MEMBER, {}) as run:
+        raise error
+    runs = all_runs(store)
+    assert runs[run.info.run_id].info.status == status
+    assert runs[former].info.lifecycle_stage == "active"
+
+
+def test_a_run_left_running_is_closed_by_the_next(store: tracking.Store) -> None:
+    mlflow.set_tracking_uri(store.uri)
+    abandoned = mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id
+    run_once(store)
+    assert all_runs(store)[abandoned].info.status == "KILLED"
+
+
+def test_two_runs_that_name_a_new_data_set_at_once(store: tracking.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second try of the loser of MLflow's race; the first failure is put on, since the race cannot be timed."""
+    real, calls = mlflow.log_input, []
+
+    def loses_once(*args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) == 1:
+            raise mlflow.exceptions.MlflowException("UNIQUE constraint failed")
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(mlflow, "log_input", loses_once)
+    with tracking.training_run(store, "mlp100", 1, "f", MEMBER, {}) as run:
+        tracking.log_dataset({"splits": {"train": {"sha256": "a" * 64}}}, tmp_path)
+    assert len(mlflow.MlflowClient().get_run(run.info.run_id).inputs.dataset_inputs) == 1
+
+
+def test_publishing_brings_tags_and_figures_and_takes_old_tags_away(store: tracking.Store, tmp_path: Path) -> None:
+    run_id = run_once(store)
+    (tmp_path / "mlp.svg").write_text("<svg/>")
+    plan = tracking.Plan(store, {"mlp100": tracking.Membership("a label", {"mlp": "With an MLP"})})
+    pages = tracking.publish(plan, {run_id: "mlp100"}, {"mlp": tmp_path / "mlp.svg"})
+    tags = mlflow.MlflowClient().get_run(run_id).data.tags
+    assert {key: value for key, value in tags.items() if key.startswith("comparison.")} == {"comparison.mlp": "With an MLP"}
+    assert [item.path for item in mlflow.MlflowClient().list_artifacts(run_id, "figures")] == ["figures/mlp.svg"]
+    assert pages == {"mlp": f"#/compare-runs?runs=%5B%22{run_id}%22%5D&experiments=%5B%22{store.connect()}%22%5D"}
+
+
+def test_publishing_a_run_that_the_store_does_not_have_is_an_error(store: tracking.Store) -> None:
+    plan = tracking.Plan(store, {"mlp100": MEMBER})
+    with pytest.raises(InputError, match="no active run 0123 of mlp100"):
+        tracking.publish(plan, {"0123": "mlp100"}, {})
+
+
+def test_a_store_without_the_experiment_is_an_error(store: tracking.Store) -> None:
+    with pytest.raises(InputError, match="no active experiment 'another'"):
+        tracking.Store(store.uri, "another").connect()
+
+
+def test_the_plan_survives_its_file(store: tracking.Store, tmp_path: Path) -> None:
+    plan = tracking.Plan(store, {"mlp100": MEMBER})
+    plan.write(tmp_path / "plan.json")
+    assert tracking.Plan.read(tmp_path / "plan.json") == plan

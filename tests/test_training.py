@@ -1,0 +1,108 @@
+"""The training loop: the same history bit for bit, the best epoch's weights, and an end at a loss that is not finite."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convnets import configuration, training
+from convnets.dataset import Dataset
+from convnets.settings import Optimizer, Settings
+
+
+def settings_of(config: dict[str, Any], variant: str, **changes: object) -> Settings:
+    config["variants"][variant] |= {"epochs": 3, "batch_size": 32, **changes}
+    return configuration.resolve(config).variants[variant]
+
+
+def train(settings: Settings, data: Dataset, seed: int = 1) -> training.Result:
+    return training.train(settings, seed, data, lambda _: None)
+
+
+def untimed(result: training.Result) -> list[training.Epoch]:
+    return [dataclasses.replace(epoch, seconds=0) for epoch in result.history]
+
+
+@pytest.mark.parametrize("variant", ["conv3_augment", "conv3_1x1", "mlp100"])
+def test_the_same_seed_gives_the_same_history_and_weights(variant: str, config: dict[str, Any], synthetic: Dataset) -> None:
+    settings = settings_of(config, variant)
+    first, second, other = train(settings, synthetic), train(settings, synthetic), train(settings, synthetic, seed=2)
+    assert untimed(first) == untimed(second)
+    assert untimed(first) != untimed(other)
+    for one, two in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_bfloat16_run_is_reproducible_too(config: dict[str, Any], synthetic: Dataset) -> None:
+    settings = settings_of(config, "conv2_dropout05", precision="mixed_bfloat16")
+    assert untimed(train(settings, synthetic)) == untimed(train(settings, synthetic))
+
+
+def test_iterations_count_whole_batches(config: dict[str, Any], synthetic: Dataset) -> None:
+    history = train(settings_of(config, "mlp100", batch_size=50), synthetic).history
+    assert [(epoch.epoch, epoch.iteration) for epoch in history] == [(1, 3), (2, 6), (3, 9)]  # 192 images, 50 a batch
+
+
+def test_dropout_and_augmentation_differ_between_epochs_and_iterations(config: dict[str, Any], synthetic: Dataset) -> None:
+    """With a learning rate of almost nothing, only what is random changes the training loss."""
+    still = settings_of(config, "conv3_augment", optimizer={"name": "sgd", "learning_rate": 1e-30})
+    losses = {epoch.train_loss for epoch in train(still, synthetic).history}
+    assert len(losses) == 3
+
+
+def test_without_randomness_a_still_network_has_one_training_loss(config: dict[str, Any], synthetic: Dataset) -> None:
+    still = settings_of(config, "conv2_dropout00", optimizer={"name": "sgd", "learning_rate": 1e-30})
+    losses = [epoch.train_loss for epoch in train(still, synthetic).history]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+def test_networks_learn(config: dict[str, Any], small: Dataset) -> None:
+    history = train(settings_of(config, "conv2_dropout00", epochs=6), small).history
+    assert history[-1].train_loss < 0.9 * history[0].train_loss
+    assert max(epoch.val_accuracy for epoch in history) > 0.2
+
+
+def test_the_model_is_the_best_epochs_the_first_of_equals(config: dict[str, Any], synthetic: Dataset) -> None:
+    result = train(settings_of(config, "conv1_dropout05", epochs=8), synthetic)
+    accuracies = [epoch.val_accuracy for epoch in result.history]
+    assert result.best.epoch == int(np.argmax(accuracies)) + 1  # argmax takes the first
+    for split, loss, accuracy in (
+        (synthetic.validation, result.best.val_loss, result.best.val_accuracy),
+        (synthetic.test, result.test.loss, result.test.accuracy),
+    ):
+        evaluated = result.model.evaluate(split.images.astype(np.float32), split.labels, verbose=0)
+        assert evaluated == pytest.approx([loss, accuracy], rel=1e-5)
+    assert result.test.predictions.shape == (len(synthetic.test),)
+    assert (result.test.predictions == synthetic.test.labels).mean() == result.test.accuracy
+
+
+def test_equal_best_epochs_keep_the_first(config: dict[str, Any], synthetic: Dataset) -> None:
+    """A network that does not change has the same accuracy in every epoch."""
+    still = settings_of(config, "mlp100", optimizer={"name": "sgd", "learning_rate": 1e-30})
+    result = train(still, synthetic)
+    assert len({epoch.val_accuracy for epoch in result.history}) == 1
+    assert result.best.epoch == 1
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_iteration(config: dict[str, Any], synthetic: Dataset) -> None:
+    settings = settings_of(config, "conv1_dropout05", optimizer={"name": "sgd", "learning_rate": 1e12})
+    seen: list[training.Epoch] = []
+    with pytest.raises(training.NonFiniteLossError, match=r"at iteration [2-6]; lower optimizer.learning_rate"):
+        training.train(settings, 1, synthetic, seen.append)
+    assert seen == []
+
+
+def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Dataset) -> None:
+    seen: list[training.Epoch] = []
+    result = training.train(settings_of(config, "mlp100"), 1, synthetic, seen.append)
+    assert tuple(seen) == result.history
+    assert all(epoch.seconds > 0 for epoch in seen)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
+def test_optimizers(name: str) -> None:
+    optimizer = training.make_optimizer(Optimizer(name, 0.01, 0.0 if name == "adam" else 0.9))
+    assert type(optimizer).__name__.lower() == name
+    assert float(optimizer.learning_rate) == pytest.approx(0.01)
+    assert name == "adam" or optimizer.momentum == 0.9

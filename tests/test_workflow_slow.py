@@ -1,0 +1,217 @@
+"""The whole workflow for real, on a tiny part of the data set: what it makes, and what it makes again. Slow: minutes."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT
+
+VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
+TINY = {
+    "dataset": {"subset": {"train": 640, "validation": 128, "test": 128}},
+    "training": {"epochs": 2},
+    "variants": {"mlp100": {"epochs": 3}},
+}
+
+
+class Workflow:
+    """A copy of the project in a folder of its own, as a clone would be, with the data set at hand."""
+
+    def __init__(self, folder: Path, batches: Path) -> None:
+        self.folder = folder
+        for name in ("Snakefile", "config.yaml"):
+            shutil.copy(ROOT / name, folder)
+        for name in ("rules", "scripts", "schemas", "profiles", "envs"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "resources").mkdir()
+        (folder / "resources" / "cifar10").symlink_to(batches)
+        self.config = json.loads(json.dumps(TINY))
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(self.config))
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml", *arguments]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    def run(self) -> None:
+        done = self.snakemake()
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def planned(self) -> Counter[str]:
+        """Return how many jobs of each rule a run would start."""
+        done = self.snakemake("--dry-run", "--quiet", "reason")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Counter(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
+
+    def trained(self) -> set[str]:
+        """Return the variants that a run would train."""
+        done = self.snakemake("--dry-run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return set(re.findall(r"output: results/runs/(\w+)/seed\d+/history.csv", done.stdout + done.stderr))
+
+    def results(self, *parts: str) -> Path:
+        return self.folder.joinpath("results", *parts)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
+    """A workflow that has run to its end."""
+    workflow = Workflow(tmp_path_factory.mktemp("workflow"), real_batches)
+    workflow.run()
+    return workflow
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_file_of_the_contract_is_there(finished: Workflow) -> None:
+    found = {str(path.relative_to(finished.results())) for path in finished.results().rglob("*") if path.is_file()}
+    expected = {"data/manifest.json", "figures/vgg16.svg", "tables/variants.csv", "tables/vgg16.csv", "tables/memory.csv"}
+    figures = ("dropout", "depth", "mlp", "augmentation", "conv1x1")
+    expected |= {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
+    expected |= {f"runs/{name}/seed1/{file}" for name in VARIANTS for file in ("history.csv", "metrics.json", "model.keras")}
+    assert expected <= found
+    assert "mlflow/mlflow.db" in found
+    assert not [name for name in found if "partial" in name]
+    assert not (finished.folder / "mlruns").exists()
+    assert not (finished.folder / "mlflow.db").exists()
+
+
+def test_histories_and_summaries_agree(finished: Workflow) -> None:
+    for variant in VARIANTS:
+        history = rows(finished.results("runs", variant, "seed1", "history.csv"))
+        metrics = json.loads(finished.results("runs", variant, "seed1", "metrics.json").read_text())
+        epochs = 3 if variant == "mlp100" else 2
+        assert [(row["epoch"], row["iteration"]) for row in history] == [(str(n), str(10 * n)) for n in range(1, epochs + 1)]
+        accuracies = [float(row["val_accuracy"]) for row in history]
+        assert metrics["best_val_accuracy"] == max(accuracies)
+        assert metrics["best_epoch"] == accuracies.index(max(accuracies)) + 1
+        assert metrics["min_val_loss"] == min(float(row["val_loss"]) for row in history)
+        assert metrics["final_train_loss"] == float(history[-1]["train_loss"])
+        assert (metrics["variant"], metrics["seed"], metrics["iterations"]) == (variant, 1, 10 * epochs)
+        assert metrics["train_seconds"] == pytest.approx(sum(float(row["seconds"]) for row in history))
+        assert re.fullmatch(r"[0-9a-f]{64}", metrics["fingerprint"])
+
+
+def test_models_load_and_score_as_their_summaries_say(finished: Workflow) -> None:
+    import keras
+
+    with np.load(finished.results("data", "cifar10.npz")) as data:
+        images, labels = data["test_images"].astype(np.float32), data["test_labels"]
+    for variant in ("conv3_1x1", "mlp100"):
+        metrics = json.loads(finished.results("runs", variant, "seed1", "metrics.json").read_text())
+        model = keras.models.load_model(finished.results("runs", variant, "seed1", "model.keras"))
+        expected = [metrics["test_loss"], metrics["test_accuracy"]]
+        assert model.evaluate(images, labels, verbose=0) == pytest.approx(expected, rel=1e-5)
+        assert model.count_params() == metrics["parameters"]
+
+
+def test_tables_hold_what_was_trained(finished: Workflow) -> None:
+    table = rows(finished.results("tables", "variants.csv"))
+    assert [row["variant"] for row in table] == sorted(VARIANTS)
+    for row in table:
+        metrics = json.loads(finished.results("runs", row["variant"], "seed1", "metrics.json").read_text())
+        assert row["runs"] == "1"
+        assert float(row["test_accuracy_mean"]) == metrics["test_accuracy"]
+        assert row["test_accuracy_std"] == ""
+    memory = {row["network"]: row for row in rows(finished.results("tables", "memory.csv"))}
+    assert memory["3 conv layers (trained)"]["parameters"] == "117072"
+    assert memory["3 conv layers, 1x1 head (trained)"]["bytes"] == str(65_962 * 4)
+    assert rows(finished.results("tables", "vgg16.csv"))[-1]["parameters"] == "138357544"
+    manifest = json.loads(finished.results("data", "manifest.json").read_text())
+    assert {name: split["images"] for name, split in manifest["splits"].items()} == {"train": 640, "validation": 128, "test": 128}
+
+
+def test_figures_hold_their_lines(finished: Workflow) -> None:
+    for name, labels in {"dropout": ["dropout 0.0", "dropout 0.5"], "mlp": ["1 layer", "2 layers", "3 layers", "MLP"]}.items():
+        text = finished.results("figures", f"{name}.svg").read_text()
+        for label in labels:
+            assert text.count(f">{label}<") == 2  # one in each panel
+
+
+def test_the_tracking_store_holds_one_run_for_each_summary(finished: Workflow) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{finished.results('mlflow', 'mlflow.db')}")
+    experiment = client.get_experiment_by_name("cifar10-convnets").experiment_id
+    runs = {run.info.run_id: run for run in client.search_runs([experiment])}
+    assert len(runs) == len(VARIANTS)
+    for variant in VARIANTS:
+        metrics = json.loads(finished.results("runs", variant, "seed1", "metrics.json").read_text())
+        run = runs[metrics["mlflow_run_id"]]
+        assert (run.info.run_name, run.info.status) == (f"{variant}-seed1", "FINISHED")
+        assert run.data.tags["fingerprint"] == metrics["fingerprint"]
+        assert run.data.metrics["test_accuracy"] == metrics["test_accuracy"]
+        history = rows(finished.results("runs", variant, "seed1", "history.csv"))
+        logged = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "val_loss")]
+        assert logged == [(int(row["iteration"]), float(row["val_loss"])) for row in history]
+        assert len(run.inputs.dataset_inputs) == 3
+        assert run.outputs.model_outputs
+    (shared,) = (run for run in runs.values() if run.data.tags["variant"] == "conv3_dropout05")
+    assert {key for key in shared.data.tags if key.startswith("comparison.")} == {
+        f"comparison.{name}" for name in ("depth", "mlp", "augmentation", "conv1x1")
+    }
+    pages = json.loads(finished.results("tracking", "published.json").read_text())["compare_pages"]
+    assert pages["dropout"].count("%22") == 6  # two runs and the experiment, each quoted
+
+
+def test_logs_show_each_epoch(finished: Workflow) -> None:
+    log = (finished.folder / "logs" / "train_variant" / "mlp100" / "seed1.log").read_text()
+    assert re.findall(r"epoch (\d)/3, iteration (\d+): loss", log) == [("1", "10"), ("2", "20"), ("3", "30")]
+
+
+def test_a_second_call_does_nothing(finished: Workflow) -> None:
+    assert finished.planned() == Counter()
+
+
+def test_a_checkout_and_a_comment_train_nothing(finished: Workflow) -> None:
+    for path in finished.folder.glob("scripts/**/*.py"):
+        path.touch()
+    module = finished.folder / "scripts" / "convnets" / "networks.py"
+    module.write_text(module.read_text() + "\n# a comment\n")
+    assert finished.planned() == Counter()
+
+
+def test_what_changes_is_recomputed_and_nothing_else(finished: Workflow) -> None:
+    finished.config["variants"]["mlp100"]["dropout"] = 0.4
+    assert finished.trained() == {"mlp100"}
+    assert finished.planned() == Counter(train_variant=1, plot_comparison=1, tabulate_variants=1, publish_comparisons=1, all=1)
+    finished.config = json.loads(json.dumps(TINY))
+    finished.config["comparisons"] = {"dropout": {"colors": {"conv2_dropout00": "black"}}}
+    assert finished.planned() == Counter(plot_comparison=1, publish_comparisons=1, all=1)
+    finished.config = json.loads(json.dumps(TINY))
+    finished.config["tracking"] = {"experiment": "another"}
+    assert finished.trained() == set()
+    finished.config = json.loads(json.dumps(TINY))
+    assert finished.planned() == Counter()
+
+
+def test_a_variant_is_a_few_lines_of_yaml(finished: Workflow) -> None:
+    finished.config["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
+    depth = ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05", "wide"]
+    finished.config["comparisons"] = {"depth": {"variants": depth}}
+    before = finished.results("runs", "mlp100", "seed1", "metrics.json").read_text()
+    finished.run()
+    assert "wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
+    assert finished.results("figures", "depth.svg").read_text().count(">a wide one<") == 2
+    assert finished.results("runs", "mlp100", "seed1", "metrics.json").read_text() == before
+    assert finished.planned() == Counter()
+
+
+def test_a_bad_configuration_starts_no_job(finished: Workflow) -> None:
+    finished.config = json.loads(json.dumps(TINY))
+    finished.config["variants"]["mlp100"]["droput"] = 0.5
+    done = finished.snakemake()
+    assert done.returncode == 1
+    assert "variants.mlp100.droput is not a key here; did you mean dropout?" in done.stdout + done.stderr
+    assert "rule " not in done.stdout + done.stderr
