@@ -12,6 +12,7 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
+RESULTS = Path(config["pathvars"]["results"])
 
 
 def prepend(variable, folder):
@@ -32,18 +33,15 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def runs_of(path, variants):
-    """Return the path of each run of these variants, one per seed."""
-    return expand(path, variant=variants, seed=configuration.seeds)
+def files_of_runs(name, variants):
+    """Return the path of a file of each run of these variants, one per seed."""
+    return expand(f"<results>/runs/{{variant}}/seed{{seed}}/{name}", variant=variants, seed=configuration.seeds)
 
 
 def comparison_histories(wildcards):
     """Return the histories that a comparison shows."""
     members = configuration.comparisons[wildcards.comparison].members
-    return runs_of(
-        "<results>/runs/{variant}/seed{seed}/history.csv",
-        [member.variant for member in members],
-    )
+    return files_of_runs("history.csv", [member.variant for member in members])
 
 
 def step_digest(script):

@@ -14,6 +14,7 @@ rule plot_comparison:
     params:
         comparison=lambda wildcards: configuration.comparisons[wildcards.comparison].to_json(),
         code=step_digest("plot_comparison"),
+        seeds=str(configuration.seeds),
     shell:
         "python -m plot_comparison --comparison {params.comparison:q} --histories {input.histories:q}"
         " --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
@@ -21,7 +22,7 @@ rule plot_comparison:
 
 rule tabulate_variants:
     input:
-        metrics=runs_of("<results>/runs/{variant}/seed{seed}/metrics.json", configuration.variants),
+        metrics=files_of_runs("metrics.json", configuration.variants),
     output:
         csv="<results>/tables/variants.csv",
         markdown="<results>/tables/variants.md",
@@ -32,6 +33,7 @@ rule tabulate_variants:
     params:
         labels=json.dumps(configuration.labels),
         code=step_digest("tabulate_variants"),
+        seeds=str(configuration.seeds),
     shell:
         "python -m tabulate_variants --labels {params.labels:q} --metrics {input.metrics:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -30,12 +30,12 @@ rule draw_vgg16:
 
 rule tabulate_memory:
     input:
-        dense=runs_of(
-            "<results>/runs/{variant}/seed{seed}/metrics.json",
+        dense=files_of_runs(
+            "metrics.json",
             configuration.memory["dense"],
         )[0],
-        conv1x1=runs_of(
-            "<results>/runs/{variant}/seed{seed}/metrics.json",
+        conv1x1=files_of_runs(
+            "metrics.json",
             configuration.memory["conv1x1"],
         )[0],
     output:
@@ -48,6 +48,8 @@ rule tabulate_memory:
     params:
         labels=json.dumps(configuration.labels),
         code=step_digest("tabulate_memory"),
+        networks=json.dumps(configuration.memory),
+        seed=str(configuration.seeds[0]),
     shell:
         "python -m tabulate_memory --labels {params.labels:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

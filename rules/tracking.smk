@@ -1,5 +1,4 @@
 # MLflow: the store before any training, and the comparisons' tags and figures after.
-RESULTS = Path(config["pathvars"]["results"])
 DEFAULT_URI = f"sqlite:///{RESULTS.resolve()}/mlflow/mlflow.db"
 MEMBERS = {
     variant: {"label": label, "comparisons": configuration.comparisons_of(variant)}
@@ -28,7 +27,7 @@ rule create_store:
 rule publish_comparisons:
     input:
         plan=rules.create_store.output.plan,
-        metrics=runs_of("<results>/runs/{variant}/seed{seed}/metrics.json", configuration.variants),
+        metrics=files_of_runs("metrics.json", configuration.variants),
         figures=expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
     output:
         published="<results>/tracking/published.json",
@@ -38,6 +37,7 @@ rule publish_comparisons:
         "../envs/tracking.yaml"
     params:
         code=step_digest("publish_comparisons"),
+        runs=f"{list(configuration.variants)} {configuration.seeds}",
     shell:
         "python -m publish_comparisons --plan {input.plan:q} --metrics {input.metrics:q}"
         " --figures {input.figures:q} --published {output.published:q} > {log:q} 2>&1"

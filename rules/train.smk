@@ -1,12 +1,24 @@
-# One training per variant and seed. Its fingerprint alone decides whether it is stale, hence the ancient() inputs: the
-# fingerprint covers the data, and where a run is tracked does not change it.
+# One training per variant and seed. Its fingerprint alone decides whether it is stale: a fresh run has no inputs, so
+# nothing that happens to the data set's files or to the tracking store makes it run again. (With ancient() inputs instead,
+# Snakemake 9.27 overlooks stale trainings whenever the rule before them runs.)
+
+
+def run_fingerprint(wildcards):
+    """Return the digest of all that can change a run's result."""
+    settings = configuration.variants[wildcards.variant]
+    return fingerprint.run_fingerprint(settings, int(wildcards.seed), configuration.dataset)
+
+
+def training_inputs(wildcards):
+    """Return what a stale run waits for; a fresh one waits for nothing."""
+    if fingerprint.is_fresh(RESULTS / "runs" / wildcards.variant / f"seed{wildcards.seed}", run_fingerprint(wildcards)):
+        return []
+    return [*rules.prepare_dataset.output, *rules.create_store.output]
 
 
 rule train_variant:
     input:
-        dataset=ancient(rules.prepare_dataset.output.dataset),
-        manifest=ancient(rules.prepare_dataset.output.manifest),
-        plan=ancient(rules.create_store.output.plan),
+        training_inputs,
     output:
         history="<results>/runs/{variant}/seed{seed}/history.csv",
         metrics="<results>/runs/{variant}/seed{seed}/metrics.json",
@@ -22,13 +34,11 @@ rule train_variant:
         mem_mb=2000,
     params:
         settings=lambda wildcards: configuration.variants[wildcards.variant].to_json(),
-        fingerprint=lambda wildcards: fingerprint.run_fingerprint(
-            configuration.variants[wildcards.variant],
-            int(wildcards.seed),
-            configuration.dataset,
-        ),
+        fingerprint=run_fingerprint,
+        results=subpath(output.metrics, ancestor=4),
     shell:
         "python -m train_variant --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads}"
-        " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
+        " --dataset {params.results:q}/data/cifar10.npz --manifest {params.results:q}/data/manifest.json"
+        " --plan {params.results:q}/tracking/plan.json"
         " --history {output.history:q} --metrics {output.metrics:q} --model {output.model:q} > {log:q} 2>&1"

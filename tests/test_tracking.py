@@ -143,10 +143,16 @@ def test_publishing_brings_tags_and_figures_and_takes_old_tags_away(store: track
     assert pages == {"mlp": f"#/compare-runs?runs=%5B%22{run_id}%22%5D&experiments=%5B%22{store.connect()}%22%5D"}
 
 
-def test_publishing_a_run_that_the_store_does_not_have_is_an_error(store: tracking.Store) -> None:
-    plan = tracking.Plan(store, {"mlp100": MEMBER})
-    with pytest.raises(InputError, match="no active run 0123 of mlp100"):
-        tracking.publish(plan, {"0123": "mlp100"}, {})
+def test_publishing_leaves_out_a_run_that_was_tracked_elsewhere(
+    store: tracking.Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = run_once(store)
+    (tmp_path / "depth.svg").write_text("<svg/>")
+    plan = tracking.Plan(store, {"mlp100": MEMBER, "conv3_1x1": MEMBER})
+    pages = tracking.publish(plan, {"0123": "conv3_1x1", run_id: "mlp100"}, {"depth": tmp_path / "depth.svg"})
+    assert run_id in pages["depth"]
+    assert "0123" not in pages["depth"]
+    assert "not published: runs of conv3_1x1" in caplog.text
 
 
 def test_a_store_without_the_experiment_is_an_error(store: tracking.Store) -> None:

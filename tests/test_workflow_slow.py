@@ -191,8 +191,26 @@ def test_what_changes_is_recomputed_and_nothing_else(finished: Workflow) -> None
     assert finished.planned() == Counter(plot_comparison=1, publish_comparisons=1, all=1)
     finished.config = json.loads(json.dumps(TINY))
     finished.config["tracking"] = {"experiment": "another"}
-    assert finished.trained() == set()
+    assert finished.planned() == Counter(create_store=1, publish_comparisons=1, all=1)
     finished.config = json.loads(json.dumps(TINY))
+    finished.config["dataset"]["split_seed"] = 2
+    assert finished.trained() == VARIANTS
+    finished.config = json.loads(json.dumps(TINY))
+    finished.config["seeds"] = [1, 2]
+    assert finished.planned() == Counter(train_variant=7, plot_comparison=5, tabulate_variants=1, publish_comparisons=1, all=1)
+    finished.config = json.loads(json.dumps(TINY))
+    assert finished.planned() == Counter()
+
+
+def test_deleted_files_bring_back_what_makes_them_and_nothing_else(finished: Workflow) -> None:
+    finished.results("data", "cifar10.npz").rename(finished.folder / "kept.npz")
+    assert finished.planned() == Counter()
+    history = finished.results("runs", "mlp100", "seed1", "history.csv")
+    history.rename(finished.folder / "kept.csv")
+    assert finished.trained() == {"mlp100"}
+    assert finished.planned()["prepare_dataset"] == 1
+    (finished.folder / "kept.csv").rename(history)
+    (finished.folder / "kept.npz").rename(finished.results("data", "cifar10.npz"))
     assert finished.planned() == Counter()
 
 

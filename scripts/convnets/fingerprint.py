@@ -51,6 +51,16 @@ def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -
     )
 
 
+def is_fresh(run: Path, fingerprint: str) -> bool:
+    """Return whether a run's folder holds every file of a finished run that bears this fingerprint."""
+    if not all((run / name).is_file() for name in ("history.csv", "metrics.json", "model.keras")):
+        return False
+    try:
+        return bool(json.loads((run / "metrics.json").read_text(encoding="utf-8"))["fingerprint"] == fingerprint)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def step_digest(script: Path) -> str:
     """Return the digest of a script with all that it imports, and of the versions of their libraries."""
     return digest({"version": VERSION, **code([script])})

@@ -5,6 +5,7 @@ each other's schema migration. For each variant and seed there is one active run
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from convnets.files import read_json, write_json
 COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG = "superseded_by"
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Store:
@@ -45,16 +48,23 @@ class Store:
             The store cannot be reached or has no such experiment.
         """
         mlflow.set_tracking_uri(self.uri)
-        try:
+        with self.reached():
             experiment = mlflow.get_experiment_by_name(self.experiment)
-        except MlflowException as error:
-            raise InputError(f"the tracking store {self.uri} cannot be used: {error.message}") from error
         if experiment is None or experiment.lifecycle_stage != "active":
             raise InputError(
                 f"the tracking store {self.uri} has no active experiment {self.experiment!r}; restore it with `mlflow experiments "
                 "restore`, or make it anew with `snakemake --forcerun create_store`"
             )
         return str(experiment.experiment_id)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Turn whatever goes wrong on the way to the store into an `InputError` that names it."""
+        try:
+            yield
+        except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the tracking store {self.uri} cannot be used: {reason}") from error
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,9 @@ def create_store(store: Store, artifacts: Path | None, description: str) -> str:
     if path != store.uri:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(store.uri)
-    if mlflow.get_experiment_by_name(store.experiment) is None:
-        mlflow.create_experiment(store.experiment, artifacts.resolve().as_uri() if artifacts else None)
+    with store.reached():
+        if mlflow.get_experiment_by_name(store.experiment) is None:
+            mlflow.create_experiment(store.experiment, artifacts.resolve().as_uri() if artifacts else None)
     experiment = store.connect()
     # Without the first, the user interface opens in its view for generative models.
     tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": description}
@@ -203,6 +214,8 @@ def log_model(model: Any, example: Any, probabilities: Any) -> None:  # noqa: AN
 def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path]) -> dict[str, str]:
     """Bring the comparisons' tags and figures to the runs that belong to them.
 
+    Runs that the store does not have, since they were tracked elsewhere, are left out with a warning.
+
     Parameters
     ----------
     plan
@@ -220,9 +233,11 @@ def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path])
     experiment = plan.store.connect()
     client = mlflow.MlflowClient()
     tags = {run.info.run_id: run.data.tags for run in active_runs(experiment)}
-    for run_id, variant in run_ids.items():
-        if run_id not in tags:
-            raise InputError(f"the tracking store {plan.store.uri} has no active run {run_id} of {variant}; train it again")
+    tracked = {run_id: variant for run_id, variant in run_ids.items() if run_id in tags}
+    if len(tracked) < len(run_ids):
+        missing = sorted({variant for run_id, variant in run_ids.items() if run_id not in tracked})
+        logger.warning("not in the tracking store %s, so not published: runs of %s", plan.store.uri, ", ".join(missing))
+    for run_id, variant in tracked.items():
         wanted = plan.members[variant].tags()
         for key in tags[run_id]:
             if key.startswith(COMPARISON_TAG) and key not in wanted:
@@ -234,7 +249,7 @@ def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path])
             client.log_artifact(run_id, str(figures[comparison]), "figures")
     pages = {}
     for comparison in figures:
-        members = [run_id for run_id, variant in run_ids.items() if comparison in plan.members[variant].comparisons]
+        members = [run_id for run_id, variant in tracked.items() if comparison in plan.members[variant].comparisons]
         pages[comparison] = compare_page(members, experiment)
     return pages
 
