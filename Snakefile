@@ -20,6 +20,7 @@ rule all:
     default_target: True
     input:
         "<results>/data/manifest.json",
+        files_of_runs(fingerprint.RUN_FILES, configuration.variants),
         expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
         "<results>/figures/vgg16.svg",
         "<results>/tables/variants.csv",

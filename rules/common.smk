@@ -33,15 +33,28 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def files_of_runs(name, variants):
-    """Return the path of a file of each run of these variants, one per seed."""
-    return expand(f"<results>/runs/{{variant}}/seed{{seed}}/{name}", variant=variants, seed=configuration.seeds)
+def files_of_runs(names, variants):
+    """Return the paths of these files of each run of these variants, one run per seed."""
+    return expand("<results>/runs/{variant}/seed{seed}/{name}", variant=variants, seed=configuration.seeds, name=names)
 
 
 def comparison_histories(wildcards):
     """Return the histories that a comparison shows."""
     members = configuration.comparisons[wildcards.comparison].members
     return files_of_runs("history.csv", [member.variant for member in members])
+
+
+def run_fingerprint(wildcards):
+    """Return the digest of all that can change a run's result."""
+    settings = configuration.variants[wildcards.variant]
+    return fingerprint.run_fingerprint(settings, int(wildcards.seed), configuration.dataset)
+
+
+def training_inputs(wildcards):
+    """Return what a stale run waits for; a fresh one waits for nothing."""
+    if fingerprint.is_fresh(RESULTS / "runs" / wildcards.variant / f"seed{wildcards.seed}", run_fingerprint(wildcards)):
+        return []
+    return [*rules.prepare_dataset.output, *rules.create_store.output]
 
 
 def step_digest(script):

@@ -3,19 +3,6 @@
 # Snakemake 9.27 overlooks stale trainings whenever the rule before them runs.)
 
 
-def run_fingerprint(wildcards):
-    """Return the digest of all that can change a run's result."""
-    settings = configuration.variants[wildcards.variant]
-    return fingerprint.run_fingerprint(settings, int(wildcards.seed), configuration.dataset)
-
-
-def training_inputs(wildcards):
-    """Return what a stale run waits for; a fresh one waits for nothing."""
-    if fingerprint.is_fresh(RESULTS / "runs" / wildcards.variant / f"seed{wildcards.seed}", run_fingerprint(wildcards)):
-        return []
-    return [*rules.prepare_dataset.output, *rules.create_store.output]
-
-
 rule train_variant:
     input:
         training_inputs,

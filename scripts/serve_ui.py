@@ -24,16 +24,17 @@ def main() -> None:
     folder = Path(config["pathvars"]["results"]) / "tracking"
     if not (folder / "plan.json").is_file():
         raise InputError(f"there are no runs under {folder.parent} yet; start them with make run")
-    uri = tracking.Plan.read(folder / "plan.json").store.uri
-    remote = uri.startswith(("http://", "https://"))
-    root = uri if remote else f"http://127.0.0.1:{arguments.port}"
-    print(f"MLflow's user interface: {root}")
+    store = tracking.Plan.read(folder / "plan.json").store
+    remote = store.uri.startswith(("http://", "https://"))
+    root = store.uri if remote else f"http://127.0.0.1:{arguments.port}"
+    print(f"The runs in MLflow's user interface: {root}/{tracking.runs_page(store.connect())}")
     if (folder / "published.json").is_file():
+        print("Side by side:")
         for comparison, page in files.read_json(folder / "published.json")["compare_pages"].items():
             print(f"  {comparison}: {root}/{page}")
     if not remote:
         sys.stdout.flush()
-        server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+        server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri, "--host", "127.0.0.1"]
         os.execv(sys.executable, [*server, "--port", str(arguments.port)])  # noqa: S606
 
 

@@ -40,7 +40,7 @@ def all_runs(store: tracking.Store) -> dict[str, Any]:
     return {run.info.run_id: run for run in mlflow.MlflowClient().search_runs([store.connect()], run_view_type=view)}
 
 
-def test_the_experiment_opens_in_the_view_for_training(store: tracking.Store) -> None:
+def test_the_experiment_says_what_it_is(store: tracking.Store) -> None:
     experiment = mlflow.MlflowClient(store.uri).get_experiment(store.connect())
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     assert experiment.tags["mlflow.note.content"] == "what this is"
@@ -140,7 +140,9 @@ def test_publishing_brings_tags_and_figures_and_takes_old_tags_away(store: track
     tags = mlflow.MlflowClient().get_run(run_id).data.tags
     assert {key: value for key, value in tags.items() if key.startswith("comparison.")} == {"comparison.mlp": "With an MLP"}
     assert [item.path for item in mlflow.MlflowClient().list_artifacts(run_id, "figures")] == ["figures/mlp.svg"]
-    assert pages == {"mlp": f"#/compare-runs?runs=%5B%22{run_id}%22%5D&experiments=%5B%22{store.connect()}%22%5D"}
+    assert pages == {
+        "mlp": f"#/compare-runs?runs=%5B%22{run_id}%22%5D&experiments=%5B%22{store.connect()}%22%5D&workflowType=machine_learning"
+    }
 
 
 def test_publishing_leaves_out_a_run_that_was_tracked_elsewhere(

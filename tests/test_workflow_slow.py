@@ -207,10 +207,11 @@ def test_deleted_files_bring_back_what_makes_them_and_nothing_else(finished: Wor
     assert finished.planned() == Counter()
     history = finished.results("runs", "mlp100", "seed1", "history.csv")
     history.rename(finished.folder / "kept.csv")
-    assert finished.trained() == {"mlp100"}
-    assert finished.planned()["prepare_dataset"] == 1
+    planned, trained = finished.planned(), finished.trained()
     (finished.folder / "kept.csv").rename(history)
     (finished.folder / "kept.npz").rename(finished.results("data", "cifar10.npz"))
+    assert trained == {"mlp100"}
+    assert planned["prepare_dataset"] == 1
     assert finished.planned() == Counter()
 
 

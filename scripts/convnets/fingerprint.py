@@ -19,6 +19,7 @@ from convnets.settings import Settings
 
 VERSION = 1  # of what a fingerprint covers; raise it when that changes
 PACKAGE = Path(__file__).parent
+RUN_FILES = ("history.csv", "metrics.json", "model.keras")  # what a finished run leaves
 # The libraries that can change a number or a picture, by the name they are imported under.
 LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "tensorflow")
 
@@ -53,7 +54,7 @@ def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -
 
 def is_fresh(run: Path, fingerprint: str) -> bool:
     """Return whether a run's folder holds every file of a finished run that bears this fingerprint."""
-    if not all((run / name).is_file() for name in ("history.csv", "metrics.json", "model.keras")):
+    if not all((run / name).is_file() for name in RUN_FILES):
         return False
     try:
         return bool(json.loads((run / "metrics.json").read_text(encoding="utf-8"))["fingerprint"] == fingerprint)

@@ -28,6 +28,8 @@ from convnets.files import read_json, write_json
 
 COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG = "superseded_by"
+# The user interface opens in its view for generative models unless an address says otherwise.
+TRAINING_VIEW = "workflowType=machine_learning"
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +119,6 @@ def create_store(store: Store, artifacts: Path | None, description: str) -> str:
         if mlflow.get_experiment_by_name(store.experiment) is None:
             mlflow.create_experiment(store.experiment, artifacts.resolve().as_uri() if artifacts else None)
     experiment = store.connect()
-    # Without the first, the user interface opens in its view for generative models.
     tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": description}
     for key, value in tags.items():
         mlflow.MlflowClient().set_experiment_tag(experiment, key, value)
@@ -254,7 +255,12 @@ def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path])
     return pages
 
 
+def runs_page(experiment: str) -> str:
+    """Return the address of MLflow's list of the experiment's runs, relative to the user interface's root."""
+    return f"#/experiments/{experiment}/runs?{TRAINING_VIEW}"
+
+
 def compare_page(run_ids: list[str], experiment: str) -> str:
     """Return the address of MLflow's page that compares these runs, relative to the user interface's root."""
     runs, experiments = (quote(json.dumps(ids)) for ids in (run_ids, [experiment]))
-    return f"#/compare-runs?runs={runs}&experiments={experiments}"
+    return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"
