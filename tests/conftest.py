@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import yaml
@@ -13,6 +14,9 @@ from convnets import batches, dataset, sources
 from convnets.errors import InputError
 
 ROOT = Path(__file__).parents[1]
+
+hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture(scope="session", autouse=True)

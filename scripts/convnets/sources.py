@@ -99,7 +99,7 @@ def _deliver(destination: Path, deliver: Callable[[Path], str]) -> str:
 
 def from_official(folder: Path, timeout: Timeout, url: str = OFFICIAL_URL) -> str:
     """Download the official binary archive and take the batches out of it."""
-    archive = folder / "archive.tar.gz"
+    archive = folder / "cifar-10-binary.tar.gz"
     logger.info("downloading %s", url)
     try:
         with requests.get(url, stream=True, timeout=(timeout.connect, timeout.read)) as response:
