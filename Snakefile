@@ -21,9 +21,7 @@ rule all:
     input:
         "<results>/data/manifest.json",
         files_of_runs(fingerprint.RUN_FILES, configuration.variants),
-        expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
-        "<results>/figures/vgg16.svg",
-        "<results>/tables/variants.csv",
-        "<results>/tables/vgg16.csv",
-        "<results>/tables/memory.csv",
+        expand("<results>/figures/{figure}.{kind}", figure=[*configuration.comparisons, "vgg16"], kind=["svg", "png"]),
+        expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory"]),
+        expand("<results>/tables/{table}.md", table=["variants", "memory"]),
         "<results>/tracking/published.json",

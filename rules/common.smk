@@ -15,19 +15,13 @@ SCRIPTS = Path(workflow.basedir) / "scripts"
 RESULTS = Path(config["pathvars"]["results"])
 
 
-def prepend(variable, folder):
-    """Put a folder before those that an environment variable lists."""
-    os.environ[variable] = os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
-
-
-# Jobs run the Python that runs Snakemake, whether its environment is activated or not (conda puts its own before it), and
-# find the scripts from any working directory: `python -m train_variant`.
-prepend("PATH", Path(sys.executable).parent)
-prepend("PYTHONPATH", SCRIPTS)
+# Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
+# environment is activated or not; conda puts its own before it.
+os.environ["PATH"] = os.pathsep.join([str(SCRIPTS), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 wildcard_constraints:
-    variant="[a-z0-9][a-z0-9_]*",
+    variant="|".join(configuration.variants),
     # Not any name, since figures/vgg16.svg is no comparison.
     comparison="|".join(configuration.comparisons) or "none",
     seed=r"\d+",
@@ -50,9 +44,18 @@ def run_fingerprint(wildcards):
     return fingerprint.run_fingerprint(settings, int(wildcards.seed), configuration.dataset)
 
 
+def is_forced(rule, *outputs):
+    """Return whether the command line forces a rule or one of its outputs."""
+    asked = workflow.dag_settings
+    forced = {*asked.forcerun, *(asked.targets if asked.forcetargets else ())}
+    return asked.forceall or not forced.isdisjoint({rule, *outputs})
+
+
 def training_inputs(wildcards):
-    """Return what a stale run waits for; a fresh one waits for nothing."""
-    if fingerprint.is_fresh(RESULTS / "runs" / wildcards.variant / f"seed{wildcards.seed}", run_fingerprint(wildcards)):
+    """Return what a stale or forced run waits for; a fresh one waits for nothing."""
+    run = RESULTS / "runs" / wildcards.variant / f"seed{wildcards.seed}"
+    forced = is_forced("train_variant", *(str(run / name) for name in fingerprint.RUN_FILES))
+    if fingerprint.is_fresh(run, run_fingerprint(wildcards)) and not forced:
         return []
     return [*rules.prepare_dataset.output, *rules.create_store.output]
 

@@ -16,7 +16,7 @@ rule plot_comparison:
         code=step_digest("plot_comparison"),
         seeds=str(configuration.seeds),
     shell:
-        "python -m plot_comparison --comparison {params.comparison:q} --histories {input.histories:q}"
+        "plot_comparison.py --comparison {params.comparison:q} --histories {input.histories:q}"
         " --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
 
 
@@ -35,5 +35,5 @@ rule tabulate_variants:
         code=step_digest("tabulate_variants"),
         seeds=str(configuration.seeds),
     shell:
-        "python -m tabulate_variants --labels {params.labels:q} --metrics {input.metrics:q}"
+        "tabulate_variants.py --labels {params.labels:q} --metrics {input.metrics:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

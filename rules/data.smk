@@ -16,8 +16,7 @@ rule get_cifar10:
         source=lambda wildcards, output: config["dataset"]["source"],
         folder=subpath(output.provenance, parent=True),
     shell:
-        "python -m get_cifar10 --source {params.source:q} --folder {params.folder:q}"
-        " --provenance {output.provenance:q} --log {log:q}"
+        "get_cifar10.py --source {params.source:q} --folder {params.folder:q}" " --provenance {output.provenance:q} --log {log:q}"
 
 
 rule prepare_dataset:
@@ -36,5 +35,5 @@ rule prepare_dataset:
         folder=subpath(input.provenance, parent=True),
         code=step_digest("prepare_dataset"),
     shell:
-        "python -m prepare_dataset --folder {params.folder:q} --provenance {input.provenance:q}"
+        "prepare_dataset.py --folder {params.folder:q} --provenance {input.provenance:q}"
         " --settings {params.settings:q} --dataset {output.dataset:q} --manifest {output.manifest:q} > {log:q} 2>&1"

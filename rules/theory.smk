@@ -11,7 +11,7 @@ rule tabulate_vgg16:
     params:
         code=step_digest("tabulate_vgg16"),
     shell:
-        "python -m tabulate_vgg16 --csv {output.csv:q} > {log:q} 2>&1"
+        "tabulate_vgg16.py --csv {output.csv:q} > {log:q} 2>&1"
 
 
 rule draw_vgg16:
@@ -25,7 +25,7 @@ rule draw_vgg16:
     params:
         code=step_digest("draw_vgg16"),
     shell:
-        "python -m draw_vgg16 --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
+        "draw_vgg16.py --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
 
 
 rule tabulate_memory:
@@ -46,10 +46,10 @@ rule tabulate_memory:
     conda:
         "../envs/figures.yaml"
     params:
-        labels=json.dumps(configuration.labels),
+        labels=json.dumps({variant: configuration.labels[variant] for variant in configuration.memory.values()}),
         code=step_digest("tabulate_memory"),
         networks=json.dumps(configuration.memory),
         seed=str(configuration.seeds[0]),
     shell:
-        "python -m tabulate_memory --labels {params.labels:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
+        "tabulate_memory.py --labels {params.labels:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

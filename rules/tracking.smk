@@ -20,7 +20,7 @@ rule create_store:
         members=json.dumps(MEMBERS, sort_keys=True),
         code=step_digest("create_store"),
     shell:
-        "python -m create_store --uri {params.uri:q} --experiment {params.experiment:q} {params.artifacts:q}"
+        "create_store.py --uri {params.uri:q} --experiment {params.experiment:q} {params.artifacts:q}"
         " --members {params.members:q} --plan {output.plan:q} > {log:q} 2>&1"
 
 
@@ -39,5 +39,5 @@ rule publish_comparisons:
         code=step_digest("publish_comparisons"),
         runs=f"{list(configuration.variants)} {configuration.seeds}",
     shell:
-        "python -m publish_comparisons --plan {input.plan:q} --metrics {input.metrics:q}"
+        "publish_comparisons.py --plan {input.plan:q} --metrics {input.metrics:q}"
         " --figures {input.figures:q} --published {output.published:q} > {log:q} 2>&1"

@@ -24,7 +24,7 @@ rule train_variant:
         fingerprint=run_fingerprint,
         results=subpath(output.metrics, ancestor=4),
     shell:
-        "python -m train_variant --variant {wildcards.variant} --seed {wildcards.seed}"
+        "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads}"
         " --dataset {params.results:q}/data/cifar10.npz --manifest {params.results:q}/data/manifest.json"
         " --plan {params.results:q}/tracking/plan.json"

@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Create the MLflow tracking store with its experiment, and write the plan that tells later steps what to track where."""
 
 import json

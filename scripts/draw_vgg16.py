@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Draw VGG-16."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Draw a comparison's learning curves from the histories of its runs."""
 
 from collections import defaultdict

@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Split CIFAR-10 into training, validation and test images, and write them as one file with a manifest."""
 
 import json

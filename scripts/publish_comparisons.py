@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Bring each comparison's tag and figure to its runs in MLflow, and write the addresses of the pages that compare them."""
 
 from pathlib import Path

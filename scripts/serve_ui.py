@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Serve the MLflow user interface on the runs of a configuration, on 127.0.0.1, until it is interrupted."""
 
 import os
@@ -20,7 +21,9 @@ def main() -> None:
     arguments = parser.parse_args()
     config: dict[str, Any] = {}
     for path in arguments.configfiles:
-        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")))
+        if not path.is_file():
+            raise InputError(f"the configuration file {path} does not exist")
+        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     folder = Path(config["pathvars"]["results"]) / "tracking"
     if not (folder / "plan.json").is_file():
         raise InputError(f"there are no runs under {folder.parent} yet; start them with make run")

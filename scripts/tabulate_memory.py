@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Tabulate parameters and memory of the trained networks and of VGG-16, beside what the report printed."""
 
 import json

@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Tabulate the variants: mean and spread of each metric over the seeds, as CSV and as Markdown."""
 
 import json

@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Tabulate the parameters of VGG-16 by block, and the memory they take."""
 
 from pathlib import Path

@@ -1,8 +1,7 @@
+#!/usr/bin/env python
 """Train one variant from one seed: write its history, its summary and its best model, and track all of it in MLflow."""
 
 import logging
-import signal
-import sys
 from pathlib import Path
 
 from convnets import backend, command, dataset, files, records, settings, tracking
@@ -27,8 +26,6 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="output: Keras model")
     arguments = parser.parse_args()
 
-    # As an exit, a request to stop passes through every `finally`: the tracked run is closed and no half file stays.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     backend.use_threads(arguments.threads)
     from convnets import figures, training
 
@@ -78,7 +75,7 @@ def main() -> None:
         with files.atomic_path(arguments.model) as temporary:
             result.model.save(temporary)
         tracking.log_summary(metrics.numbers())
-        example = data.test.images[:2].astype("float32")
+        example = data.validation.images[:2].astype("float32")
         tracking.log_model(result.model, example, result.model.predict(example, verbose=0))
         tracking.log_figure(figures.learning_curves(records.read_history(arguments.history), membership.label), "learning_curves")
     # Last, and after MLflow's run is closed: whoever finds the summary finds everything else.

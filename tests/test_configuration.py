@@ -61,7 +61,11 @@ REFUSED = {
     "duplicate seeds": ("seeds", [1, 2, 1], ["seeds", "twice"]),
     "no seeds": ("seeds", [], ["seeds", "non-empty"]),
     "negative seed": ("seeds", [-1], ["seeds.0", "minimum of 0"]),
-    "number read as text": ("training.optimizer.learning_rate", "1e-3", ["training.optimizer.learning_rate", "'1e-3'", "1.0e-03"]),
+    "number read as text": (
+        "training.optimizer.learning_rate",
+        "1e-3",
+        ["training.optimizer.learning_rate", "'1e-3'", "1.000000e-03"],
+    ),
     "unknown optimizer": ("training.optimizer.name", "lion", ['"lion"', "rmsprop, adam, sgd"]),
     "optimizer without rate": ("variants.mlp100.optimizer", {"name": "adam"}, ["variants.mlp100.optimizer", "learning_rate"]),
     "momentum with adam": (
@@ -84,7 +88,11 @@ REFUSED = {
     "batch above subset": ("dataset.subset", {"train": 32, "validation": 1, "test": 1}, ["batch_size is 64", "32 training images"]),
     "no validation": ("dataset.validation_fraction", 1e-6, ["dataset.validation_fraction"]),
     "unknown colour": ("comparisons.mlp.colors.mlp100", "pink", ["comparisons.mlp.colors.mlp100", "light blue, green"]),
-    "colour of a stranger": ("comparisons.mlp.colors.conv3_1x1", "red", ["comparisons.mlp.colors.conv3_1x1 is not among"]),
+    "colour of a stranger": ("comparisons.mlp.colors.mlp10", "red", ["comparisons.mlp.colors.mlp10 is no variant", "mlp100?"]),
+    "memory of another head": ("memory.dense", "conv3_1x1", ["memory.dense names conv3_1x1, whose head is conv1x1"]),
+    "no number": ("training.optimizer.learning_rate", float("inf"), ["training.optimizer.learning_rate is inf", "finite"]),
+    "no number in a list": ("seeds", [float("nan")], ["seeds.0 is nan"]),
+    "source where the batches go": ("dataset.source", "resources/cifar10", ["dataset.source is", "another folder"]),
     "reserved figure": ("comparisons.vgg16", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons.vgg16"]),
     "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
     "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),
@@ -200,6 +208,12 @@ def test_flat_names_every_setting_once(config: dict[str, Any]) -> None:
         "augmentation.horizontal_flip": True,
         "augmentation.channel_offset": 0.05,
     }
+
+
+def test_a_comparison_may_be_narrowed_without_removing_labels_and_colours(config: dict[str, Any]) -> None:
+    config["comparisons"]["depth"]["variants"] = ["conv2_dropout05"]
+    (member,) = configuration.resolve(config).comparisons["depth"].members
+    assert (member.variant, member.label) == ("conv2_dropout05", "2 layers")
 
 
 def test_smoke_configuration_is_valid_over_the_default(config: dict[str, Any]) -> None:

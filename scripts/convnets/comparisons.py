@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SPLITS = ("validation", "train")
-
 # Okabe and Ito's palette, whose colours stay apart for colour-blind readers, under the names that the report's colours have.
 PALETTE = {
     "light blue": "#56B4E9",
@@ -58,12 +56,13 @@ def from_json(text: str) -> Comparison:
 def resolve(name: str, comparison: Mapping[str, Any], labels: Mapping[str, str]) -> Comparison:
     """Return a comparison of a valid configuration, with the variants' own labels and a palette colour where it gives none."""
     given = comparison.get("colors", {})
-    used = {color for value in given.values() for color in (value.values() if isinstance(value, Mapping) else [value])}
+    shown = [given[variant] for variant in comparison["variants"] if variant in given]
+    used = {color for value in shown for color in (value.values() if isinstance(value, Mapping) else [value])}
     free = [color for color in PALETTE if color not in used] + list(PALETTE)
     members = []
     for variant in comparison["variants"]:
         value = given[variant] if variant in given else free.pop(0)
-        by_split = {split: value.get(split, "black") if isinstance(value, Mapping) else value for split in SPLITS}
+        by_split = {split: value.get(split, "black") if isinstance(value, Mapping) else value for split in ("validation", "train")}
         members.append(
             Member(
                 variant=variant,

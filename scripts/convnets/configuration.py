@@ -6,6 +6,7 @@ path in the file, says what is allowed, and suggests the nearest name for a miss
 
 import difflib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     InputError
         Listing everything that is wrong with it, one line each.
     """
-    problems = list(_schema_problems(config)) or list(_problems(config))
+    problems = list(_not_finite(config)) or list(_schema_problems(config)) or list(_problems(config))
     if problems:
         raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
     variants = dict(sorted(config["variants"].items()))  # by id, since merging two files does not keep their order
@@ -72,6 +73,18 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         },
         memory=config["memory"],
     )
+
+
+def _not_finite(value: object, *keys: object) -> Iterator[str]:
+    """Yield one message per number that is infinite or none, which bounds would let pass."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{_path(keys)} is {value}; a finite number is needed"
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _not_finite(part, *keys, key)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _not_finite(part, *keys, index)
 
 
 def _schema_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +118,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
     elif error.validator == "required":
         yield from (f"{_path([*error.absolute_path, key])} is missing" for key in allowed if key not in instance)
     elif error.validator == "type" and allowed == "number" and _reads_as_number(instance):
-        yield f"{path} is the text {instance!r}; YAML wants a point in such a number: {float(instance):.1e}"
+        yield f"{path} is the text {instance!r}; YAML wants a point in such a number: {float(instance):e}"
     elif error.validator == "dependentRequired":
         needed = [f"{key} needs {other}" for key, others in allowed.items() for other in others if key in instance]
         yield f"{path}: {'; '.join(needed)} beside it{hint}"
@@ -132,6 +145,9 @@ def _path(keys: Any) -> str:  # noqa: ANN401
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield one message per contradiction between keys that are valid one by one."""
     yield from _data_problems(config)
+    batches = Path(config["pathvars"]["resources"], "cifar10").resolve()
+    if Path(config["dataset"]["source"]).resolve() == batches:
+        yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
     for name, variant in config["variants"].items():
         yield from _variant_problems(f"variants.{name}", variant, config)
     known = list(config["variants"])
@@ -144,11 +160,13 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{where}.variants names {variant!r}, which is no variant{_suggest(variant, known)}"
         for key in ("labels", "colors"):
             for variant in comparison.get(key, {}):
-                if variant not in comparison["variants"]:
-                    yield f"{where}.{key}.{variant} is not among its variants{_suggest(variant, comparison['variants'])}"
+                if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
+                    yield f"{where}.{key}.{variant} is no variant{_suggest(variant, known)}"
     for head, variant in config["memory"].items():
         if variant not in known:
             yield f"memory.{head} names {variant!r}, which is no variant{_suggest(variant, known)}"
+        elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
+            yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     credentials = urlsplit(config["tracking"]["uri"] or "")
     if credentials.password and credentials.scheme.startswith("http"):
         yield "tracking.uri holds a password; give it in MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME"

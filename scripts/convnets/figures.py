@@ -81,7 +81,7 @@ def comparison(spec: Comparison, histories: Mapping[str, Sequence[pd.DataFrame]]
         count = "/".join(map(str, sorted(seeds)))
         spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
         figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
-        figure.supxlabel(f"{spread}; a dot marks the best epoch", x=0.99, ha="right", fontsize=8.5, color="#555555")
+        figure.supxlabel(f"{spread}; a dot marks each line's best value", x=0.99, ha="right", fontsize=8.5, color="#555555")
         return figure
 
 

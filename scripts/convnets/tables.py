@@ -61,8 +61,8 @@ def vgg16_blocks() -> pd.DataFrame:
             {
                 "block": block,
                 "parameters": count,
-                "bits": count * vgg16.BITS_PER_PARAMETER,
-                "megabytes": count * vgg16.BITS_PER_PARAMETER / 8 / 1e6,
+                "bits": count * BYTES_PER_PARAMETER * 8,
+                "megabytes": megabytes(count),
             }
             for block, count in counts.items()
         ]
@@ -75,7 +75,7 @@ def memory(dense: Metrics, conv1x1: Metrics, labels: Mapping[str, str]) -> pd.Da
     The report's numbers stand with the networks that it says they are about, and a note says what is wrong with them.
     """
     vgg = vgg16.parameters()
-    head = convolution_parameters(1, 512, len(CLASSES))
+    head = convolution_parameters(1, vgg16.CHANNELS, len(CLASSES))
     stack = vgg16.convolution_stack_parameters()
     reported_sum = vgg["conv5"] + head
     rows = [

@@ -49,6 +49,10 @@ class Store:
         InputError
             The store cannot be reached or has no such experiment.
         """
+        database = self.uri.removeprefix("sqlite:///")
+        if database != self.uri and not Path(database).is_file():
+            # Not to be made here: processes that do so at once break each other's migration.
+            raise InputError(f"the tracking store {self.uri} is gone; make it anew with `snakemake --forcerun create_store`")
         mlflow.set_tracking_uri(self.uri)
         with self.reached():
             experiment = mlflow.get_experiment_by_name(self.experiment)
@@ -213,7 +217,7 @@ def log_model(model: Any, example: Any, probabilities: Any) -> None:  # noqa: AN
 
 
 def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path]) -> dict[str, str]:
-    """Bring the comparisons' tags and figures to the runs that belong to them.
+    """Bring labels and the comparisons' tags and figures to the runs that belong to them.
 
     Runs that the store does not have, since they were tracked elsewhere, are left out with a warning.
 
@@ -239,6 +243,7 @@ def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path])
         missing = sorted({variant for run_id, variant in run_ids.items() if run_id not in tracked})
         logger.warning("not in the tracking store %s, so not published: runs of %s", plan.store.uri, ", ".join(missing))
     for run_id, variant in tracked.items():
+        client.set_tag(run_id, "mlflow.note.content", plan.members[variant].label)
         wanted = plan.members[variant].tags()
         for key in tags[run_id]:
             if key.startswith(COMPARISON_TAG) and key not in wanted:

@@ -11,7 +11,6 @@ from convnets.layers import convolution_parameters, dense_parameters
 
 INPUT_SIDE, INPUT_CHANNELS = 224, 3
 KERNEL_SIZE = 3
-BITS_PER_PARAMETER = 32
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ BLOCKS = (
     Block("fc2", "fc", 1, 4096),
     Block("fc3", "fc", 1, 1000),
 )
+
+CHANNELS = max(block.width for block in BLOCKS if block.kind == "conv")  # of the feature map that the head reads
 
 
 def parameters() -> dict[str, int]:
