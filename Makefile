@@ -8,10 +8,10 @@ BIN := .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run test lint format ui lock
+.PHONY: help setup run test lint format reference ui lock
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 	@echo 'variables: CORES=all, CONFIGFILE= (a file merged over config.yaml), PORT=5000 (of make ui), PYTHON=python3'
 
 setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
@@ -42,6 +42,11 @@ format: setup  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+reference: setup  ## copy figures, tables, histories and summaries of the finished run to results/reference
+	$(BIN)/snakemake --cores 1 --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the run is not finished: make run'; exit 1; }
+	rm -rf results/reference && mkdir results/reference
+	cd results && tar cf - data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json | tar xf - -C reference
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)

@@ -113,6 +113,7 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line]) -> None:
     axes.set_title(QUANTITIES[quantity])
     axes.set_xlabel("Iterations")
     axes.set_xlim(0, max(line.iterations[-1] for line in lines))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     _label_ends(axes, lines)
 
