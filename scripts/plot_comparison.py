@@ -18,7 +18,7 @@ def main() -> None:
     arguments = parser.parse_args()
     histories: dict[str, list[pd.DataFrame]] = defaultdict(list)
     for path in arguments.histories:
-        histories[records.variant_of(path)].append(records.read_history(path))
+        histories[records.variant_of(path)].append(pd.read_csv(path))
     figures.save(figures.comparison(comparisons.from_json(arguments.comparison), histories), *arguments.figures)
 
 

@@ -4,7 +4,9 @@
 import logging
 from pathlib import Path
 
-from convnets import backend, command, dataset, files, records, settings, tracking
+import pandas as pd
+
+from convnets import backend, command, dataset, files, fingerprint, records, settings, tracking
 from convnets.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -33,8 +35,14 @@ def main() -> None:
     plan = tracking.Plan.read(arguments.plan)
     membership = plan.members[arguments.variant]
     data = dataset.load(arguments.dataset)
+    manifest = files.read_json(arguments.manifest)
+    if fingerprint.run_fingerprint(chosen, arguments.seed, fingerprint.of_manifest(manifest)) != arguments.fingerprint:
+        raise InputError(
+            f"{arguments.variant}, seed {arguments.seed}: the code, the data set or a library is no longer what this run was "
+            "planned with; run the workflow again"
+        )
 
-    def observe(epoch: training.Epoch) -> None:
+    def observe(epoch: records.Epoch) -> None:
         logger.info(
             "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
             *(epoch.epoch, chosen.training.epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
@@ -45,39 +53,19 @@ def main() -> None:
     with tracking.training_run(
         plan.store, arguments.variant, arguments.seed, arguments.fingerprint, membership, chosen.flat()
     ) as run:
-        tracking.log_dataset(files.read_json(arguments.manifest), arguments.dataset)
+        tracking.log_dataset(manifest, arguments.dataset)
         try:
             result = training.train(chosen, arguments.seed, data, observe)
         except training.NonFiniteLossError as error:
             raise InputError(f"{arguments.variant}, seed {arguments.seed}: {error}") from error
-        last = result.history[-1]
-        metrics = records.Metrics(
-            variant=arguments.variant,
-            seed=arguments.seed,
-            parameters=result.parameters,
-            epochs=last.epoch,
-            iterations=last.iteration,
-            best_epoch=result.best.epoch,
-            best_val_accuracy=result.best.val_accuracy,
-            min_val_loss=min(epoch.val_loss for epoch in result.history),
-            final_val_loss=last.val_loss,
-            final_val_accuracy=last.val_accuracy,
-            final_train_loss=last.train_loss,
-            final_train_accuracy=last.train_accuracy,
-            test_accuracy=result.test.accuracy,
-            test_loss=result.test.loss,
-            train_seconds=sum(epoch.seconds for epoch in result.history),
-            images_per_second=result.images_per_second,
-            fingerprint=arguments.fingerprint,
-            mlflow_run_id=run.info.run_id,
-        )
+        metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint, run.info.run_id)
         records.write_history(arguments.history, result.history)
         with files.atomic_path(arguments.model) as temporary:
             result.model.save(temporary)
         tracking.log_summary(metrics.numbers())
         example = data.validation.images[:2].astype("float32")
         tracking.log_model(result.model, example, result.model.predict(example, verbose=0))
-        tracking.log_figure(figures.learning_curves(records.read_history(arguments.history), membership.label), "learning_curves")
+        tracking.log_figure(figures.learning_curves(pd.read_csv(arguments.history), membership.label), "learning_curves")
     # Last, and after MLflow's run is closed: whoever finds the summary finds everything else.
     records.write_metrics(arguments.metrics, metrics)
     logger.info(

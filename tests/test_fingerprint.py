@@ -10,6 +10,7 @@ from conftest import ROOT
 from convnets import configuration, fingerprint
 
 SCRIPTS = ROOT / "scripts"
+DIGEST = "95ad06c83cff7ce95819464205024abee02a08986a120f25d1f15d32b03cd535"
 
 
 def run_fingerprint(config: dict[str, Any], variant: str = "conv3_1x1", seed: int = 1) -> str:
@@ -44,7 +45,8 @@ def test_what_cannot_change_the_result_does_not_count(config: dict[str, Any]) ->
 def test_training_executes_these_modules_and_no_others() -> None:
     found = fingerprint.code([fingerprint.PACKAGE / "training.py", fingerprint.PACKAGE / "dataset.py"])
     assert set(found["modules"]) == {
-        "backend", "batches", "cifar10", "dataset", "errors", "files", "hardware", "layers", "networks", "settings", "training",
+        "backend", "batches", "cifar10", "dataset", "errors", "files", "hardware", "layers", "networks", "records", "settings",
+        "training",
     }  # fmt: skip
     assert set(found["libraries"]) == {"keras", "numpy", "tensorflow"}
 
@@ -103,6 +105,28 @@ def test_edits_that_count(case: str, package: Path, config: dict[str, Any]) -> N
     name, old, new = STALE[case]
     edit(package / name, old, new)
     assert run_fingerprint(config) != before
+
+
+def test_a_digest_does_not_depend_on_the_version_of_python(tmp_path: Path) -> None:
+    """The CI runs this under several; the digest is that of Python 3.11."""
+    (tmp_path / "module.py").write_text("import json\n\n\ndef f(x: int = 1) -> int:\n    return json.dumps([x, None])\n")
+    assert fingerprint._read(tmp_path / "module.py")[0] == DIGEST
+
+
+def test_relative_imports_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("from . import layers\n")
+    with pytest.raises(ValueError, match="relative imports"):
+        fingerprint._read(tmp_path / "module.py")
+
+
+def test_a_library_that_only_jobs_have_counts_as_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise fingerprint.PackageNotFoundError(name)
+
+    monkeypatch.setattr(fingerprint, "version", absent)
+    fingerprint._version.cache_clear()
+    assert fingerprint._version("tensorflow").startswith("2.21.")
+    fingerprint._version.cache_clear()
 
 
 def test_a_module_of_figures_makes_figures_stale(package: Path) -> None:

@@ -13,7 +13,9 @@ import mlflow
 import pytest
 from conftest import ROOT
 
-FINGERPRINT = "f"
+from convnets import fingerprint
+from convnets.settings import from_json
+
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 
@@ -81,9 +83,11 @@ def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folde
             "augmentation": {"horizontal_flip": True, "channel_offset": 0.05},
         },
     }
+    split = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
+    digest = fingerprint.run_fingerprint(from_json(json.dumps(settings)), 1, split)
     inputs = ["--dataset", tmp_path / "data.npz", "--manifest", tmp_path / "manifest.json", "--plan", tmp_path / "plan.json"]
     outputs = ["--history", f"{folder}/history.csv", "--metrics", f"{folder}/metrics.json", "--model", f"{folder}/model.keras"]
-    return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", FINGERPRINT, *inputs, *outputs]
+    return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", digest, *inputs, *outputs]
 
 
 def outputs(tmp_path: Path) -> list[str]:
@@ -114,6 +118,16 @@ def test_train_variant_twice_gives_the_same_files(tmp_path: Path, real_batches: 
     assert len(histories[0]) == 3
     (run_of_two,) = tracked(tmp_path)  # the first one is superseded
     assert run_of_two.info.run_id == json.loads((tmp_path / "two" / "metrics.json").read_text())["mlflow_run_id"]
+
+
+def test_train_variant_on_another_split_than_planned(tmp_path: Path, real_batches: Path) -> None:
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"split_seed": 2}))
+    done = run("train_variant", *train_arguments(tmp_path, 0.1), cwd=tmp_path)
+    assert_one_line(done, "no longer what this run was planned with", "run the workflow again")
+    assert tracked(tmp_path) == []
 
 
 def test_train_variant_whose_loss_is_not_finite(tmp_path: Path, real_batches: Path) -> None:

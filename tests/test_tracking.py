@@ -9,8 +9,8 @@ import pytest
 
 from convnets import networks, tracking
 from convnets.errors import InputError
+from convnets.records import Epoch
 from convnets.settings import Network
-from convnets.training import Epoch
 
 MEMBER = tracking.Membership("a label", {"depth": "Number of layers"})
 

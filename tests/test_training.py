@@ -8,6 +8,7 @@ import pytest
 
 from convnets import configuration, networks, training
 from convnets.dataset import Dataset, Split
+from convnets.records import Epoch
 from convnets.settings import Optimizer, Settings
 
 import tensorflow as tf  # isort: skip
@@ -22,7 +23,7 @@ def train(settings: Settings, data: Dataset, seed: int = 1) -> training.Result:
     return training.train(settings, seed, data, lambda _: None)
 
 
-def untimed(result: training.Result) -> list[training.Epoch]:
+def untimed(result: training.Result) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in result.history]
 
 
@@ -119,14 +120,32 @@ def test_equal_best_epochs_keep_the_first(config: dict[str, Any], synthetic: Dat
 
 def test_a_loss_that_is_not_finite_stops_at_its_iteration(config: dict[str, Any], synthetic: Dataset) -> None:
     settings = settings_of(config, "conv1_dropout05", optimizer={"name": "sgd", "learning_rate": 1e12})
-    seen: list[training.Epoch] = []
+    seen: list[Epoch] = []
     with pytest.raises(training.NonFiniteLossError, match=r"at iteration [2-6]; lower optimizer.learning_rate"):
         training.train(settings, 1, synthetic, seen.append)
     assert seen == []
 
 
+def test_a_validation_loss_that_is_not_finite_stops_too(config: dict[str, Any], synthetic: Dataset) -> None:
+    """The weights break in the very last step of an epoch, whose own loss was still finite."""
+    settings = settings_of(config, "mlp100", batch_size=192, optimizer={"name": "sgd", "learning_rate": 1e38})
+    with pytest.raises(training.NonFiniteLossError, match="the validation loss is nan at iteration 1;"):
+        train(settings, synthetic)
+
+
+def test_a_summary_is_the_historys(config: dict[str, Any], synthetic: Dataset) -> None:
+    result = train(settings_of(config, "mlp100"), synthetic)
+    metrics = result.summary("mlp100", 1, "f", "r")
+    assert (metrics.epochs, metrics.iterations, metrics.parameters) == (3, 18, 308_310)
+    assert metrics.min_val_loss == min(epoch.val_loss for epoch in result.history)
+    assert metrics.final_val_accuracy == result.history[-1].val_accuracy
+    assert metrics.best_val_accuracy == max(epoch.val_accuracy for epoch in result.history)
+    assert metrics.train_seconds == pytest.approx(sum(epoch.seconds for epoch in result.history))
+    assert metrics.images_per_second == pytest.approx(18 * 32 / metrics.train_seconds)
+
+
 def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Dataset) -> None:
-    seen: list[training.Epoch] = []
+    seen: list[Epoch] = []
     result = training.train(settings_of(config, "mlp100"), 1, synthetic, seen.append)
     assert tuple(seen) == result.history
     assert all(epoch.seconds > 0 for epoch in seen)

@@ -122,7 +122,7 @@ def load(path: Path) -> Dataset:
         with np.load(path, allow_pickle=False) as archive:
             train, validation, test = (Split(archive[f"{name}_images"], archive[f"{name}_labels"]) for name in SPLITS)
             return Dataset(train, validation, test, archive["mean"], archive["deviation"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a readable data set ({error}); delete it and run the workflow again") from error
 
 
@@ -132,6 +132,7 @@ def manifest(dataset: Dataset, source: str, settings: DatasetSettings) -> dict[s
         "source": source,
         "validation_fraction": settings.validation_fraction,
         "split_seed": settings.split_seed,
+        "subset": settings.subset,
         "splits": {
             name: {
                 "images": len(split := dataset.split(name)),

@@ -7,10 +7,11 @@ and formatting. Neither a file's time stamp nor its path counts.
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -
     )
 
 
+def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the manifest of a prepared data set says of how it was split, as `run_fingerprint` takes it."""
+    return {key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}
+
+
 def is_fresh(run: Path, fingerprint: str) -> bool:
     """Return whether a run's folder holds every file of a finished run that bears this fingerprint."""
     if not all((run / name).is_file() for name in RUN_FILES):
@@ -84,7 +90,12 @@ def code(roots: Iterable[Path]) -> dict[str, dict[str, str]]:
 
 @cache
 def _version(library: str) -> str:
-    return version(library)
+    """Return the version installed, or the lock's where only the jobs' own environments hold the library."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        lock = (PACKAGE.parents[1] / "requirements.lock").read_text(encoding="utf-8")
+        return str(re.findall(rf"^{library}==(\S+)", lock, re.MULTILINE)[0])
 
 
 @cache
@@ -96,13 +107,23 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 imported.update((alias.name, alias.name.split(".")[0]))
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise ValueError(f"{path}: relative imports are not followed; write `from convnets...`")
         elif isinstance(node, ast.ImportFrom) and node.module == "convnets":
             imported.update(f"convnets.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported.update((node.module, node.module.split(".")[0]))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imported)
+    return hashlib.sha256(repr(_canonical(tree)).encode()).hexdigest(), frozenset(imported)
+
+
+def _canonical(node: object) -> object:
+    """Return a syntax tree as nested tuples, without what is empty: versions of Python differ in the fields that they add."""
+    if isinstance(node, ast.AST):
+        values = ((name, _canonical(value)) for name, value in ast.iter_fields(node))
+        return type(node).__name__, *(pair for pair in values if pair[1] not in (None, ()))
+    return tuple(map(_canonical, node)) if isinstance(node, list) else node
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -1,15 +1,28 @@
-"""The files that a run leaves: `history.csv` and `metrics.json`, and how they are read again."""
+"""What is recorded of a run: `history.csv`, one row per epoch, and `metrics.json`, its summary."""
 
 import csv
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import pandas as pd
-
 from convnets.files import atomic_path, read_json, write_json
 
-HISTORY_COLUMNS = ("epoch", "iteration", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the history. `train_*` are means over the epoch's batches, dropout and augmentation acting.
+
+    `iteration` counts batches since the start; losses are cross-entropies in nats; `seconds` is the wall time of the epoch with
+    its validation.
+    """
+
+    epoch: int
+    iteration: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -48,17 +61,12 @@ class Metrics:
 NUMBER_COLUMNS = tuple(field.name for field in fields(Metrics) if field.type in (int, float) and field.name != "seed")
 
 
-def write_history(path: Path, rows: Iterable[object]) -> None:
-    """Write one row per epoch; each row is a dataclass with the fields of `HISTORY_COLUMNS`."""
+def write_history(path: Path, rows: Iterable[Epoch]) -> None:
+    """Write one row per epoch."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)  # type: ignore[call-overload]
-
-
-def read_history(path: Path) -> pd.DataFrame:
-    """Read one run's history, one row per epoch."""
-    return pd.read_csv(path)
+        writer.writerows(asdict(row) for row in rows)
 
 
 def variant_of(path: Path) -> str:

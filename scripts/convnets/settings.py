@@ -11,7 +11,6 @@ from typing import Any
 
 from convnets import hardware
 
-HEADS = ("dense", "conv1x1")
 NETWORK_KEYS = ("filters", "kernel_size", "head", "dense_units", "dropout")
 TRAINING_KEYS = ("epochs", "batch_size", "optimizer", "precision", "augmentation")
 

@@ -1,7 +1,7 @@
 """The training loop: many iterations are one call of a TensorFlow graph over data held as tensors.
 
-Nothing here knows of files, MLflow or Snakemake; an observer is told of each epoch as it ends. Everything random is a function
-of (seed, epoch, iteration), so the same settings, seed and data give the same history bit for bit on the same machine.
+Nothing here writes a file or knows of MLflow or Snakemake; an observer is told of each epoch as it ends. Everything random is a
+function of (seed, epoch, iteration), so the same settings, seed and data give the same history bit for bit on the same machine.
 """
 
 import logging
@@ -14,6 +14,7 @@ import numpy as np
 
 from convnets import backend, networks  # noqa: F401  (backend before keras)
 from convnets.dataset import Dataset, Split
+from convnets.records import Epoch, Metrics
 from convnets.settings import Augmentation, Optimizer, Settings
 
 import keras  # isort: skip
@@ -29,33 +30,15 @@ logger = logging.getLogger(__name__)
 
 
 class NonFiniteLossError(ArithmeticError):
-    """The training loss became infinite or not a number."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of the history. `train_*` are means over the epoch's batches, dropout and augmentation acting.
-
-    `iteration` counts batches since the start; losses are cross-entropies in nats; `seconds` is the wall time of the epoch with
-    its validation.
-    """
-
-    epoch: int
-    iteration: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
+    """The training or validation loss became infinite or not a number."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean cross-entropy, accuracy and predicted classes (int64, shape (n,)) over a split."""
+    """Mean cross-entropy and accuracy over a split."""
 
     loss: float
     accuracy: float
-    predictions: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,7 +50,32 @@ class Result:
     model: keras.Model
     parameters: int
     test: Evaluation
-    images_per_second: float
+    batch_size: int
+
+    def summary(self, variant: str, seed: int, fingerprint: str, mlflow_run_id: str) -> Metrics:
+        """Return what is recorded of the run beside its history."""
+        last = self.history[-1]
+        seconds = sum(epoch.seconds for epoch in self.history)
+        return Metrics(
+            variant=variant,
+            seed=seed,
+            parameters=self.parameters,
+            epochs=last.epoch,
+            iterations=last.iteration,
+            best_epoch=self.best.epoch,
+            best_val_accuracy=self.best.val_accuracy,
+            min_val_loss=min(epoch.val_loss for epoch in self.history),
+            final_val_loss=last.val_loss,
+            final_val_accuracy=last.val_accuracy,
+            final_train_loss=last.train_loss,
+            final_train_accuracy=last.train_accuracy,
+            test_accuracy=self.test.accuracy,
+            test_loss=self.test.loss,
+            train_seconds=seconds,
+            images_per_second=last.iteration * self.batch_size / seconds,
+            fingerprint=fingerprint,
+            mlflow_run_id=mlflow_run_id,
+        )
 
 
 def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Epoch], None]) -> Result:
@@ -91,6 +99,8 @@ def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Ep
     NonFiniteLossError
         At the first iteration whose loss is not finite.
     """
+    if not tf.config.threading.get_intra_op_parallelism_threads():
+        raise RuntimeError("backend.use_threads must be called first: a run on another number of threads is another run")
     keras.utils.set_random_seed(seed)
     classifier = networks.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
     optimizer = _built_optimizer(settings, classifier)
@@ -110,6 +120,8 @@ def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Ep
         _reseed_dropout(classifier.logits, rng)
         train_loss, train_accuracy = _run_epoch(run, order, noise_seed, (number - 1) * iterations)
         validation = validate()
+        if not math.isfinite(validation.loss):
+            raise NonFiniteLossError(_not_finite("validation loss", validation.loss, number * iterations))
         epoch = Epoch(
             epoch=number,
             iteration=number * iterations,
@@ -136,7 +148,7 @@ def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Ep
         model=classifier.model,
         parameters=classifier.logits.count_params(),
         test=test,
-        images_per_second=history[-1].iteration * batch_size / sum(epoch.seconds for epoch in history),
+        batch_size=batch_size,
     )
 
 
@@ -224,12 +236,14 @@ def _run_epoch(run: TrainingFunction, order: np.ndarray, seed: np.ndarray, befor
         rows = tf.constant(order[start : start + ITERATIONS_PER_CALL], tf.int32)
         done, last, loss, hits = run(rows, tf.constant(seed + (start, 0), tf.int32))
         if not math.isfinite(last):
-            raise NonFiniteLossError(
-                f"the loss is {float(last)} at iteration {before + start + int(done):,}; lower optimizer.learning_rate"
-            )
+            raise NonFiniteLossError(_not_finite("loss", float(last), before + start + int(done)))
         total += float(loss)
         correct += int(hits)
     return total / len(order), correct / order.size
+
+
+def _not_finite(name: str, value: float, iteration: int) -> str:
+    return f"the {name} is {value} at iteration {iteration:,}; lower optimizer.learning_rate"
 
 
 def _evaluation_function(classifier: networks.Classifier, data: Split) -> Callable[[], Evaluation]:
@@ -246,8 +260,7 @@ def _evaluation_function(classifier: networks.Classifier, data: Split) -> Callab
     def evaluate() -> Evaluation:
         logits = tf.concat([logits_of(batch) for batch in batches], 0)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        predictions = tf.argmax(logits, 1)
-        hits = tf.reduce_sum(tf.cast(tf.equal(predictions, labels), tf.int32))
-        return Evaluation(float(tf.reduce_mean(losses)), int(hits) / len(data), predictions.numpy())
+        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.int32))
+        return Evaluation(float(tf.reduce_mean(losses)), int(hits) / len(data))
 
     return evaluate

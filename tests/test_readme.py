@@ -1,0 +1,40 @@
+"""The README's numbers are those of the committed run."""
+
+import csv
+from pathlib import Path
+
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLES = ROOT / "results" / "reference" / "tables"
+
+
+def test_the_table_is_the_committed_runs() -> None:
+    shown = README.split("<!-- results/reference/tables/variants.md -->\n")[1].split("<!-- end -->")[0]
+    assert shown == (TABLES / "variants.md").read_text(encoding="utf-8")
+
+
+def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
+    with (TABLES / "variants.csv").open(newline="") as file:
+        table = {row["variant"]: row for row in csv.DictReader(file)}
+    expected = {
+        "2 conv layers, dropout 0.0: best validation accuracy": [("conv2_dropout00", "best_val_accuracy")],
+        "2 conv layers, dropout 0.5: best validation accuracy": [("conv2_dropout05", "best_val_accuracy")],
+        "dropout 0.0: final validation loss": [("conv2_dropout00", "final_val_loss"), ("conv2_dropout05", "final_val_loss")],
+        "3 conv layers: final validation loss without augmentation": [("conv3_dropout05", "final_val_loss")],
+        "3 conv layers: final validation loss with augmentation": [("conv3_augment", "final_val_loss")],
+        "1x1 head: best validation accuracy": [("conv3_1x1", "best_val_accuracy")],
+    }
+    rows = [line.split(" | ") for line in README.split("| | report | here |\n")[1].split("\n\n")[0].splitlines()[1:]]
+    found = {what.removeprefix("| "): here.removesuffix(" |") for what, _, here in rows}
+    assert found == {
+        what: " and ".join(f"{float(table[variant][f'{metric}_mean']):.4f}" for variant, metric in sources)
+        for what, sources in expected.items()
+    }
+
+
+def test_every_link_leads_somewhere() -> None:
+    import re
+
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert Path(ROOT, target).exists(), target
