@@ -29,7 +29,7 @@ run: setup  ## train every variant and make every figure and table
 	$(SNAKEMAKE)
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 5
 
 lint: setup  ## run every linter, formatter check and type check
 	$(BIN)/ruff check .
