@@ -17,7 +17,7 @@ RESULTS = Path(config["pathvars"]["results"])
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
 # environment is activated or not; conda puts its own before it.
-os.environ["PATH"] = os.pathsep.join([str(SCRIPTS), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ.update(PATH=os.pathsep.join([str(SCRIPTS), str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 
 wildcard_constraints:
