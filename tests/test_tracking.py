@@ -152,9 +152,9 @@ def test_publishing_leaves_out_a_run_that_was_tracked_elsewhere(
     run_id = run_once(store)
     (tmp_path / "depth.svg").write_text("<svg/>")
     plan = tracking.Plan(store, {"mlp100": MEMBER, "conv3_1x1": MEMBER})
-    pages = tracking.publish(plan, {"0123": "conv3_1x1", run_id: "mlp100"}, {"depth": tmp_path / "depth.svg"})
+    pages = tracking.publish(plan, {"elsewhere": "conv3_1x1", run_id: "mlp100"}, {"depth": tmp_path / "depth.svg"})
     assert run_id in pages["depth"]
-    assert "0123" not in pages["depth"]
+    assert "elsewhere" not in pages["depth"]
     assert "not published: runs of conv3_1x1" in caplog.text
 
 
