@@ -56,7 +56,8 @@ def rules() -> dict[str, str]:
     for path in (ROOT / "rules").glob("*.smk"):
         for rule in path.read_text().split("\nrule ")[1:]:
             environment, script = re.search(r"\.\./envs/(\w+)\.yaml", rule), re.search(r'"(\w+)\.py ', rule)
-            assert environment and script, rule  # noqa: PT018
+            assert environment, rule
+            assert script, rule
             found[script[1]] = environment[1]
     return found
 

@@ -25,6 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
+from convnets.records import Epoch
 
 COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG = "superseded_by"
@@ -187,9 +188,9 @@ def log_dataset(manifest: Mapping[str, Any], path: Path) -> None:
             mlflow.log_input(data, context=split)
 
 
-def log_history_row(row: object) -> None:
-    """Log one row of the history, a dataclass, at its iteration."""
-    values = asdict(row)  # type: ignore[call-overload]
+def log_history_row(row: Epoch) -> None:
+    """Log one row of the history at its iteration."""
+    values = asdict(row)
     step = values.pop("iteration")
     del values["epoch"]
     mlflow.log_metrics(values, step=step)
