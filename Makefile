@@ -8,7 +8,7 @@ BIN := .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run test lint format reference ui lock
+.PHONY: help setup run why audit retire test lint format reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -27,6 +27,15 @@ setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
 
 run: setup  ## train every variant and make every figure and table
 	$(SNAKEMAKE)
+
+why: setup  ## say what is stale, what changed, and how long it will take to make again
+	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) config.yaml $(CONFIGFILE)
+
+audit: setup  ## compare the results with the tracking store, both ways
+	@$(BIN)/python scripts/audit_results.py config.yaml $(CONFIGFILE)
+
+retire: setup  ## remove results that left the configuration and retire their runs; YES=1: without asking
+	@$(BIN)/python scripts/retire_runs.py $(if $(YES),--yes) config.yaml $(CONFIGFILE)
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 5

@@ -20,7 +20,7 @@ rule all:
     default_target: True
     input:
         "<results>/data/manifest.json",
-        files_of_runs(fingerprint.RUN_FILES, configuration.variants),
+        files_of_runs(RUN_FILES, configuration.variants),
         expand("<results>/figures/{figure}.{kind}", figure=[*configuration.comparisons, "vgg16"], kind=["svg", "png"]),
         expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory"]),
         expand("<results>/tables/{table}.md", table=["variants", "memory"]),

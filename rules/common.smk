@@ -1,8 +1,7 @@
-# Configuration, and what rules derive from it.
-import json
+# Configuration, the steps it asks for, and what rules derive from them.
 import os
 
-from convnets import configuration as configurations, fingerprint
+from convnets import configuration as configurations, stamps, steps as workflow_steps
 from convnets.errors import InputError
 from snakemake.exceptions import WorkflowError
 
@@ -12,7 +11,13 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
-RESULTS = Path(config["pathvars"]["results"])
+# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says why they are.
+MARKER = Path(".snakemake") / "stale.txt"
+RUN_FILES = [*workflow_steps.RUN_FILES, workflow_steps.STAMP]
+
+steps = workflow_steps.Steps(configuration)
+MARKER.parent.mkdir(exist_ok=True)
+MARKER.write_text("".join(f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)))
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
@@ -38,28 +43,40 @@ def comparison_histories(wildcards):
     return files_of_runs("history.csv", [member.variant for member in members])
 
 
-def run_fingerprint(wildcards):
-    """Return the digest of all that can change a run's result."""
-    settings = configuration.variants[wildcards.variant]
-    return fingerprint.run_fingerprint(settings, int(wildcards.seed), configuration.dataset)
+def step_of(rule, wildcards):
+    """Return the key of the step that a rule makes with these wildcards."""
+    return workflow_steps.key_of(rule, **dict(wildcards.items()))
 
 
-def is_forced(rule, *outputs):
-    """Return whether the command line forces a rule or one of its outputs."""
-    asked = workflow.dag_settings
+def is_due(key):
+    """Return whether a step, or one that it reads from, is stale or forced by the command line."""
+    asked, step = workflow.dag_settings, steps.all[key]
     forced = {*asked.forcerun, *(asked.targets if asked.forcetargets else ())}
-    return asked.forceall or not forced.isdisjoint({rule, *outputs})
+    if asked.forceall or steps.is_stale(key) or not forced.isdisjoint({step.rule, *map(str, step.outputs), str(step.stamp)}):
+        return True
+    return any(is_due(before) for before in step.after)
 
 
-def training_inputs(wildcards):
-    """Return what a stale or forced run waits for; a fresh one waits for nothing."""
-    run = RESULTS / "runs" / wildcards.variant / f"seed{wildcards.seed}"
-    forced = is_forced("train_variant", *(str(run / name) for name in fingerprint.RUN_FILES))
-    if fingerprint.is_fresh(run, run_fingerprint(wildcards)) and not forced:
-        return []
-    return [*rules.prepare_dataset.output, *rules.create_store.output]
+def read_by(rule, files):
+    """Return an input function for what a rule reads; files are as they are, or a function of the wildcards.
+
+    While the step is fresh, they are ancient, so that their time stamps do not matter, and those that are missing are not asked for.
+    """
+
+    def inputs(wildcards):
+        paths = files(wildcards) if callable(files) else files
+        if is_due(step_of(rule, wildcards)):
+            return paths
+        return [ancient(path) for path in paths if Path(workflow.pathvars.apply(path)).exists()]
+
+    return inputs
 
 
-def step_digest(script):
-    """Return the digest of a script's code and libraries: what, beside inputs and params, decides whether its outputs are stale."""
-    return fingerprint.step_digest(SCRIPTS / f"{script}.py")
+def marker_of(rule):
+    """Return an input function that names the marker when the rule's step is stale."""
+    return lambda wildcards: [str(MARKER)] if steps.is_stale(step_of(rule, wildcards)) else []
+
+
+def settings_of(rule):
+    """Return a params function for a step's settings, as JSON. (One that takes `input` stays out of Snakemake's own comparison.)"""
+    return lambda wildcards, input: stamps.to_json(steps.all[step_of(rule, wildcards)].settings)

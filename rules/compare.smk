@@ -3,37 +3,37 @@
 
 rule plot_comparison:
     input:
-        histories=comparison_histories,
+        histories=read_by("plot_comparison", comparison_histories),
+        stale=marker_of("plot_comparison"),
     output:
         svg="<results>/figures/{comparison}.svg",
         png="<results>/figures/{comparison}.png",
+        stamp="<results>/stamps/plot_comparison/{comparison}.json",
     log:
         "<logs>/plot_comparison/{comparison}.log",
     conda:
         "../envs/figures.yaml"
     params:
-        comparison=lambda wildcards: configuration.comparisons[wildcards.comparison].to_json(),
-        code=step_digest("plot_comparison"),
-        seeds=str(configuration.seeds),
+        settings=settings_of("plot_comparison"),
     shell:
-        "plot_comparison.py --comparison {params.comparison:q} --histories {input.histories:q}"
-        " --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
+        "plot_comparison.py --settings {params.settings:q} --histories {input.histories:q}"
+        " --figures {output.svg:q} {output.png:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 
 rule tabulate_variants:
     input:
-        metrics=files_of_runs("metrics.json", configuration.variants),
+        metrics=read_by("tabulate_variants", files_of_runs("metrics.json", configuration.variants)),
+        stale=marker_of("tabulate_variants"),
     output:
         csv="<results>/tables/variants.csv",
         markdown="<results>/tables/variants.md",
+        stamp="<results>/stamps/tabulate_variants.json",
     log:
         "<logs>/tabulate_variants.log",
     conda:
         "../envs/figures.yaml"
     params:
-        labels=json.dumps(configuration.labels),
-        code=step_digest("tabulate_variants"),
-        seeds=str(configuration.seeds),
+        settings=settings_of("tabulate_variants"),
     shell:
-        "tabulate_variants.py --labels {params.labels:q} --metrics {input.metrics:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "tabulate_variants.py --settings {params.settings:q} --metrics {input.metrics:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"

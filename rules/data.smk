@@ -11,8 +11,7 @@ rule get_cifar10:
     conda:
         "../envs/data.yaml"
     params:
-        # Taking `output` keeps it out of Snakemake's comparison: batches that are there are the official ones, byte for byte,
-        # so another source would bring the same again.
+        # Batches that are there are the official ones, byte for byte, so another source would bring the same again.
         source=lambda wildcards, output: config["dataset"]["source"],
         folder=subpath(output.provenance, parent=True),
     shell:
@@ -21,19 +20,20 @@ rule get_cifar10:
 
 rule prepare_dataset:
     input:
-        batches=rules.get_cifar10.output.batches,
-        provenance=rules.get_cifar10.output.provenance,
+        batches=read_by("prepare_dataset", rules.get_cifar10.output.batches),
+        provenance=read_by("prepare_dataset", [rules.get_cifar10.output.provenance]),
+        stale=marker_of("prepare_dataset"),
     output:
         dataset="<results>/data/cifar10.npz",
         manifest="<results>/data/manifest.json",
+        stamp="<results>/stamps/prepare_dataset.json",
     log:
         "<logs>/prepare_dataset.log",
     conda:
         "../envs/data.yaml"
     params:
-        settings=json.dumps(configuration.dataset, sort_keys=True),
-        folder=subpath(input.provenance, parent=True),
-        code=step_digest("prepare_dataset"),
+        settings=settings_of("prepare_dataset"),
+        folder=subpath(rules.get_cifar10.output.provenance, parent=True),
     shell:
-        "prepare_dataset.py --folder {params.folder:q} --provenance {input.provenance:q}"
-        " --settings {params.settings:q} --dataset {output.dataset:q} --manifest {output.manifest:q} > {log:q} 2>&1"
+        "prepare_dataset.py --settings {params.settings:q} --folder {params.folder:q} --provenance {params.folder:q}/source.json"
+        " --dataset {output.dataset:q} --manifest {output.manifest:q} --stamp {output.stamp:q} > {log:q} 2>&1"

@@ -2,54 +2,54 @@
 
 
 rule tabulate_vgg16:
+    input:
+        stale=marker_of("tabulate_vgg16"),
     output:
         csv="<results>/tables/vgg16.csv",
+        stamp="<results>/stamps/tabulate_vgg16.json",
     log:
         "<logs>/tabulate_vgg16.log",
     conda:
         "../envs/figures.yaml"
     params:
-        code=step_digest("tabulate_vgg16"),
+        settings=settings_of("tabulate_vgg16"),
     shell:
-        "tabulate_vgg16.py --csv {output.csv:q} > {log:q} 2>&1"
+        "tabulate_vgg16.py --settings {params.settings:q} --csv {output.csv:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 
 rule draw_vgg16:
+    input:
+        stale=marker_of("draw_vgg16"),
     output:
         svg="<results>/figures/vgg16.svg",
         png="<results>/figures/vgg16.png",
+        stamp="<results>/stamps/draw_vgg16.json",
     log:
         "<logs>/draw_vgg16.log",
     conda:
         "../envs/figures.yaml"
     params:
-        code=step_digest("draw_vgg16"),
+        settings=settings_of("draw_vgg16"),
     shell:
-        "draw_vgg16.py --figures {output.svg:q} {output.png:q} > {log:q} 2>&1"
+        "draw_vgg16.py --settings {params.settings:q} --figures {output.svg:q} {output.png:q} --stamp {output.stamp:q}"
+        " > {log:q} 2>&1"
 
 
 rule tabulate_memory:
     input:
-        dense=files_of_runs(
-            "metrics.json",
-            configuration.memory["dense"],
-        )[0],
-        conv1x1=files_of_runs(
-            "metrics.json",
-            configuration.memory["conv1x1"],
-        )[0],
+        dense=read_by("tabulate_memory", files_of_runs("metrics.json", configuration.memory["dense"])[:1]),
+        conv1x1=read_by("tabulate_memory", files_of_runs("metrics.json", configuration.memory["conv1x1"])[:1]),
+        stale=marker_of("tabulate_memory"),
     output:
         csv="<results>/tables/memory.csv",
         markdown="<results>/tables/memory.md",
+        stamp="<results>/stamps/tabulate_memory.json",
     log:
         "<logs>/tabulate_memory.log",
     conda:
         "../envs/figures.yaml"
     params:
-        labels=json.dumps({variant: configuration.labels[variant] for variant in configuration.memory.values()}),
-        code=step_digest("tabulate_memory"),
-        networks=json.dumps(configuration.memory),
-        seed=str(configuration.seeds[0]),
+        settings=settings_of("tabulate_memory"),
     shell:
-        "tabulate_memory.py --labels {params.labels:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "tabulate_memory.py --settings {params.settings:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"

@@ -1,43 +1,42 @@
 # MLflow: the store before any training, and the comparisons' tags and figures after.
-DEFAULT_URI = f"sqlite:///{RESULTS.resolve()}/mlflow/mlflow.db"
-MEMBERS = {
-    variant: {"label": label, "comparisons": configuration.comparisons_of(variant)}
-    for variant, label in configuration.labels.items()
-}
 
 
 rule create_store:
+    input:
+        stale=marker_of("create_store"),
     output:
         plan="<results>/tracking/plan.json",
+        stamp="<results>/stamps/create_store.json",
     log:
         "<logs>/create_store.log",
     conda:
         "../envs/tracking.yaml"
     params:
-        uri=config["tracking"]["uri"] or DEFAULT_URI,
-        experiment=config["tracking"]["experiment"],
-        artifacts=([] if config["tracking"]["uri"] else ["--artifacts", str(RESULTS / "mlflow" / "artifacts")]),
-        members=json.dumps(MEMBERS, sort_keys=True),
-        code=step_digest("create_store"),
+        settings=settings_of("create_store"),
+        results=subpath(output.plan, ancestor=2),
     shell:
-        "create_store.py --uri {params.uri:q} --experiment {params.experiment:q} {params.artifacts:q}"
-        " --members {params.members:q} --plan {output.plan:q} > {log:q} 2>&1"
+        "create_store.py --settings {params.settings:q} --unfinished {params.results:q}/unfinished"
+        " --plan {output.plan:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 
 rule publish_comparisons:
     input:
-        plan=rules.create_store.output.plan,
-        metrics=files_of_runs("metrics.json", configuration.variants),
-        figures=expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
+        plan=read_by("publish_comparisons", [rules.create_store.output.plan]),
+        metrics=read_by("publish_comparisons", files_of_runs("metrics.json", configuration.variants)),
+        figures=read_by(
+            "publish_comparisons",
+            expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
+        ),
+        stale=marker_of("publish_comparisons"),
     output:
         published="<results>/tracking/published.json",
+        stamp="<results>/stamps/publish_comparisons.json",
     log:
         "<logs>/publish_comparisons.log",
     conda:
         "../envs/tracking.yaml"
     params:
-        code=step_digest("publish_comparisons"),
-        runs=f"{list(configuration.variants)} {configuration.seeds}",
+        settings=settings_of("publish_comparisons"),
     shell:
-        "publish_comparisons.py --plan {input.plan:q} --metrics {input.metrics:q}"
-        " --figures {input.figures:q} --published {output.published:q} > {log:q} 2>&1"
+        "publish_comparisons.py --settings {params.settings:q} --plan {input.plan:q} --metrics {input.metrics:q}"
+        " --figures {input.figures:q} --published {output.published:q} --stamp {output.stamp:q} > {log:q} 2>&1"

@@ -1,15 +1,17 @@
-# One training per variant and seed. Its fingerprint alone decides whether it is stale: a fresh run has no inputs, so
-# nothing that happens to the data set's files or to the tracking store makes it run again. (With ancient() inputs instead,
-# Snakemake 9.27 overlooks stale trainings whenever the rule before them runs.)
+# One training per variant and seed. Its fingerprint alone decides whether it is stale.
 
 
 rule train_variant:
     input:
-        training_inputs,
+        dataset=read_by("train_variant", [rules.prepare_dataset.output.dataset]),
+        manifest=read_by("train_variant", [rules.prepare_dataset.output.manifest]),
+        plan=read_by("train_variant", [rules.create_store.output.plan]),
+        stale=marker_of("train_variant"),
     output:
         history="<results>/runs/{variant}/seed{seed}/history.csv",
         metrics="<results>/runs/{variant}/seed{seed}/metrics.json",
         model="<results>/runs/{variant}/seed{seed}/model.keras",
+        stamp="<results>/runs/{variant}/seed{seed}/stamp.json",
     log:
         "<logs>/train_variant/{variant}/seed{seed}.log",
     benchmark:
@@ -20,12 +22,13 @@ rule train_variant:
     resources:
         mem_mb=2000,
     params:
-        settings=lambda wildcards: configuration.variants[wildcards.variant].to_json(),
-        fingerprint=run_fingerprint,
+        settings=settings_of("train_variant"),
+        fingerprint=lambda wildcards, input: steps.all[step_of("train_variant", wildcards)].fingerprint,
         results=subpath(output.metrics, ancestor=4),
     shell:
         "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads}"
-        " --dataset {params.results:q}/data/cifar10.npz --manifest {params.results:q}/data/manifest.json"
-        " --plan {params.results:q}/tracking/plan.json"
-        " --history {output.history:q} --metrics {output.metrics:q} --model {output.model:q} > {log:q} 2>&1"
+        " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
+        " --unfinished {params.results:q}/unfinished/{wildcards.variant}-seed{wildcards.seed}"
+        " --history {output.history:q} --metrics {output.metrics:q} --model {output.model:q} --stamp {output.stamp:q}"
+        " > {log:q} 2>&1"

@@ -6,20 +6,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from convnets import command, comparisons, figures, records
+from convnets import command, comparisons, figures, fingerprint, records, stamps
 
 
 def main() -> None:
     """Read the histories, draw the figure, write it in each format."""
     parser = command.parser(__doc__)
-    parser.add_argument("--comparison", required=True, help="JSON: what the figure shows")
+    command.add_step_options(parser)
     parser.add_argument("--histories", type=Path, nargs="+", required=True, help=".../{variant}/seed{seed}/history.csv")
     parser.add_argument("--figures", type=Path, nargs="+", required=True, help="outputs, in the formats of their suffixes")
     arguments = parser.parse_args()
-    histories: dict[str, list[pd.DataFrame]] = defaultdict(list)
-    for path in arguments.histories:
-        histories[records.variant_of(path)].append(pd.read_csv(path))
-    figures.save(figures.comparison(comparisons.from_json(arguments.comparison), histories), *arguments.figures)
+    components = fingerprint.step_components(Path(__file__), arguments.settings)
+    with stamps.stamping(arguments.stamp, components, arguments.histories, arguments.figures):
+        histories: dict[str, list[pd.DataFrame]] = defaultdict(list)
+        for path in arguments.histories:
+            histories[records.variant_of(path)].append(pd.read_csv(path))
+        comparison = comparisons.from_dict(arguments.settings["comparison"])
+        figures.save(figures.comparison(comparison, histories), *arguments.figures)
 
 
 if __name__ == "__main__":

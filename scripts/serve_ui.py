@@ -4,26 +4,18 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
-import yaml
-from snakemake.utils import update_config
-
-from convnets import command, files, tracking
+from convnets import command, configuration, files, tracking
 from convnets.errors import InputError
 
 
 def main() -> None:
     """Find the tracking store through the configuration and hand over to MLflow's server."""
     parser = command.parser(__doc__)
-    parser.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+    command.add_configuration_options(parser)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
-    config: dict[str, Any] = {}
-    for path in arguments.configfiles:
-        if not path.is_file():
-            raise InputError(f"the configuration file {path} does not exist")
-        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    config = configuration.read(arguments.configfiles)
     folder = Path(config["pathvars"]["results"]) / "tracking"
     if not (folder / "plan.json").is_file():
         raise InputError(f"there are no runs under {folder.parent} yet; start them with make run")

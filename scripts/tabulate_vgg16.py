@@ -3,14 +3,17 @@
 
 from pathlib import Path
 
-from convnets import command, tables
+from convnets import command, fingerprint, stamps, tables
 
 
 def main() -> None:
     """Write the table."""
     parser = command.parser(__doc__)
+    command.add_step_options(parser)
     parser.add_argument("--csv", type=Path, required=True, help="output")
-    tables.write_csv(tables.vgg16_blocks(), parser.parse_args().csv)
+    arguments = parser.parse_args()
+    with stamps.stamping(arguments.stamp, fingerprint.step_components(Path(__file__), arguments.settings), [], [arguments.csv]):
+        tables.write_csv(tables.vgg16_blocks(), arguments.csv)
 
 
 if __name__ == "__main__":

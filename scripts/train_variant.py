@@ -1,12 +1,14 @@
 #!/usr/bin/env python
 """Train one variant from one seed: write its history, its summary and its best model, and track all of it in MLflow."""
 
+import argparse
 import logging
+import time
 from pathlib import Path
 
 import pandas as pd
 
-from convnets import backend, command, dataset, files, fingerprint, records, settings, tracking
+from convnets import backend, command, dataset, files, fingerprint, records, settings, stamps, tracking, unfinished
 from convnets.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -15,32 +17,40 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Train, write and track."""
     parser = command.parser(__doc__)
+    command.add_step_options(parser)
     parser.add_argument("--variant", required=True, help="id of the variant")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--settings", required=True, help="JSON of every setting of network and training")
     parser.add_argument("--fingerprint", required=True, help="digest of all that can change the result")
     parser.add_argument("--threads", type=int, default=1, help="threads to compute on (default: %(default)s)")
     parser.add_argument("--dataset", type=Path, required=True, help="the prepared data set")
     parser.add_argument("--manifest", type=Path, required=True, help="the data set's manifest")
     parser.add_argument("--plan", type=Path, required=True, help="what to track where")
+    parser.add_argument("--unfinished", type=Path, required=True, help="folder of this training while it is not finished")
     parser.add_argument("--history", type=Path, required=True, help="output: CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="output: JSON")
     parser.add_argument("--model", type=Path, required=True, help="output: Keras model")
     arguments = parser.parse_args()
+    with unfinished.claimed(arguments.unfinished):
+        _train(arguments)
 
+
+def _train(arguments: argparse.Namespace) -> None:
+    started = time.monotonic()
     backend.use_threads(arguments.threads)
     from convnets import figures, training
 
-    chosen = settings.from_json(arguments.settings)
+    name = f"{arguments.variant}, seed {arguments.seed}"
+    chosen = settings.from_dict(arguments.settings)
     plan = tracking.Plan.read(arguments.plan)
     membership = plan.members[arguments.variant]
     data = dataset.load(arguments.dataset)
     manifest = files.read_json(arguments.manifest)
-    if fingerprint.run_fingerprint(chosen, arguments.seed, fingerprint.of_manifest(manifest)) != arguments.fingerprint:
+    components = fingerprint.run_components(chosen, arguments.seed, fingerprint.of_manifest(manifest))
+    if fingerprint.digest(components) != arguments.fingerprint:
         raise InputError(
-            f"{arguments.variant}, seed {arguments.seed}: the code, the data set or a library is no longer what this run was "
-            "planned with; run the workflow again"
+            f"{name}: the code, the data set or a library is no longer what this run was planned with; run the workflow again"
         )
+    dataset.check(data, manifest, arguments.dataset)
 
     def observe(epoch: records.Epoch) -> None:
         logger.info(
@@ -50,14 +60,15 @@ def main() -> None:
         )
         tracking.log_history_row(epoch)
 
-    with tracking.training_run(
-        plan.store, arguments.variant, arguments.seed, arguments.fingerprint, membership, chosen.flat()
-    ) as run:
+    tracked = tracking.training_run(
+        plan.store, arguments.variant, arguments.seed, components, membership, chosen.flat(), arguments.unfinished
+    )
+    with tracked as run:
         tracking.log_dataset(manifest, arguments.dataset)
         try:
             result = training.train(chosen, arguments.seed, data, observe)
         except training.NonFiniteLossError as error:
-            raise InputError(f"{arguments.variant}, seed {arguments.seed}: {error}") from error
+            raise InputError(f"{name}: {error}") from error
         metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint, run.info.run_id)
         records.write_history(arguments.history, result.history)
         with files.atomic_path(arguments.model) as temporary:
@@ -66,8 +77,10 @@ def main() -> None:
         example = data.validation.images[:2].astype("float32")
         tracking.log_model(result.model, example, result.model.predict(example, verbose=0))
         tracking.log_figure(figures.learning_curves(pd.read_csv(arguments.history), membership.label), "learning_curves")
-    # Last, and after MLflow's run is closed: whoever finds the summary finds everything else.
-    records.write_metrics(arguments.metrics, metrics)
+    # After MLflow's run is closed: whoever finds the summary finds everything else.
+    outputs = [arguments.history, arguments.metrics, arguments.model]
+    with stamps.stamping(arguments.stamp, components, [], outputs, time.monotonic() - started):
+        records.write_metrics(arguments.metrics, metrics)
     logger.info(
         "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
         *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),

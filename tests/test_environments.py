@@ -70,7 +70,7 @@ def test_an_environment_holds_what_its_scripts_import(script: str, environment: 
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            names = fingerprint._read(path)[1]
+            names = fingerprint.read_module(path).imported
             waiting += [fingerprint.PACKAGE / f"{name[9:]}.py" for name in names if name.startswith("convnets.")]
             imported |= {name.split(".")[0] for name in names}
     needed = {PACKAGES.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"convnets"}}

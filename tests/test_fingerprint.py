@@ -1,6 +1,7 @@
 """What makes a run or a step stale, and what does not."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ from conftest import ROOT
 from convnets import configuration, fingerprint
 
 SCRIPTS = ROOT / "scripts"
-DIGEST = "95ad06c83cff7ce95819464205024abee02a08986a120f25d1f15d32b03cd535"
+DIGESTS = {"f": "39c7e7b55a85422d", "imports": "a018575960a28d48", "order": "252f10c83610ebca"}
 
 
 def run_fingerprint(config: dict[str, Any], variant: str = "conv3_1x1", seed: int = 1) -> str:
     resolved = configuration.resolve(config)
-    return fingerprint.run_fingerprint(resolved.variants[variant], seed, resolved.dataset)
+    return fingerprint.digest(fingerprint.run_components(resolved.variants[variant], seed, resolved.dataset))
+
+
+def step_digest(script: Path) -> str:
+    return fingerprint.digest(fingerprint.step_components(script, {}))
 
 
 def test_settings_seed_and_data_count(config: dict[str, Any]) -> None:
@@ -42,20 +47,40 @@ def test_what_cannot_change_the_result_does_not_count(config: dict[str, Any]) ->
     assert run_fingerprint(config) == before
 
 
-def test_training_executes_these_modules_and_no_others() -> None:
-    found = fingerprint.code([fingerprint.PACKAGE / "training.py", fingerprint.PACKAGE / "dataset.py"])
+def test_training_executes_these_modules_and_no_others(config: dict[str, Any]) -> None:
+    resolved = configuration.resolve(config)
+    found = fingerprint.run_components(resolved.variants["mlp100"], 1, resolved.dataset)
     assert set(found["modules"]) == {
         "backend", "batches", "cifar10", "dataset", "errors", "files", "hardware", "layers", "networks", "records", "settings",
         "training",
     }  # fmt: skip
     assert set(found["libraries"]) == {"keras", "numpy", "tensorflow"}
+    executed = {f"{module}.{name}" for module, names in found["modules"].items() for name in names}
+    assert {
+        "training.train", "training.augment", "training._run_epoch", "training.Result", "networks.build", "networks._layers",
+        "networks.CONVOLUTION_BIAS", "layers.feature_map", "backend.use_threads", "backend.statements", "dataset.prepare",
+        "dataset.pixel_statistics", "batches.read", "cifar10.TRAIN_BATCHES", "settings.Settings",
+    } <= executed  # fmt: skip
+    not_called = {"layers.network_parameters", "dataset.manifest", "dataset.check", "records.write_history", "settings.resolve"}
+    assert not not_called & executed
 
 
 def test_figures_know_nothing_of_training() -> None:
-    found = fingerprint.code([SCRIPTS / "plot_comparison.py"])
+    found = fingerprint.step_components(SCRIPTS / "plot_comparison.py", {})
     assert "figures" in found["modules"]
-    assert not {"training", "networks", "tracking"} & set(found["modules"])
+    assert not {"training", "networks", "tracking", *fingerprint.BOOKKEEPING} & set(found["modules"])
     assert set(found["libraries"]) == {"matplotlib", "numpy", "pandas"}
+
+
+def forget() -> None:
+    fingerprint.read_module.cache_clear()
+    fingerprint.code.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    yield
+    forget()
 
 
 @pytest.fixture
@@ -64,7 +89,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "scripts" / "convnets"
     shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(fingerprint, "PACKAGE", copy)
-    fingerprint._read.cache_clear()
+    forget()
     return copy
 
 
@@ -72,7 +97,7 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    fingerprint._read.cache_clear()
+    forget()
 
 
 HARMLESS = {
@@ -80,6 +105,10 @@ HARMLESS = {
     "docstring of a module": ("networks.py", '"""Keras models from network settings.', '"""Other words.'),
     "docstring of a function": ("layers.py", '"""Return the number of trainable parameters."""', '"""Count."""'),
     "formatting": ("layers.py", "side, _ = feature_map(network)", "(side,\n     _) = feature_map( network )"),
+    "order of imports": ("training.py", "import logging\nimport math\n", "import math\nimport logging\n"),
+    "import that nothing uses": ("layers.py", "from convnets.cifar10", "import shutil\nfrom convnets.cifar10"),
+    "function that training does not call": ("layers.py", "def megabytes(", "def unused(x):\n    return x\n\n\ndef megabytes("),
+    "change of a function that training does not call": ("dataset.py", '"source": source,', '"origin": source,'),
     "module of figures": ("figures.py", "LABEL_HEIGHT = 0.062", "LABEL_HEIGHT = 0.1"),
     "module of tracking": ("tracking.py", 'COMPARISON_TAG = "comparison."', 'COMPARISON_TAG = "c."'),
 }
@@ -87,6 +116,15 @@ STALE = {
     "constant of the networks": ("networks.py", "CONVOLUTION_BIAS = 0.05", "CONVOLUTION_BIAS = 0.06"),
     "constant of the training loop": ("training.py", "ITERATIONS_PER_CALL = 50", "ITERATIONS_PER_CALL = 60"),
     "module that only networks imports": ("layers.py", "2 ** len(network.filters)", "2 ** (len(network.filters) + 1)"),
+    "local name": ("layers.py", "side = IMAGE_SHAPE[0] // 2", "width = IMAGE_SHAPE[0] // 2"),
+    "import of what is used": ("networks.py", "import feature_map", "import network_parameters as feature_map"),
+    "order of constants": (
+        "training.py",
+        "ITERATIONS_PER_CALL = 50\nEVALUATION_BATCH = 500",
+        "EVALUATION_BATCH = 500\nITERATIONS_PER_CALL = 50",
+    ),
+    "function called through its module": ("batches.py", "return np.ascontiguousarray", "return np.asfortranarray"),
+    "number of threads": ("backend.py", "set_inter_op_parallelism_threads(1)", "set_inter_op_parallelism_threads(2)"),
     "preparation of the data": ("dataset.py", "np.random.RandomState", "np.random.default_rng"),
 }
 
@@ -110,13 +148,13 @@ def test_edits_that_count(case: str, package: Path, config: dict[str, Any]) -> N
 def test_a_digest_does_not_depend_on_the_version_of_python(tmp_path: Path) -> None:
     """The CI runs this under several; the digest is that of Python 3.11."""
     (tmp_path / "module.py").write_text("import json\n\n\ndef f(x: int = 1) -> int:\n    return json.dumps([x, None])\n")
-    assert fingerprint._read(tmp_path / "module.py")[0] == DIGEST
+    assert fingerprint.code((tmp_path / "module.py", ("f",)))["modules"]["module"] == DIGESTS
 
 
 def test_relative_imports_are_refused(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text("from . import layers\n")
     with pytest.raises(ValueError, match="relative imports"):
-        fingerprint._read(tmp_path / "module.py")
+        fingerprint.read_module(tmp_path / "module.py")
 
 
 def test_a_library_that_only_jobs_have_counts_as_locked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,23 +162,54 @@ def test_a_library_that_only_jobs_have_counts_as_locked(monkeypatch: pytest.Monk
         raise fingerprint.PackageNotFoundError(name)
 
     monkeypatch.setattr(fingerprint, "version", absent)
-    fingerprint._version.cache_clear()
-    assert fingerprint._version("tensorflow").startswith("2.21.")
-    fingerprint._version.cache_clear()
+    fingerprint.library_version.cache_clear()
+    assert fingerprint.library_version("tensorflow").startswith("2.21.")
+    fingerprint.library_version.cache_clear()
 
 
 def test_a_module_of_figures_makes_figures_stale(package: Path) -> None:
     script = package.parent / "plot_comparison.py"
-    before = fingerprint.step_digest(script)
+    before = step_digest(script)
     edit(package / "figures.py", "LABEL_HEIGHT = 0.062", "LABEL_HEIGHT = 0.1")
-    assert fingerprint.step_digest(script) != before
+    assert step_digest(script) != before
 
 
 def test_a_librarys_version_counts_where_it_is_used(monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
-    run, figure = run_fingerprint(config), fingerprint.step_digest(SCRIPTS / "plot_comparison.py")
-    real = fingerprint._version
-    monkeypatch.setattr(fingerprint, "_version", lambda name: "9.9" if name == "matplotlib" else real(name))
+    run, figure = run_fingerprint(config), step_digest(SCRIPTS / "plot_comparison.py")
+    real = fingerprint.library_version
+    forget()
+    monkeypatch.setattr(fingerprint, "library_version", lambda name: "9.9" if name == "matplotlib" else real(name))
     assert run_fingerprint(config) == run
-    assert fingerprint.step_digest(SCRIPTS / "plot_comparison.py") != figure
-    monkeypatch.setattr(fingerprint, "_version", lambda name: "9.9" if name == "tensorflow" else real(name))
+    assert step_digest(SCRIPTS / "plot_comparison.py") != figure
+    forget()
+    monkeypatch.setattr(fingerprint, "library_version", lambda name: "9.9" if name == "tensorflow" else real(name))
     assert run_fingerprint(config) != run
+
+
+def test_changes_are_named(config: dict[str, Any], package: Path) -> None:
+    def components() -> fingerprint.Components:
+        resolved = configuration.resolve(config)
+        return fingerprint.run_components(resolved.variants["mlp100"], resolved.seeds[0], resolved.dataset)
+
+    before = components()
+    assert fingerprint.changes(before, before) == []
+    config["variants"]["mlp100"]["dropout"] = 0.25
+    config["seeds"] = [7]
+    config["dataset"]["split_seed"] = 2
+    edit(package / "networks.py", "CONVOLUTION_BIAS = 0.05", "CONVOLUTION_BIAS = 0.06")
+    edit(package / "training.py", "def _not_finite(", "def _other(")
+    edit(package / "training.py", '_not_finite("loss"', '_other("loss"')
+    forget()
+    assert fingerprint.changes(before, components()) == [
+        "setting network.dropout: 0.5 -> 0.25",
+        "seed: 1 -> 7",
+        "data split_seed: 1 -> 2",
+        "code: networks.CONVOLUTION_BIAS changed",
+        "code: training._not_finite is gone",
+        "code: training._other is new",
+        "code: training._run_epoch changed",
+    ]
+    old = {**before, "version": 1, "libraries": {}}
+    assert fingerprint.changes(old, before) == ["what a fingerprint covers: version 1 -> 2"]
+    upgraded = {**before, "libraries": {**before["libraries"], "numpy": "9.9"}}
+    assert fingerprint.changes(before, upgraded)[0].startswith("library numpy: ")

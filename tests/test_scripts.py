@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
 from conftest import ROOT
 
-from convnets import fingerprint
-from convnets.settings import from_json
+from convnets import fingerprint, unfinished
+from convnets.settings import from_dict
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -56,10 +57,14 @@ def test_get_cifar10_from_nowhere(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "source.json").exists()
 
 
+def store_arguments(settings: dict[str, Any]) -> list[str]:
+    return ["--settings", json.dumps(settings), "--unfinished", "unfinished", "--plan", "plan.json", "--stamp", "plan.stamp.json"]
+
+
 def plan(tmp_path: Path) -> Path:
-    arguments = ["--uri", f"sqlite:///{tmp_path}/mlflow.db", "--experiment", "tests", "--artifacts", tmp_path / "artifacts"]
-    members = json.dumps({"mlp100": {"label": "MLP", "comparisons": {}}})
-    done = run("create_store", *arguments, "--members", members, "--plan", "plan.json", cwd=tmp_path)
+    members = {"mlp100": {"label": "MLP", "comparisons": {}}}
+    store = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "tests", "artifacts": f"{tmp_path}/artifacts"}
+    done = run("create_store", *store_arguments({**store, "members": members}), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path / "plan.json"
 
@@ -68,7 +73,7 @@ def prepare(tmp_path: Path, batches: Path) -> None:
     settings = json.dumps({"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]})
     (tmp_path / "source.json").write_text('{"source": "here"}')
     arguments = ["--folder", batches, "--provenance", "source.json", "--settings", settings]
-    done = run("prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", cwd=tmp_path)
+    done = run("prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", "--stamp", "stamp.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -84,9 +89,10 @@ def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folde
         },
     }
     split = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
-    digest = fingerprint.run_fingerprint(from_json(json.dumps(settings)), 1, split)
+    digest = fingerprint.digest(fingerprint.run_components(from_dict(settings), 1, split))
     inputs = ["--dataset", tmp_path / "data.npz", "--manifest", tmp_path / "manifest.json", "--plan", tmp_path / "plan.json"]
     outputs = ["--history", f"{folder}/history.csv", "--metrics", f"{folder}/metrics.json", "--model", f"{folder}/model.keras"]
+    outputs += ["--stamp", f"{folder}/stamp.json", "--unfinished", "unfinished/mlp100-seed1"]
     return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", digest, *inputs, *outputs]
 
 
@@ -158,10 +164,31 @@ def test_train_variant_that_is_asked_to_stop(tmp_path: Path, real_batches: Path)
     assert killed.info.status == "KILLED"
 
 
+def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
+    folder = tmp_path / "unfinished" / "mlp100-seed1"
+    with unfinished.claimed(folder):
+        done = run("train_variant", *train_arguments(tmp_path, 0.1), cwd=tmp_path)
+        assert_one_line(done, f"this run is being trained by process {os.getpid()} on", "wait until it ends")
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_train_variant_on_a_data_set_that_is_not_its_manifests(tmp_path: Path, real_batches: Path) -> None:
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    with np.load(tmp_path / "data.npz") as data:
+        arrays = dict(data)
+    arrays["validation_images"][0, 0, 0, 0] ^= 1
+    np.savez(tmp_path / "data.npz", **arrays)
+    done = run("train_variant", *train_arguments(tmp_path, 0.1), cwd=tmp_path)
+    assert_one_line(done, "data.npz: its validation images are not those of its manifest", "run the workflow again")
+    assert tracked(tmp_path) == []
+
+
 def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
-    arguments = ["--uri", f"sqlite:///{tmp_path}/mlflow.db", "--experiment", "x", "--members", "{}", "--plan", "plan.json"]
-    done = run("create_store", *arguments, cwd=tmp_path)
+    settings = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "x", "artifacts": None, "members": {}}
+    done = run("create_store", *store_arguments(settings), cwd=tmp_path)
     assert_one_line(done, "the tracking store sqlite://", "cannot be used")
     assert not (tmp_path / "plan.json").exists()
 

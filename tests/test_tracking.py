@@ -1,5 +1,6 @@
 """Tracking against a real SQLite store: one active run per variant and seed, and every run ends as what it was."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from convnets import networks, tracking
+from convnets import fingerprint, networks, tracking, unfinished
 from convnets.errors import InputError
 from convnets.records import Epoch
 from convnets.settings import Network
@@ -29,8 +30,17 @@ def store(template: Path, tmp_path: Path) -> tracking.Store:
     return tracking.Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")
 
 
-def run_once(store: tracking.Store, seed: int = 1, fingerprint: str = "f") -> str:
-    with tracking.training_run(store, "mlp100", seed, fingerprint, MEMBER, {"epochs": 2}) as run:
+def components(dropout: float = 0.5) -> dict[str, Any]:
+    return {"version": fingerprint.VERSION, "settings": {"network": {"dropout": dropout}}}
+
+
+def training_run(store: tracking.Store, seed: int = 1, dropout: float = 0.5) -> AbstractContextManager[Any]:
+    folder = Path(store.uri.removeprefix("sqlite:///")).parent / "unfinished" / f"mlp100-seed{seed}"
+    return tracking.training_run(store, "mlp100", seed, components(dropout), MEMBER, {"epochs": 2, "optimizer.name": "sgd"}, folder)
+
+
+def run_once(store: tracking.Store, seed: int = 1, dropout: float = 0.5) -> str:
+    with training_run(store, seed, dropout) as run:
         tracking.log_summary({"test_accuracy": 0.5})
     return str(run.info.run_id)
 
@@ -58,7 +68,7 @@ def test_a_run_holds_what_the_contract_asks_for(store: tracking.Store, tmp_path:
     classifier = networks.build(Network((), 0, "dense", (4,), 0.0), np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
     example = np.zeros((2, 32, 32, 3), np.float32)
     manifest = {"splits": {"train": {"sha256": "a" * 64}, "test": {"sha256": "b" * 64}}}
-    with tracking.training_run(store, "mlp100", 3, "abc", MEMBER, {"epochs": 2, "optimizer.name": "sgd"}) as run:
+    with training_run(store, 3) as run:
         tracking.log_dataset(manifest, tmp_path / "data.npz")
         for epoch in (Epoch(1, 10, 2.0, 0.1, 1.9, 0.2, 0.5), Epoch(2, 20, 1.0, 0.4, 1.5, 0.5, 0.25)):
             tracking.log_history_row(epoch)
@@ -68,7 +78,8 @@ def test_a_run_holds_what_the_contract_asks_for(store: tracking.Store, tmp_path:
     client = mlflow.MlflowClient()
     logged = client.get_run(run.info.run_id)
     assert (logged.info.run_name, logged.info.status) == ("mlp100-seed3", "FINISHED")
-    expected = {"variant": "mlp100", "seed": "3", "fingerprint": "abc", "comparison.depth": "Number of layers"}
+    mark = fingerprint.digest(components())
+    expected = {"variant": "mlp100", "seed": "3", "fingerprint": mark, "comparison.depth": "Number of layers"}
     assert expected.items() <= logged.data.tags.items()
     assert logged.data.params == {"epochs": "2", "optimizer.name": "sgd", "seed": "3"}
     points = client.get_metric_history(run.info.run_id, "val_loss")
@@ -89,11 +100,15 @@ def test_a_run_holds_what_the_contract_asks_for(store: tracking.Store, tmp_path:
 
 def test_a_finished_run_supersedes_the_former_one_and_no_other(store: tracking.Store) -> None:
     former, other = run_once(store), run_once(store, seed=2)
-    newer = run_once(store, fingerprint="g")
+    newer = run_once(store, dropout=0.4)
     assert {run.info.run_id for run in tracking.active_runs(store.connect())} == {other, newer}
     kept = all_runs(store)[former]
     assert kept.info.lifecycle_stage == "deleted"
     assert kept.data.tags["superseded_by"] == newer
+    assert kept.data.tags["superseded_because"] == "setting network.dropout: 0.5 -> 0.4"
+    newest = run_once(store, dropout=0.4)
+    assert all_runs(store)[newer].data.tags["superseded_because"] == "trained again from the same fingerprint"
+    assert {run.info.run_id for run in tracking.active_runs(store.connect())} == {other, newest}
 
 
 @pytest.mark.parametrize(
@@ -102,18 +117,44 @@ def test_a_finished_run_supersedes_the_former_one_and_no_other(store: tracking.S
 )
 def test_a_run_that_ends_early_says_how_and_supersedes_nothing(error: BaseException, status: str, store: tracking.Store) -> None:
     former = run_once(store)
-    with pytest.raises(type(error)), tracking.training_run(store, "mlp100", 1, "g", MEMBER, {}) as run:
+    with pytest.raises(type(error)), training_run(store, dropout=0.4) as run:
         raise error
     runs = all_runs(store)
     assert runs[run.info.run_id].info.status == status
     assert runs[former].info.lifecycle_stage == "active"
+    run_once(store, dropout=0.4)
+    assert all_runs(store)[run.info.run_id].data.tags["superseded_because"] == f"it did not finish: {status}"
 
 
-def test_a_run_left_running_is_closed_by_the_next(store: tracking.Store) -> None:
+def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: tracking.Store, tmp_path: Path) -> None:
     mlflow.set_tracking_uri(store.uri)
-    abandoned = mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id
+    left = [mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id for _ in "ab"]
+    elsewhere = mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id
+    folder = tmp_path / "unfinished" / "mlp100-seed1"
+    unfinished.OpenRun(store.uri, left[0]).write(folder)
+    assert unfinished.abandoned(tmp_path / "unfinished") == [folder]
+    tracking.close_abandoned(folder)
+    assert unfinished.abandoned(tmp_path / "unfinished") == []
+    unfinished.OpenRun(store.uri, left[1]).write(folder)
+    with training_run(store):
+        statuses = {run_id: run.info.status for run_id, run in all_runs(store).items()}
+    assert [statuses[run_id] for run_id in (*left, elsewhere)] == ["KILLED", "KILLED", "RUNNING"]
+
+
+def test_a_run_left_running_that_the_store_has_lost(
+    store: tracking.Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    unfinished.OpenRun(store.uri, "0" * 32).write(tmp_path / "unfinished" / "mlp100-seed1")
     run_once(store)
-    assert all_runs(store)[abandoned].info.status == "KILLED"
+    assert "is not in the tracking store" in caplog.text
+    assert unfinished.abandoned(tmp_path / "unfinished") == []
+
+
+def test_a_retired_run_says_why(store: tracking.Store) -> None:
+    retired, other = run_once(store), run_once(store, seed=2)
+    tracking.retire(store, "mlp100", 1, "it left the configuration")
+    assert [run.info.run_id for run in tracking.active_runs(store.connect())] == [other]
+    assert all_runs(store)[retired].data.tags["retired_because"] == "it left the configuration"
 
 
 def test_two_runs_that_name_a_new_data_set_at_once(store: tracking.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +168,7 @@ def test_two_runs_that_name_a_new_data_set_at_once(store: tracking.Store, tmp_pa
         real(*args, **kwargs)
 
     monkeypatch.setattr(mlflow, "log_input", loses_once)
-    with tracking.training_run(store, "mlp100", 1, "f", MEMBER, {}) as run:
+    with training_run(store) as run:
         tracking.log_dataset({"splits": {"train": {"sha256": "a" * 64}}}, tmp_path)
     assert len(mlflow.MlflowClient().get_run(run.info.run_id).inputs.dataset_inputs) == 1
 

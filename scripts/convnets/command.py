@@ -1,7 +1,9 @@
 """What every script has in common: its log lines, and one clear line instead of a traceback when the input is at fault."""
 
 import argparse
+import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +18,24 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     """Return the argument parser of a script, described by the first paragraph of its docstring."""
     first_paragraph = (description or "").strip().split("\n\n")[0]
     return argparse.ArgumentParser(description=first_paragraph)
+
+
+def add_step_options(options: argparse.ArgumentParser) -> None:
+    """Add what the script of every step takes: its settings, and where its stamp goes."""
+    options.add_argument("--settings", type=json.loads, required=True, help="JSON: what the step is set to")
+    options.add_argument("--stamp", type=Path, required=True, help="output: JSON, what the step was made from and what it made")
+
+
+def add_configuration_options(options: argparse.ArgumentParser) -> None:
+    """Add what the commands take that look at a whole configuration: its files."""
+    options.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+
+
+def cores(text: str) -> int:
+    """Return the number of cores that `text` asks for, as Snakemake's option of that name does."""
+    return (
+        (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) if text == "all" else int(text)
+    )
 
 
 def run(main: Callable[[], None]) -> None:

@@ -1,8 +1,7 @@
 """What a comparison shows: its variants with their labels and colours, and the rows of panels."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 # Okabe and Ito's palette, whose colours stay apart for colour-blind readers, under the names that the report's colours have.
@@ -40,17 +39,12 @@ class Comparison:
     members: tuple[Member, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def to_json(self) -> str:
-        """Return the comparison as canonical JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
 
-
-def from_json(text: str) -> Comparison:
-    """Return the comparison that `Comparison.to_json` wrote."""
-    value = json.loads(text)
-    members = tuple(Member(**member) for member in value.pop("members"))
-    rows = tuple(tuple(row) for row in value.pop("rows"))
-    return Comparison(members=members, rows=rows, **value)
+def from_dict(value: Mapping[str, Any]) -> Comparison:
+    """Return the comparison whose fields, as JSON holds them, are `value`."""
+    members = tuple(Member(**member) for member in value["members"])
+    rows = tuple(tuple(row) for row in value["rows"])
+    return Comparison(**{**value, "members": members, "rows": rows})
 
 
 def resolve(name: str, comparison: Mapping[str, Any], labels: Mapping[str, str]) -> Comparison:

@@ -7,7 +7,7 @@ path in the file, says what is allowed, and suggests the nearest name for a miss
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
+from snakemake.utils import update_config
 
 from convnets import comparisons, layers, settings
 from convnets.comparisons import Comparison
@@ -29,14 +30,21 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 @dataclass(frozen=True)
 class Configuration:
-    """A valid configuration, resolved: what each variant is, what each comparison shows."""
+    """A valid configuration, resolved: what each variant is, what each comparison shows.
 
+    `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
+    the experiment and, for the default store, the folder of the artifacts.
+    """
+
+    results: Path
     variants: Mapping[str, Settings]
     labels: Mapping[str, str]
     comparisons: Mapping[str, Comparison]
     seeds: tuple[int, ...]
-    dataset: Mapping[str, Any]  # what decides the prepared data: the fields of dataset.DatasetSettings
+    dataset: Mapping[str, Any]
+    images: Mapping[str, int]
     memory: Mapping[str, str]
+    tracking: Mapping[str, str | None]
 
     def comparisons_of(self, variant: str) -> dict[str, str]:
         """Return the titles of the comparisons that a variant belongs to, by id."""
@@ -45,6 +53,26 @@ class Configuration:
             for name, comparison in self.comparisons.items()
             if any(member.variant == variant for member in comparison.members)
         }
+
+
+def read(paths: Sequence[Path]) -> dict[str, Any]:
+    """Read configuration files, each merged over those before it as Snakemake does.
+
+    Raises
+    ------
+    InputError
+        A file is missing or holds no YAML mapping.
+    """
+    config: dict[str, Any] = {}
+    for path in paths:
+        try:
+            value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise InputError(f"the configuration file {path} cannot be read: {error}") from error
+        if not isinstance(value, dict):
+            raise InputError(f"the configuration file {path} holds no keys with values")
+        update_config(config, value)
+    return config
 
 
 def resolve(config: Mapping[str, Any]) -> Configuration:
@@ -61,17 +89,27 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     variants = dict(sorted(config["variants"].items()))  # by id, since merging two files does not keep their order
     labels = {name: str(variant["label"]) for name, variant in variants.items()}
     subset = config["dataset"]["subset"]
+    results = Path(config["pathvars"]["results"])
+    store = results.resolve() / "mlflow"
+    own = config["tracking"]["uri"] is None
     return Configuration(
+        results=results,
         variants={name: settings.resolve(config["network"], config["training"], value) for name, value in variants.items()},
         labels=labels,
         comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(config["comparisons"].items())},
-        seeds=tuple(int(seed) for seed in config["seeds"]),
+        seeds=tuple(sorted(int(seed) for seed in config["seeds"])),
         dataset={
             "validation_fraction": float(config["dataset"]["validation_fraction"]),
             "split_seed": int(config["dataset"]["split_seed"]),
             "subset": [int(subset[split]) for split in ("train", "validation", "test")] if subset else None,
         },
+        images={name: int(count) for name, count in (subset or _split_sizes(config)).items()},
         memory=config["memory"],
+        tracking={
+            "uri": f"sqlite:///{store}/mlflow.db" if own else config["tracking"]["uri"],
+            "experiment": config["tracking"]["experiment"],
+            "artifacts": str(store / "artifacts") if own else None,
+        },
     )
 
 

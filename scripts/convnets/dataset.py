@@ -6,6 +6,7 @@ CRC of each member as it reads, so a damaged file is an error and never a slight
 
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,16 @@ def manifest(dataset: Dataset, source: str, settings: DatasetSettings) -> dict[s
             for name in SPLITS
         },
     }
+
+
+def check(dataset: Dataset, manifest: Mapping[str, Any], path: Path) -> None:
+    """Check that the data set read from `path` is the one that the manifest describes.
+
+    Raises
+    ------
+    InputError
+        Naming the first split whose content differs.
+    """
+    for name in SPLITS:
+        if dataset.split(name).sha256() != manifest["splits"][name]["sha256"]:
+            raise InputError(f"{path}: its {name} images are not those of its manifest; delete it and run the workflow again")

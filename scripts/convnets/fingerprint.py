@@ -1,15 +1,18 @@
-"""Digests that decide what is stale: of settings, data, library versions, and of the code that a step really executes.
+"""What decides whether something is stale: settings, data, library versions, and the code that really makes it.
 
-Code counts as its syntax tree: the modules that a step imports within the project, directly or not, without comments, docstrings
-and formatting. Neither a file's time stamp nor its path counts.
+Code counts as its syntax tree: of the modules that are imported within the project, directly or not, every statement that
+importing executes, and every function and class that is mentioned in what is executed, without comments, docstrings and formatting.
+Neither a file's time stamp nor its path counts, nor the order of imports, nor what is never called. The rest of the tree does,
+local names and log messages included: to tell a renaming from a change takes an analysis of scopes, and a result that is
+wrongly kept does more harm than one that is made again.
 """
 
 import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,21 +21,27 @@ from typing import Any
 from convnets.cifar10 import BATCH_SHA256
 from convnets.settings import Settings
 
-VERSION = 1  # of what a fingerprint covers; raise it when that changes
+VERSION = 2  # of what a fingerprint covers and how its parts are laid out; raise it when that changes
 PACKAGE = Path(__file__).parent
-RUN_FILES = ("history.csv", "metrics.json", "model.keras")  # what a finished run leaves
 # The libraries that can change a number or a picture, by the name they are imported under.
 LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "tensorflow")
+# The modules that start a step and record what it did. They cannot change what it makes.
+BOOKKEEPING = ("command", "fingerprint", "stamps")
+DEFINITION, IMPORTS, STATEMENTS, ORDER = "definition", "imports", "statements", "order"  # kinds of parts of a module
+# What a training calls of the project: the loop, and what makes the data set.
+TRAINING_ENTRIES = (("training", ("train",)), ("backend", ("use_threads",)), ("dataset", ("prepare", "save", "load")))
+
+Components = Mapping[str, Any]
 
 
-def digest(value: Mapping[str, Any]) -> str:
+def digest(value: Components) -> str:
     """Return the SHA-256 of a value's canonical JSON, hexadecimal."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -> str:
-    """Return the fingerprint of a training run.
+def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) -> Components:
+    """Return all that can change the result of a training run; its fingerprint is the digest of this.
 
     Parameters
     ----------
@@ -42,54 +51,98 @@ def run_fingerprint(settings: Settings, seed: int, dataset: Mapping[str, Any]) -
         How the data set is split. With the published digests of the batches and the code that prepares them it determines the
         data, so that a run's fingerprint is known before there is any.
     """
-    return digest(
-        {
-            "version": VERSION,
-            "settings": asdict(settings),
-            "seed": seed,
-            "dataset": {"batches": BATCH_SHA256, **dataset},
-            **code([PACKAGE / "training.py", PACKAGE / "dataset.py"]),
-        }
-    )
+    return {
+        "version": VERSION,
+        "settings": asdict(settings),
+        "seed": seed,
+        "data": {"batches": digest(BATCH_SHA256), **dataset},
+        **code(*((PACKAGE / f"{module}.py", names) for module, names in TRAINING_ENTRIES)),
+    }
+
+
+def step_components(script: Path, settings: Mapping[str, Any]) -> Components:
+    """Return all that can change what a script makes of the same inputs."""
+    return {"version": VERSION, "settings": settings, **code((script, ("main",)))}
 
 
 def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the manifest of a prepared data set says of how it was split, as `run_fingerprint` takes it."""
+    """Return what the manifest of a prepared data set says of how it was split, as `run_components` takes it."""
     return {key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}
 
 
-def is_fresh(run: Path, fingerprint: str) -> bool:
-    """Return whether a run's folder holds every file of a finished run that bears this fingerprint."""
-    if not all((run / name).is_file() for name in RUN_FILES):
-        return False
-    try:
-        return bool(json.loads((run / "metrics.json").read_text(encoding="utf-8"))["fingerprint"] == fingerprint)
-    except (ValueError, KeyError, TypeError):
-        return False
+@dataclass(frozen=True)
+class Part:
+    """A top-level statement of a module: its name, its canonical syntax tree and the names mentioned in it."""
+
+    name: str
+    kind: str
+    text: str
+    mentions: frozenset[str]
+
+    def is_executed(self, used: set[str]) -> bool:
+        """Return whether importing the module executes it, or one of the used names calls for it."""
+        return self.kind == STATEMENTS or self.name in used
 
 
-def step_digest(script: Path) -> str:
-    """Return the digest of a script with all that it imports, and of the versions of their libraries."""
-    return digest({"version": VERSION, **code([script])})
+@dataclass(frozen=True)
+class Module:
+    """A module of the project: its top-level statements in order, and the modules and libraries that it imports."""
 
+    parts: tuple[Part, ...]
+    imported: frozenset[str]
 
-def code(roots: Iterable[Path]) -> dict[str, dict[str, str]]:
-    """Return the digest of each project module that the roots execute, and the version of each library that these import."""
-    modules: dict[str, str] = {}
-    libraries: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        path = waiting.pop()
-        if path.stem in modules:
-            continue
-        modules[path.stem], imported = _read(path)
-        waiting += [PACKAGE / f"{name.removeprefix('convnets.')}.py" for name in imported if name.startswith("convnets.")]
-        libraries.update(name for name in imported if name in LIBRARIES)
-    return {"modules": modules, "libraries": {name: _version(name) for name in libraries}}
+    def digests(self, used: set[str]) -> Mapping[str, str]:
+        """Return the digest of each definition that is used, of the imports used, and of the order of the statements."""
+        texts: dict[str, list[str]] = {}
+        executed = [part for part in self.parts if part.is_executed(used)]
+        for part in executed:
+            texts.setdefault(IMPORTS if part.kind == IMPORTS else part.name, []).append(part.text)
+        texts[IMPORTS] = sorted(texts.get(IMPORTS, []))
+        texts[ORDER] = [part.name for part in executed if part.kind != IMPORTS]
+        return {name: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] for name, lines in texts.items()}
 
 
 @cache
-def _version(library: str) -> str:
+def code(*entries: tuple[Path, tuple[str, ...]]) -> Components:
+    """Return the digest of each definition that the entries use, by module, and the version of each library these import.
+
+    Parameters
+    ----------
+    entries
+        Modules, each with the names of the definitions that are called in it.
+    """
+    modules: dict[str, Module] = {}
+    waiting = [path for path, _ in entries]
+    while waiting:
+        path = waiting.pop()
+        if path.stem in modules or path.stem in BOOKKEEPING:
+            continue
+        modules[path.stem] = module = read_module(path)
+        waiting += [PACKAGE / f"{name.removeprefix('convnets.')}.py" for name in module.imported if name.startswith("convnets.")]
+    used = _used_names(modules.values(), {name for _, names in entries for name in names})
+    libraries = {name for module in modules.values() for name in module.imported if name in LIBRARIES}
+    return {
+        "modules": {name: module.digests(used) for name, module in modules.items()},
+        "libraries": {name: library_version(name) for name in libraries},
+    }
+
+
+def _used_names(modules: Iterable[Module], entries: set[str]) -> set[str]:
+    """Return every name that is mentioned in what is executed, starting from the entries and what importing executes.
+
+    A definition counts as used if its name is mentioned anywhere, whatever it means there: too much rather than too little.
+    """
+    parts = [part for module in modules for part in module.parts]
+    used = set(entries)
+    while True:
+        reached = {name for part in parts if part.is_executed(used) for name in part.mentions}
+        if reached <= used:
+            return used
+        used |= reached
+
+
+@cache
+def library_version(library: str) -> str:
     """Return the version installed, or the lock's where only the jobs' own environments hold the library."""
     try:
         return version(library)
@@ -99,8 +152,14 @@ def _version(library: str) -> str:
 
 
 @cache
-def _read(path: Path) -> tuple[str, frozenset[str]]:
-    """Return the digest of a module's syntax tree without docstrings, and the modules and libraries that it imports."""
+def read_module(path: Path) -> Module:
+    """Read a module's syntax tree.
+
+    Raises
+    ------
+    ValueError
+        The module uses a relative import, which is not followed.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported: set[str] = set()
     for node in ast.walk(tree):
@@ -115,7 +174,42 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
             imported.update((node.module, node.module.split(".")[0]))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return hashlib.sha256(repr(_canonical(tree)).encode()).hexdigest(), frozenset(imported)
+    return Module(tuple(part for statement in tree.body for part in _parts(statement)), frozenset(imported))
+
+
+def _parts(statement: ast.stmt) -> Iterator[Part]:
+    """Yield a top-level statement as a part; an import as one for each name that it binds."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        source = f"from {statement.module} " if isinstance(statement, ast.ImportFrom) else ""
+        for alias in statement.names:
+            bound = (alias.asname or alias.name).split(".")[0]
+            yield Part(bound, IMPORTS, f"{source}import {alias.name} as {bound}", frozenset({alias.name}))
+        return
+    is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    yield Part(
+        _name(statement), DEFINITION if is_definition else STATEMENTS, repr(_canonical(statement)), frozenset(_mentions(statement))
+    )
+
+
+def _mentions(node: ast.AST) -> Iterator[str]:
+    """Yield every name in a syntax tree, those after a point and those in strings included."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            yield inner.id
+        elif isinstance(inner, ast.Attribute):
+            yield inner.attr
+        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value.isidentifier():
+            yield inner.value
+        elif isinstance(inner, ast.Import | ast.ImportFrom):
+            yield from (alias.name.split(".")[-1] for alias in inner.names)
+
+
+def _name(statement: ast.stmt) -> str:
+    """Return what a top-level statement defines, or what kind of statement it is."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return statement.name
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+    return target.id if isinstance(target, ast.Name) else STATEMENTS
 
 
 def _canonical(node: object) -> object:
@@ -129,3 +223,46 @@ def _canonical(node: object) -> object:
 def _is_text(statement: ast.stmt) -> bool:
     """Return whether a statement is a bare string: a docstring, or a comment in its place."""
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+
+
+def changes(old: Components, new: Components) -> list[str]:
+    """Say in words what differs between two sets of components, one entry for each difference."""
+    old, new = (json.loads(json.dumps(value)) for value in (old, new))
+    if old.get("version") != new.get("version"):
+        return [f"what a fingerprint covers: version {old.get('version')} -> {new.get('version')}"]
+    found = []
+    for section in ("settings", "seed", "data", "libraries"):
+        for path, before, after in _differences(old.get(section, {}), new.get(section, {})):
+            name = {"settings": "setting", "libraries": "library"}.get(section, section)
+            found.append(f"{name} {path}: {_show(before)} -> {_show(after)}".replace(f"{section} : ", f"{section}: "))
+    return [*found, *_code_changes(old.get("modules", {}), new.get("modules", {}))]
+
+
+def _code_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for module in sorted({*old, *new}):
+        if module not in new or module not in old:
+            yield f"code: module {module} is {'no longer' if module in old else 'now'} used"
+            continue
+        names = sorted(name for name in {*old[module], *new[module]} if old[module].get(name) != new[module].get(name))
+        if names != [ORDER]:  # it changes with every name that comes or goes
+            names = [name for name in names if name != ORDER]
+        for name in names:
+            what = f"the {name} of {module}" if name in (IMPORTS, ORDER, STATEMENTS) else f"{module}.{name}"
+            yield f"code: {what} {'is new' if name not in old[module] else 'is gone' if name not in new[module] else 'changed'}"
+
+
+_ABSENT = object()
+
+
+def _differences(old: object, new: object, path: str = "") -> Iterator[tuple[str, object, object]]:
+    """Yield the path, the old and the new value of each leaf that differs between two nested mappings."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else str(key))
+    elif old != new:
+        yield path, old, new
+
+
+def _show(value: object) -> str:
+    text = "nothing" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -46,6 +46,26 @@ def network_parameters(network: Network) -> int:
     return total
 
 
+def training_flops(network: Network) -> int:
+    """Return the floating-point operations of one image's training step: forward, and backward to weights and inputs.
+
+    A multiplication and its addition count as two, every tap of the 'same' padding counts, and what is not a convolution or a
+    dense layer does not. Backward costs twice forward, but for the first layer, whose input needs no gradient.
+    """
+    forward, channels, side = [], IMAGE_SHAPE[2], IMAGE_SHAPE[0]
+    for filters in network.filters:
+        forward.append(2 * network.kernel_size**2 * channels * filters * side**2)
+        channels, side = filters, side // 2
+    inputs = side * side * channels
+    if network.head == "conv1x1":
+        forward.append(2 * inputs * len(CLASSES))
+    else:
+        for units in (*network.dense_units, len(CLASSES)):
+            forward.append(2 * inputs * units)
+            inputs = units
+    return 3 * sum(forward) - forward[0]
+
+
 def megabytes(parameters: int) -> float:
     """Return the memory of so many float32 parameters, in megabytes of 10^6 bytes."""
     return parameters * BYTES_PER_PARAMETER / 1e6

@@ -4,7 +4,6 @@
 in one canonical form (30.0 epochs become 30, a setting without effect becomes its neutral value).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -66,10 +65,6 @@ class Settings:
     network: Network
     training: Training
 
-    def to_json(self) -> str:
-        """Return the canonical JSON text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-
     def flat(self) -> dict[str, Any]:
         """Return every setting under one flat name, such as `optimizer.learning_rate`."""
         flat: dict[str, Any] = {}
@@ -82,9 +77,8 @@ class Settings:
         return flat
 
 
-def from_json(text: str) -> Settings:
-    """Return the settings that `Settings.to_json` wrote."""
-    value = json.loads(text)
+def from_dict(value: Mapping[str, Any]) -> Settings:
+    """Return the settings whose fields, as JSON holds them, are `value`."""
     return Settings(_network(value["network"]), _training(value["training"]))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from mlflow.data.meta_dataset import MetaDataset
@@ -23,12 +24,15 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Run, RunStatus
 from mlflow.exceptions import MlflowException
 
+from convnets import fingerprint, unfinished
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
 from convnets.records import Epoch
 
 COMPARISON_TAG = "comparison."
-SUPERSEDED_TAG = "superseded_by"
+SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
+RETIRED_TAG = "retired_because"
+FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 # The user interface opens in its view for generative models unless an address says otherwise.
 TRAINING_VIEW = "workflowType=machine_learning"
 
@@ -132,23 +136,44 @@ def create_store(store: Store, artifacts: Path | None, description: str) -> str:
 
 @contextmanager
 def training_run(
-    store: Store, variant: str, seed: int, fingerprint: str, membership: Membership, params: Mapping[str, Any]
+    store: Store,
+    variant: str,
+    seed: int,
+    components: Mapping[str, Any],
+    membership: Membership,
+    params: Mapping[str, Any],
+    folder: Path,
 ) -> Iterator[Run]:
     """Track one training: a run that ends FINISHED, FAILED or, after a signal, KILLED.
 
-    A run that finishes supersedes the former ones of its variant and seed. Those that an earlier process left RUNNING are
-    closed first.
+    A run that finishes supersedes the former ones of its variant and seed.
+
+    Parameters
+    ----------
+    store
+        Where to track.
+    variant, seed
+        Which training.
+    components
+        What its fingerprint is made from.
+    membership
+        The variant's label and comparisons.
+    params
+        Its settings.
+    folder
+        Keeps the open run's id, for the case that this process cannot close it.
     """
+    close_abandoned(folder)
     experiment = store.connect()
-    for run in active_runs(experiment, variant, seed):
-        if run.info.status == "RUNNING":
-            mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
-    tags = {"variant": variant, "seed": str(seed), "fingerprint": fingerprint, **membership.tags()}
+    mark = fingerprint.digest(components)
+    tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, **membership.tags()}
     name = f"{variant}-seed{seed}"
     run = mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=membership.label)
+    unfinished.OpenRun(store.uri, run.info.run_id).write(folder)
     status = RunStatus.FAILED
     try:
         mlflow.log_params({**params, "seed": seed})
+        mlflow.log_dict(dict(components), FINGERPRINT_FILE)
         yield run
         status = RunStatus.FINISHED
     except (KeyboardInterrupt, SystemExit):
@@ -156,13 +181,63 @@ def training_run(
         raise
     finally:
         mlflow.end_run(RunStatus.to_string(status))
+        unfinished.closed(folder)
     for former in active_runs(experiment, variant, seed):
         if former.info.run_id != run.info.run_id:
-            mlflow.MlflowClient().set_tag(former.info.run_id, SUPERSEDED_TAG, run.info.run_id)
-            mlflow.MlflowClient().delete_run(former.info.run_id)  # to the bin, where MLflow keeps and can restore it
+            tags = {SUPERSEDED_TAG: run.info.run_id, REASON_TAG: _why_superseded(former, components)}
+            bin_run(former.info.run_id, tags)
 
 
-def active_runs(experiment: str, variant: str | None = None, seed: int | None = None) -> list[Run]:
+def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
+    """Say what changed since a former run was trained."""
+    if former.info.status != "FINISHED":
+        return f"it did not finish: {former.info.status}"
+    old = components_of(former)
+    if old is None:
+        return f"{FINGERPRINT_FILE} is not among its artifacts"
+    return "; ".join(fingerprint.changes(old, components)) or "trained again from the same fingerprint"
+
+
+def components_of(run: Run) -> Mapping[str, Any] | None:
+    """Return what a run's fingerprint was made from, or None if its artifacts do not hold it."""
+    try:
+        components: Mapping[str, Any] = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}")
+    except Exception:  # MLflow raises different errors for each kind of artifact store
+        return None
+    return components
+
+
+def retire(store: Store, variant: str, seed: int | str, reason: str) -> None:
+    """Move every active run of a variant and seed to MLflow's bin, tagged with the reason."""
+    for run in active_runs(store.connect(), variant, seed):
+        bin_run(run.info.run_id, {RETIRED_TAG: reason})
+
+
+def bin_run(run_id: str, tags: Mapping[str, str]) -> None:
+    """Tag a run and move it to MLflow's bin, where it is kept and can be restored."""
+    client = mlflow.MlflowClient()
+    for key, value in tags.items():
+        client.set_tag(run_id, key, value[:5000])  # what a tag may hold
+    client.delete_run(run_id)
+
+
+def close_abandoned(folder: Path) -> None:
+    """Close the run that a training left open when it was killed, if it did; its process must be gone."""
+    left = unfinished.open_run(folder)
+    if left is None:
+        return
+    client = mlflow.MlflowClient(left.uri)
+    try:
+        if client.get_run(left.run_id).info.status == "RUNNING":
+            client.set_terminated(left.run_id, RunStatus.to_string(RunStatus.KILLED))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        logger.warning("the run %s of %s is not in the tracking store %s any more", left.run_id, folder.name, left.uri)
+    unfinished.closed(folder)
+
+
+def active_runs(experiment: str, variant: str | None = None, seed: int | str | None = None) -> list[Run]:
     """Return the experiment's active runs, of one variant and seed if given."""
     terms = [f"tags.variant = '{variant}'"] if variant else []
     terms += [f"tags.seed = '{seed}'"] if seed is not None else []

@@ -1,0 +1,29 @@
+#!/usr/bin/env python
+"""Compare the results with the tracking store, both ways; print every difference and exit with status 1 if there is any."""
+
+import sys
+
+from convnets import audit, command, configuration, tracking
+from convnets.errors import InputError
+from convnets.steps import Steps
+
+
+def main() -> None:
+    """Audit what the configuration's results folder holds."""
+    parser = command.parser(__doc__)
+    command.add_configuration_options(parser)
+    arguments = parser.parse_args()
+    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    path = steps.results / "tracking" / "plan.json"
+    if not path.is_file():
+        raise InputError(f"there are no runs under {steps.results} yet; start them with make run")
+    plan = tracking.Plan.read(path)
+    count, differences = audit.differences(steps, plan)
+    for difference in differences:
+        print(difference)
+    print(f"{count} runs audited against {plan.store.uri}: {len(differences) or 'no'} differences")
+    sys.exit(bool(differences))
+
+
+if __name__ == "__main__":
+    command.run(main)

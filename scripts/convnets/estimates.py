@@ -1,0 +1,81 @@
+"""How long stale steps will take, from what earlier ones took on this machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from convnets import layers, records, settings, stamps
+from convnets.settings import Settings
+from convnets.steps import TRAINING, Step, Steps
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one finished run took: floating-point operations a second, and the seconds beside its training."""
+
+    variant: str
+    precision: str
+    flops_per_second: float
+    overhead: float
+
+
+def estimate(steps: Steps) -> Mapping[str, float | None]:
+    """Return the seconds that each stale step will take, None where nothing like it has run yet.
+
+    A training takes as long as earlier ones of its variant, else as those of other variants, by the operations it needs.
+    """
+    timings = [timing for folder in steps.results.glob("runs/*/seed*") if (timing := _timing(folder))]
+    return {
+        key: _of_training(step, steps, timings) if step.rule == TRAINING else _of_other(step, steps)
+        for key, step in steps.all.items()
+        if steps.is_stale(key)
+    }
+
+
+def _timing(folder: Path) -> Timing | None:
+    """Read what a finished run took, or None if its folder does not hold one."""
+    stamp = stamps.read(folder / "stamp.json")
+    if stamp is None or not (folder / "metrics.json").is_file():
+        return None
+    try:
+        metrics, was = records.read_metrics(folder / "metrics.json"), settings.from_dict(stamp.components["settings"])
+    except (ValueError, KeyError, TypeError):  # a damaged summary, or a stamp of another version of the settings
+        return None
+    return Timing(
+        metrics.variant,
+        was.training.precision,
+        metrics.images_per_second * layers.training_flops(was.network),
+        stamp.seconds - metrics.train_seconds,
+    )
+
+
+def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | None:
+    variant = step.stamp.parts[-3]
+    wanted: Settings = steps.configuration.variants[variant]
+    # What trained most alike, in this order.
+    for alike in (
+        [timing for timing in timings if timing.variant == variant and timing.precision == wanted.training.precision],
+        [timing for timing in timings if timing.precision == wanted.training.precision],
+        timings,
+    ):
+        if alike:
+            batch = wanted.training.batch_size
+            images = steps.configuration.images["train"] // batch * batch * wanted.training.epochs
+            rate = median(timing.flops_per_second for timing in alike)
+            return images * layers.training_flops(wanted.network) / rate + median(timing.overhead for timing in alike)
+    return None
+
+
+def _of_other(step: Step, steps: Steps) -> float | None:
+    same_rule = [stamp for other in steps.all.values() if other.rule == step.rule and (stamp := stamps.read(other.stamp))]
+    return median(stamp.seconds for stamp in same_rule) if same_rule else None
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the unit that suits it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,149 @@
+"""The steps of the workflow and what each is made from: which are stale, and why.
+
+The rules declare how steps depend on each other's files; this module decides whether a step has to be made (again), from the
+stamps alone. Snakemake's own memory and the files' time stamps play no part, so that neither a checkout nor a lost
+`.snakemake` folder makes or hides a difference.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from convnets import fingerprint, stamps, unfinished
+from convnets.configuration import Configuration
+from convnets.fingerprint import Components
+
+SCRIPTS = Path(__file__).parents[1]
+RUN_FILES = ("history.csv", "metrics.json", "model.keras")
+STAMP = "stamp.json"
+TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of the workflow: what it is made from beside files, what it leaves, and the steps whose files it reads."""
+
+    rule: str
+    settings: Mapping[str, Any]
+    components: Components
+    outputs: tuple[Path, ...]
+    stamp: Path
+    after: tuple[str, ...] = ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The digest of the components."""
+        return fingerprint.digest(self.components)
+
+
+class Steps:
+    """All steps of a configuration, by rule and wildcards: `train_variant/mlp100/seed1`, `tabulate_variants`."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.results = configuration.results
+        self.all: dict[str, Step] = {}
+        self._stale: dict[str, bool] = {}
+        self._reasons: dict[str, list[str]] = {}
+        self._declare()
+
+    def run_folder(self, variant: str, seed: int | str) -> Path:
+        """Return the folder of a run."""
+        return self.results / "runs" / variant / f"seed{seed}"
+
+    def _declare(self) -> None:
+        config, figures, tables = self.configuration, self.results / "figures", self.results / "tables"
+        seeds, labels = list(config.seeds), config.labels
+        data = self.results / "data"
+        members = {name: {"label": label, "comparisons": config.comparisons_of(name)} for name, label in labels.items()}
+
+        self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"])
+        self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
+        for variant, settings in config.variants.items():
+            for seed in seeds:
+                folder = self.run_folder(variant, seed)
+                self.all[key_of(TRAINING, variant=variant, seed=seed)] = Step(
+                    rule=TRAINING,
+                    settings=asdict(settings),
+                    components=fingerprint.run_components(settings, seed, config.dataset),
+                    outputs=tuple(folder / name for name in RUN_FILES),
+                    stamp=folder / STAMP,
+                )
+        for name, comparison in config.comparisons.items():
+            chosen = self._runs([member.variant for member in comparison.members])
+            outputs = [figures / f"{name}.{kind}" for kind in ("svg", "png")]
+            self._add("plot_comparison", {"comparison": asdict(comparison), "seeds": seeds}, outputs, chosen, name)
+        every = self._runs(config.variants)
+        outputs = [tables / f"variants.{kind}" for kind in ("csv", "md")]
+        self._add("tabulate_variants", {"labels": labels, "seeds": seeds}, outputs, every)
+        networks = {head: {"variant": variant, "label": labels[variant]} for head, variant in config.memory.items()}
+        outputs = [tables / f"memory.{kind}" for kind in ("csv", "md")]
+        first = [key_of(TRAINING, variant=variant, seed=seeds[0]) for variant in config.memory.values()]
+        self._add("tabulate_memory", {"networks": networks, "seed": seeds[0]}, outputs, first)
+        self._add("tabulate_vgg16", {}, [tables / "vgg16.csv"])
+        self._add("draw_vgg16", {}, [figures / f"vgg16.{kind}" for kind in ("svg", "png")])
+        drawn = [f"plot_comparison/{name}" for name in config.comparisons]
+        published = {"variants": list(config.variants), "seeds": seeds, "comparisons": list(config.comparisons)}
+        self._add(PUBLISHING, published, [self.results / "tracking" / "published.json"], [STORE, *every, *drawn])
+
+    def _add(
+        self, rule: str, settings: Mapping[str, Any], outputs: list[Path], after: list[str] | None = None, name: str = ""
+    ) -> None:
+        stamp = self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
+        components = fingerprint.step_components(SCRIPTS / f"{rule}.py", settings)
+        key = f"{rule}/{name}" if name else rule
+        self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))
+
+    def _runs(self, variants: Any) -> list[str]:  # noqa: ANN401  (any iterable of names)
+        return [key_of(TRAINING, variant=variant, seed=seed) for variant in variants for seed in self.configuration.seeds]
+
+    def reasons(self, key: str) -> list[str]:
+        """Say why a step is stale by itself; nothing means that it is fresh."""
+        if key not in self._reasons:
+            self._reasons[key] = self._find_reasons(key)
+        return self._reasons[key]
+
+    def _find_reasons(self, key: str) -> list[str]:
+        step = self.all[key]
+        outputs = step.outputs
+        if key == DATA and not self.data_is_needed:
+            outputs = outputs[:1]
+        # The data set's content is looked at whenever it is about to be trained on.
+        found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, thorough=key == DATA)
+        if key == STORE and not found:
+            database = str(self.configuration.tracking["uri"]).removeprefix("sqlite:///")
+            if database != self.configuration.tracking["uri"] and not Path(database).is_file():
+                found.append(f"the tracking store {database} is missing")
+            found += [
+                f"the training {run.name} was killed, and its tracked run is open"
+                for run in unfinished.abandoned(self.results / "unfinished")
+            ]
+        return found
+
+    @cached_property
+    def data_is_needed(self) -> bool:
+        """Whether any run is stale, so that the prepared data set has to be there."""
+        return any(self.reasons(key) for key, step in self.all.items() if step.rule == TRAINING)
+
+    def is_stale(self, key: str) -> bool:
+        """Return whether a step, or one that it reads from, is stale."""
+        if key not in self._stale:
+            self._stale[key] = bool(self.reasons(key)) or any(self.is_stale(before) for before in self.all[key].after)
+        return self._stale[key]
+
+    def left(self) -> list[Path]:
+        """Return what the configuration no longer asks for: folders of runs, and the files of comparisons."""
+        wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
+        found = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder not in wanted]
+        stamped = {step.stamp for step in self.all.values()}
+        for stamp in self.results.glob("stamps/plot_comparison/*.json"):
+            if stamp not in stamped:
+                found += [stamp, *(self.results / "figures").glob(f"{stamp.stem}.*")]
+        return sorted(found)
+
+
+def key_of(rule: str, **wildcards: object) -> str:
+    """Return the key of the step that a rule makes with these wildcards."""
+    return "/".join([rule, *(f"seed{value}" if name == "seed" else str(value) for name, value in wildcards.items())])

@@ -1,0 +1,104 @@
+"""Trainings that are under way or were interrupted: a folder for each, locked by the process that trains.
+
+The operating system releases the lock when the process ends, however it ends. So a folder that is not locked and names an
+open tracked run tells of a training that was killed. The locks also work between hosts that share a file system with locking.
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from convnets.errors import InputError
+from convnets.files import read_json, write_json
+
+LOCK, RUN = "lock", "run.json"
+PATIENCE = 2.0  # seconds; whoever only looks whether a training is under way holds its lock for a moment
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A tracked run that is not closed: its store and its id there."""
+
+    uri: str
+    run_id: str
+
+    def write(self, folder: Path) -> None:
+        """Record in a training's folder that this run is open."""
+        write_json(folder / RUN, asdict(self))
+
+
+def folder_of(results: Path, variant: str, seed: int | str) -> Path:
+    """Return the folder of an unfinished training."""
+    return results / "unfinished" / f"{variant}-seed{seed}"
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a training's folder, so that no other process trains the same; remove the folder when the training has ended well.
+
+    Raises
+    ------
+    InputError
+        Another process holds it.
+    """
+    file = _lock(folder, PATIENCE)
+    if file is None:
+        holder = (folder / LOCK).read_text(encoding="utf-8").strip()
+        raise InputError(f"{folder}: this run is being trained by {holder}; wait until it ends, or end it")
+    with os.fdopen(file, "w", encoding="utf-8") as lock:
+        lock.truncate()
+        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
+        lock.flush()
+        yield
+        shutil.rmtree(folder)
+
+
+def open_run(folder: Path) -> OpenRun | None:
+    """Return the tracked run that a training left open, if it did."""
+    try:
+        return OpenRun(**read_json(folder / RUN))
+    except FileNotFoundError:
+        return None
+
+
+def closed(folder: Path) -> None:
+    """Record that the training's tracked run is closed."""
+    (folder / RUN).unlink(missing_ok=True)
+
+
+def abandoned(unfinished: Path) -> list[Path]:
+    """Return the folders of trainings that were killed and whose tracked run was left open."""
+    return sorted(path.parent for path in unfinished.glob(f"*/{RUN}") if not is_held(path.parent))
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a process is training in this folder now."""
+    file = _lock(folder, 0)
+    if file is not None:
+        os.close(file)
+    return file is None
+
+
+def _lock(folder: Path, patience: float) -> int | None:
+    """Return the descriptor of the folder's lock, or None if another process keeps it for `patience` seconds."""
+    ends = time.monotonic() + patience
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it may have removed the folder in the meantime: then this is the lock of nothing.
+            if (folder / LOCK).is_file() and os.path.samestat(os.fstat(file), (folder / LOCK).stat()):
+                return file
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                os.close(file)
+                return None
+            time.sleep(0.1)
+        os.close(file)

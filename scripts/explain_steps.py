@@ -1,0 +1,54 @@
+#!/usr/bin/env python
+"""Say of every run, figure and table whether it is fresh or stale, what changed, and how long it will take to make again.
+
+Trains nothing and changes nothing.
+"""
+
+import os
+
+from convnets import command, configuration, estimates
+from convnets.steps import Steps
+
+
+def main() -> None:
+    """Read the configuration and the stamps, print one line for each step and each reason."""
+    parser = command.parser(__doc__)
+    command.add_configuration_options(parser)
+    parser.add_argument("--cores", type=command.cores, default="all", help="for the estimate: a number, or all (default)")
+    arguments = parser.parse_args()
+    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    seconds = estimates.estimate(steps)
+    for key, step in steps.all.items():
+        if key not in seconds:
+            print(f"fresh  {key}")
+            continue
+        took = seconds[key]
+        print(f"stale  {key}{f' (about {estimates.duration(took)})' if took is not None else ''}")
+        stale = [before for before in step.after if steps.is_stale(before)]
+        shown = stale if len(stale) <= 3 else [*stale[:2], f"{len(stale) - 2} others"]
+        inherited = [f"{', '.join(shown)} {'is' if len(stale) == 1 else 'are'} stale"] if stale else []
+        for reason in [*steps.reasons(key), *inherited]:
+            print(f"         {reason}")
+    print(_summary(len(steps.all), list(seconds.values()), arguments.cores))
+    left = steps.left()
+    if left:
+        print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")
+        for path in left:
+            print(f"         {os.path.relpath(path)}")
+
+
+def _summary(count: int, seconds: list[float | None], cores: int) -> str:
+    if not seconds:
+        return f"all {count} steps are fresh"
+    known = [value for value in seconds if value is not None]
+    text = f"{len(seconds)} of {count} steps are stale"
+    if known:
+        wall = max(max(known), sum(known) / cores)
+        text += f"; about {estimates.duration(sum(known))} of computing, {estimates.duration(wall)} on {cores} cores"
+    if len(known) < len(seconds):
+        text += f"; {len(seconds) - len(known)} of them have never run here, so their time is unknown"
+    return text
+
+
+if __name__ == "__main__":
+    command.run(main)
