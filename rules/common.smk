@@ -48,25 +48,44 @@ def step_of(rule, wildcards):
     return workflow_steps.key_of(rule, **dict(wildcards.items()))
 
 
-def is_due(key):
-    """Return whether a step, or one that it reads from, is stale or forced by the command line."""
-    asked, step = workflow.dag_settings, steps.all[key]
+def is_forced(rule, outputs):
+    """Return whether the command line forces a rule or one of its outputs."""
+    asked = workflow.dag_settings
     forced = {*asked.forcerun, *(asked.targets if asked.forcetargets else ())}
-    if asked.forceall or steps.is_stale(key) or not forced.isdisjoint({step.rule, *map(str, step.outputs), str(step.stamp)}):
-        return True
-    return any(is_due(before) for before in step.after)
+    return asked.forceall or not forced.isdisjoint({rule, *map(str, outputs)})
 
 
-def read_by(rule, files):
-    """Return an input function for what a rule reads; files are as they are, or a function of the wildcards.
+def is_due(key):
+    """Return whether a step is stale or forced by the command line, or one that it reads from is."""
+    if key == workflow_steps.DOWNLOAD:
+        return is_forced(key, rules.get_cifar10.output)
+    step = steps.all[key]
+    return steps.is_stale(key) or is_forced(step.rule, [*step.outputs, step.stamp]) or any(map(is_due, step.after))
 
-    While the step is fresh, they are ancient, so that their time stamps do not matter, and those that are missing are not asked for.
+
+def read_by(rule, files, made_by=None):
+    """Return an input function for what a rule reads.
+
+    While the step is fresh, the files are ancient, so that their time stamps do not matter. Those that are missing, or that a step
+    is about to make again without this one being due, are not asked for: Snakemake 9.27 does not look whether a job is stale once
+    one that it depends on runs, be it over ancient files.
+
+    Parameters
+    ----------
+    rule
+        The rule that reads.
+    files
+        Paths, or a function of the wildcards that returns them.
+    made_by
+        The step that makes them, where the reading step stays fresh when they are made again.
     """
 
     def inputs(wildcards):
-        paths = files(wildcards) if callable(files) else files
+        paths = [str(path) for path in (files(wildcards) if callable(files) else files)]
         if is_due(step_of(rule, wildcards)):
             return paths
+        if made_by and is_due(made_by):
+            return []
         return [ancient(path) for path in paths if Path(workflow.pathvars.apply(path)).exists()]
 
     return inputs

@@ -3,9 +3,9 @@
 
 rule train_variant:
     input:
-        dataset=read_by("train_variant", [rules.prepare_dataset.output.dataset]),
-        manifest=read_by("train_variant", [rules.prepare_dataset.output.manifest]),
-        plan=read_by("train_variant", [rules.create_store.output.plan]),
+        dataset=read_by("train_variant", [rules.prepare_dataset.output.dataset], made_by="prepare_dataset"),
+        manifest=read_by("train_variant", [rules.prepare_dataset.output.manifest], made_by="prepare_dataset"),
+        plan=read_by("train_variant", [rules.create_store.output.plan], made_by="create_store"),
         stale=marker_of("train_variant"),
     output:
         history="<results>/runs/{variant}/seed{seed}/history.csv",

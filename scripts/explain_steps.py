@@ -24,7 +24,7 @@ def main() -> None:
             continue
         took = seconds[key]
         print(f"stale  {key}{f' (about {estimates.duration(took)})' if took is not None else ''}")
-        stale = [before for before in step.after if steps.is_stale(before)]
+        stale = [before for before in step.after if before in seconds]
         shown = stale if len(stale) <= 3 else [*stale[:2], f"{len(stale) - 2} others"]
         inherited = [f"{', '.join(shown)} {'is' if len(stale) == 1 else 'are'} stale"] if stale else []
         for reason in [*steps.reasons(key), *inherited]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from convnets import backend, command, dataset, files, fingerprint, records, settings, stamps, tracking, unfinished
+from convnets import backend, checkpoints, command, dataset, files, fingerprint, records, settings, stamps, tracking, unfinished
 from convnets.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,16 @@ def _train(arguments: argparse.Namespace) -> None:
         )
     dataset.check(data, manifest, arguments.dataset)
 
-    def observe(epoch: records.Epoch) -> None:
+    resumed = checkpoints.read(arguments.unfinished, arguments.fingerprint)
+    if resumed:
+        logger.info("going on after epoch %d of %d", len(resumed.history), chosen.training.epochs)
+
+    def observe(state: checkpoints.State) -> None:
+        epoch = state.history[-1]
+        try:
+            checkpoints.write(arguments.unfinished, arguments.fingerprint, state)
+        except OSError as error:  # a full disk should not end a training; the next epoch tries again
+            logger.warning("no checkpoint of epoch %d: %s", epoch.epoch, error)
         logger.info(
             "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
             *(epoch.epoch, chosen.training.epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
@@ -65,8 +74,10 @@ def _train(arguments: argparse.Namespace) -> None:
     )
     with tracked as run:
         tracking.log_dataset(manifest, arguments.dataset)
+        if resumed:
+            tracking.log_missing_rows(run, resumed.history)
         try:
-            result = training.train(chosen, arguments.seed, data, observe)
+            result = training.train(chosen, arguments.seed, data, observe, resumed)
         except training.NonFiniteLossError as error:
             raise InputError(f"{name}: {error}") from error
         metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint, run.info.run_id)
@@ -79,7 +90,8 @@ def _train(arguments: argparse.Namespace) -> None:
         tracking.log_figure(figures.learning_curves(pd.read_csv(arguments.history), membership.label), "learning_curves")
     # After MLflow's run is closed: whoever finds the summary finds everything else.
     outputs = [arguments.history, arguments.metrics, arguments.model]
-    with stamps.stamping(arguments.stamp, components, [], outputs, time.monotonic() - started):
+    before = sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0
+    with stamps.stamping(arguments.stamp, components, [], outputs, before + time.monotonic() - started):
         records.write_metrics(arguments.metrics, metrics)
     logger.info(
         "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",

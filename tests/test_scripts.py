@@ -73,7 +73,9 @@ def prepare(tmp_path: Path, batches: Path) -> None:
     settings = json.dumps({"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]})
     (tmp_path / "source.json").write_text('{"source": "here"}')
     arguments = ["--folder", batches, "--provenance", "source.json", "--settings", settings]
-    done = run("prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", "--stamp", "stamp.json", cwd=tmp_path)
+    done = run(
+        "prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", "--stamp", "stamp.json", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -1,5 +1,6 @@
 """Tracking against a real SQLite store: one active run per variant and seed, and every run ends as what it was."""
 
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,19 @@ def components(dropout: float = 0.5) -> dict[str, Any]:
     return {"version": fingerprint.VERSION, "settings": {"network": {"dropout": dropout}}}
 
 
+def folder_of(store: tracking.Store, seed: int = 1) -> Path:
+    return Path(store.uri.removeprefix("sqlite:///")).parent / "unfinished" / f"mlp100-seed{seed}"
+
+
 def training_run(store: tracking.Store, seed: int = 1, dropout: float = 0.5) -> AbstractContextManager[Any]:
-    folder = Path(store.uri.removeprefix("sqlite:///")).parent / "unfinished" / f"mlp100-seed{seed}"
+    folder = folder_of(store, seed)
     return tracking.training_run(store, "mlp100", seed, components(dropout), MEMBER, {"epochs": 2, "optimizer.name": "sgd"}, folder)
 
 
 def run_once(store: tracking.Store, seed: int = 1, dropout: float = 0.5) -> str:
     with training_run(store, seed, dropout) as run:
         tracking.log_summary({"test_accuracy": 0.5})
+    shutil.rmtree(folder_of(store, seed))  # as whoever trains does at the end
     return str(run.info.run_id)
 
 
@@ -122,8 +128,40 @@ def test_a_run_that_ends_early_says_how_and_supersedes_nothing(error: BaseExcept
     runs = all_runs(store)
     assert runs[run.info.run_id].info.status == status
     assert runs[former].info.lifecycle_stage == "active"
-    run_once(store, dropout=0.4)
-    assert all_runs(store)[run.info.run_id].data.tags["superseded_because"] == f"it did not finish: {status}"
+    run_once(store, dropout=0.3)
+    runs = all_runs(store)
+    assert runs[run.info.run_id].data.tags["superseded_because"] == f"it did not finish: {status}"
+    assert runs[former].data.tags["superseded_because"] == "setting network.dropout: 0.5 -> 0.3"
+
+
+ROWS = [Epoch(number, 10 * number, 1 / number, 0.1, 1.9, 0.2, 0.5) for number in range(1, 5)]
+
+
+def test_a_training_that_goes_on_continues_its_run(store: tracking.Store) -> None:
+    with pytest.raises(SystemExit), training_run(store) as begun:
+        for row in ROWS[:2]:
+            tracking.log_history_row(row)
+        raise SystemExit(143)
+    with training_run(store) as run:  # from a checkpoint that is one epoch ahead of what was tracked
+        assert run.info.run_id == begun.info.run_id
+        assert all_runs(store)[run.info.run_id].info.status == "RUNNING"
+        tracking.log_missing_rows(run, ROWS[:3])
+        tracking.log_history_row(ROWS[3])
+        tracking.log_summary({"test_accuracy": 0.5})
+        tracking.log_summary({"test_accuracy": 0.5})
+    client = mlflow.MlflowClient()
+    for name in ("seconds", "train_loss"):
+        points = client.get_metric_history(run.info.run_id, name)
+        assert [(point.step, point.value) for point in points] == [(row.iteration, getattr(row, name)) for row in ROWS]
+    assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+    assert {run_id: found.info.status for run_id, found in all_runs(store).items()} == {run.info.run_id: "FINISHED"}
+
+
+def test_a_changed_training_does_not_continue_a_run(store: tracking.Store) -> None:
+    with pytest.raises(SystemExit), training_run(store) as begun:
+        raise SystemExit(143)
+    with training_run(store, dropout=0.4) as run:
+        assert run.info.run_id != begun.info.run_id
 
 
 def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: tracking.Store, tmp_path: Path) -> None:
@@ -131,11 +169,12 @@ def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: trackin
     left = [mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id for _ in "ab"]
     elsewhere = mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id
     folder = tmp_path / "unfinished" / "mlp100-seed1"
-    unfinished.OpenRun(store.uri, left[0]).write(folder)
+    unfinished.TrackedRun(store.uri, left[0], "another", is_open=True).write(folder)
     assert unfinished.abandoned(tmp_path / "unfinished") == [folder]
     tracking.close_abandoned(folder)
     assert unfinished.abandoned(tmp_path / "unfinished") == []
-    unfinished.OpenRun(store.uri, left[1]).write(folder)
+    unfinished.TrackedRun(store.uri, left[1], "another", is_open=True).write(folder)
+    assert folder == folder_of(store)
     with training_run(store):
         statuses = {run_id: run.info.status for run_id, run in all_runs(store).items()}
     assert [statuses[run_id] for run_id in (*left, elsewhere)] == ["KILLED", "KILLED", "RUNNING"]
@@ -144,7 +183,8 @@ def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: trackin
 def test_a_run_left_running_that_the_store_has_lost(
     store: tracking.Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    unfinished.OpenRun(store.uri, "0" * 32).write(tmp_path / "unfinished" / "mlp100-seed1")
+    lost = unfinished.TrackedRun(store.uri, "0" * 32, fingerprint.digest(components()), is_open=True)
+    lost.write(tmp_path / "unfinished" / "mlp100-seed1")
     run_once(store)
     assert "is not in the tracking store" in caplog.text
     assert unfinished.abandoned(tmp_path / "unfinished") == []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from convnets import configuration, networks, training
+from convnets.checkpoints import State
 from convnets.dataset import Dataset, Split
 from convnets.records import Epoch
 from convnets.settings import Optimizer, Settings
@@ -146,7 +147,7 @@ def test_a_summary_is_the_historys(config: dict[str, Any], synthetic: Dataset) -
 
 def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Dataset) -> None:
     seen: list[Epoch] = []
-    result = training.train(settings_of(config, "mlp100"), 1, synthetic, seen.append)
+    result = training.train(settings_of(config, "mlp100"), 1, synthetic, lambda state: seen.append(state.history[-1]))
     assert tuple(seen) == result.history
     assert all(epoch.seconds > 0 for epoch in seen)
 
@@ -157,3 +158,31 @@ def test_optimizers(name: str) -> None:
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
     assert name == "adam" or optimizer.momentum == 0.9
+
+
+RESUMED = {
+    "conv2_dropout05": {},
+    "conv3_augment": {},
+    "conv3_1x1": {"optimizer": {"name": "adam", "learning_rate": 0.001}},
+    "mlp100": {"optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}},
+    "conv1_dropout05": {"precision": "mixed_bfloat16"},
+}
+
+
+@pytest.mark.parametrize("variant", RESUMED)
+def test_a_training_that_goes_on_is_the_one_that_never_stopped(variant: str, config: dict[str, Any], synthetic: Dataset) -> None:
+    settings = settings_of(config, variant, **RESUMED[variant])
+    states: list[State] = []
+    whole = training.train(settings, 1, synthetic, states.append)
+    assert len(states) == 3
+    for state in states:
+        later: list[State] = []
+        resumed = training.train(settings, 1, synthetic, later.append, state)
+        assert untimed(resumed) == untimed(whole)
+        assert resumed.history[: len(state.history)] == state.history  # with the seconds that they took
+        assert (resumed.best.epoch, resumed.test) == (whole.best.epoch, whole.test)
+        for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        for name in ("weights", "optimizer", "best"):
+            for one, other in zip(getattr([state, *later][-1], name), getattr(states[-1], name), strict=True):
+                np.testing.assert_array_equal(one, other)

@@ -1,21 +1,15 @@
-"""The whole workflow for real, on a tiny part of the data set: what it makes, and what it makes again. Slow: minutes."""
+"""The whole workflow for real, on a tiny part of the data set: what it makes. Slow: minutes."""
 
+import copy
 import csv
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
-import yaml
-from conftest import ROOT
+from workflow import CONFIG, Workflow
 
 VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
 TINY = {
@@ -25,54 +19,10 @@ TINY = {
 }
 
 
-class Workflow:
-    """A copy of the project in a folder of its own, as a clone would be, with the data set at hand."""
-
-    def __init__(self, folder: Path, batches: Path) -> None:
-        self.folder = folder
-        for name in ("Snakefile", "config.yaml"):
-            shutil.copy(ROOT / name, folder)
-        self.config: dict[str, Any] = {}
-        for name in ("rules", "scripts", "schemas", "profiles", "envs"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "resources").mkdir()
-        (folder / "resources" / "cifar10").symlink_to(batches)
-        self.configure()
-
-    def configure(self, **changes: Any) -> None:
-        """Set the configuration: the tiny one, with some sections changed."""
-        self.config = {**json.loads(json.dumps(TINY)), **changes}
-
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(self.config))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml", *arguments]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-
-    def run(self) -> None:
-        done = self.snakemake()
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def planned(self) -> Counter[str]:
-        """Return how many jobs of each rule a run would start."""
-        done = self.snakemake("--dry-run", "--quiet", "reason")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return Counter(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
-
-    def trained(self) -> set[str]:
-        """Return the variants that a run would train."""
-        done = self.snakemake("--dry-run")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return set(re.findall(r"output: results/runs/(\w+)/seed\d+/history.csv", done.stdout + done.stderr))
-
-    def results(self, *parts: str) -> Path:
-        return self.folder.joinpath("results", *parts)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
     """A workflow that has run to its end."""
-    workflow = Workflow(tmp_path_factory.mktemp("workflow"), real_batches)
+    workflow = Workflow(tmp_path_factory.mktemp("workflow"), real_batches, CONFIG, copy.deepcopy(TINY))
     workflow.run()
     return workflow
 
@@ -182,63 +132,6 @@ def test_logs_show_each_epoch(finished: Workflow) -> None:
     assert re.findall(r"epoch (\d)/3, iteration (\d+): loss", log) == [("1", "10"), ("2", "20"), ("3", "30")]
 
 
-def test_a_second_call_does_nothing(finished: Workflow) -> None:
-    assert finished.planned() == Counter()
-
-
-def test_a_checkout_and_a_comment_train_nothing(finished: Workflow) -> None:
-    for path in finished.folder.glob("scripts/**/*.py"):
-        path.touch()
-    module = finished.folder / "scripts" / "convnets" / "networks.py"
-    module.write_text(module.read_text() + "\n# a comment\n")
-    assert finished.planned() == Counter()
-
-
-def test_what_changes_is_recomputed_and_nothing_else(finished: Workflow) -> None:
-    finished.config["variants"]["mlp100"]["dropout"] = 0.4
-    assert finished.trained() == {"mlp100"}
-    assert finished.planned() == Counter(train_variant=1, plot_comparison=1, tabulate_variants=1, publish_comparisons=1, all=1)
-    finished.configure(comparisons={"dropout": {"colors": {"conv2_dropout00": "black"}}})
-    assert finished.planned() == Counter(plot_comparison=1, publish_comparisons=1, all=1)
-    finished.configure(tracking={"experiment": "another"})
-    assert finished.planned() == Counter(create_store=1, publish_comparisons=1, all=1)
-    finished.configure(seeds=[1, 2])
-    assert finished.planned() == Counter(train_variant=7, plot_comparison=5, tabulate_variants=1, publish_comparisons=1, all=1)
-    finished.configure()
-    finished.config["dataset"]["split_seed"] = 2
-    assert finished.trained() == VARIANTS
-    finished.configure()
-    assert finished.planned() == Counter()
-
-
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        ("figures/dropout.png", "plot_comparison"),
-        ("figures/vgg16.svg", "draw_vgg16"),
-        ("tables/variants.md", "tabulate_variants"),
-        ("tables/memory.csv", "tabulate_memory"),
-        ("tables/vgg16.csv", "tabulate_vgg16"),
-        ("data/manifest.json", "prepare_dataset"),
-        ("data/cifar10.npz", None),
-        ("runs/conv1_dropout05/seed1/history.csv", "train_variant"),
-        ("runs/conv1_dropout05/seed1/model.keras", "train_variant"),
-    ],
-)
-def test_a_deleted_file_brings_back_what_makes_it(name: str, rule: str | None, finished: Workflow) -> None:
-    """The data set alone is no reason: as long as all runs are fresh, nothing needs it."""
-    path, kept = finished.results(name), finished.folder / "kept"
-    path.rename(kept)
-    planned = finished.planned()
-    kept.rename(path)
-    if rule is None:
-        assert planned == Counter()
-    else:
-        assert planned[rule] == 1
-        assert planned["train_variant"] == (rule == "train_variant")
-    assert finished.planned() == Counter()
-
-
 def test_forced_trainings_wait_for_what_they_need(finished: Workflow) -> None:
     target = "results/runs/mlp100/seed1/metrics.json"
     data = finished.results("data", "cifar10.npz")
@@ -253,23 +146,22 @@ def test_forced_trainings_wait_for_what_they_need(finished: Workflow) -> None:
 
 
 def test_a_variant_is_a_few_lines_of_yaml(finished: Workflow) -> None:
-    finished.config["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
-    finished.config["comparisons"] = {"depth": {"variants": ["conv1_dropout05", "wide"]}}
-    assert finished.planned() == Counter(
-        create_store=1, train_variant=1, plot_comparison=1, tabulate_variants=1, publish_comparisons=1, all=1
-    )
+    overlay = finished.overlay
+    overlay["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
+    overlay["comparisons"] = {"depth": {"variants": ["conv1_dropout05", "wide"]}}
+    follows = {"create_store", "plot_comparison/depth", "tabulate_variants", "publish_comparisons"}
+    assert finished.planned() == {"train_variant/wide/seed1", *follows}
     before = finished.results("runs", "mlp100", "seed1", "metrics.json").read_text()
     finished.run()
     assert "wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
     text = finished.results("figures", "depth.svg").read_text()
     assert (text.count(">a wide one<"), text.count(">2 layers<")) == (2, 0)
     assert finished.results("runs", "mlp100", "seed1", "metrics.json").read_text() == before
-    assert finished.planned() == Counter()
+    assert finished.planned() == set()
 
 
 def test_a_bad_configuration_starts_no_job(finished: Workflow) -> None:
-    finished.configure()
-    finished.config["variants"]["mlp100"]["droput"] = 0.5
+    finished.overlay["variants"]["mlp100"]["droput"] = 0.5
     done = finished.snakemake()
     assert done.returncode == 1
     assert "variants.mlp100.droput is not a key here; did you mean dropout?" in done.stdout + done.stderr

@@ -1,10 +1,10 @@
 """What decides whether something is stale: settings, data, library versions, and the code that really makes it.
 
 Code counts as its syntax tree: of the modules that are imported within the project, directly or not, every statement that
-importing executes, and every function and class that is mentioned in what is executed, without comments, docstrings and formatting.
-Neither a file's time stamp nor its path counts, nor the order of imports, nor what is never called. The rest of the tree does,
-local names and log messages included: to tell a renaming from a change takes an analysis of scopes, and a result that is
-wrongly kept does more harm than one that is made again.
+importing executes, and every function, class and constant that is mentioned in what is executed, without comments, docstrings
+and formatting. Neither a file's time stamp nor its path counts, nor the order of imports, nor what is never called. The rest of
+the tree does, local names and log messages included: to tell a renaming from a change takes an analysis of scopes, and a result
+that is wrongly kept does more harm than one that is made again.
 """
 
 import ast
@@ -95,6 +95,8 @@ class Module:
         """Return the digest of each definition that is used, of the imports used, and of the order of the statements."""
         texts: dict[str, list[str]] = {}
         executed = [part for part in self.parts if part.is_executed(used)]
+        if not executed:
+            return {}
         for part in executed:
             texts.setdefault(IMPORTS if part.kind == IMPORTS else part.name, []).append(part.text)
         texts[IMPORTS] = sorted(texts.get(IMPORTS, []))
@@ -122,7 +124,7 @@ def code(*entries: tuple[Path, tuple[str, ...]]) -> Components:
     used = _used_names(modules.values(), {name for _, names in entries for name in names})
     libraries = {name for module in modules.values() for name in module.imported if name in LIBRARIES}
     return {
-        "modules": {name: module.digests(used) for name, module in modules.items()},
+        "modules": {name: digests for name, module in modules.items() if (digests := module.digests(used))},
         "libraries": {name: library_version(name) for name in libraries},
     }
 
@@ -185,10 +187,15 @@ def _parts(statement: ast.stmt) -> Iterator[Part]:
             bound = (alias.asname or alias.name).split(".")[0]
             yield Part(bound, IMPORTS, f"{source}import {alias.name} as {bound}", frozenset({alias.name}))
         return
-    is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    yield Part(
-        _name(statement), DEFINITION if is_definition else STATEMENTS, repr(_canonical(statement)), frozenset(_mentions(statement))
-    )
+    kind = DEFINITION if _only_defines(statement) else STATEMENTS
+    yield Part(_name(statement), kind, repr(_canonical(statement)), frozenset(_mentions(statement)))
+
+
+def _only_defines(statement: ast.stmt) -> bool:
+    """Return whether a statement does nothing when its module is imported but to define a name: a function, a class, a constant."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return _name(statement) != STATEMENTS and not any(isinstance(node, ast.Call) for node in ast.walk(statement))
+    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
 def _mentions(node: ast.AST) -> Iterator[str]:

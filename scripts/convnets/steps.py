@@ -18,6 +18,7 @@ from convnets.fingerprint import Components
 SCRIPTS = Path(__file__).parents[1]
 RUN_FILES = ("history.csv", "metrics.json", "model.keras")
 STAMP = "stamp.json"
+DOWNLOAD = "get_cifar10"  # no step: the batches have digests of their own
 TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
 
 
@@ -59,7 +60,7 @@ class Steps:
         data = self.results / "data"
         members = {name: {"label": label, "comparisons": config.comparisons_of(name)} for name, label in labels.items()}
 
-        self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"])
+        self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"], [DOWNLOAD])
         self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
         for variant, settings in config.variants.items():
             for seed in seeds:
@@ -130,7 +131,8 @@ class Steps:
     def is_stale(self, key: str) -> bool:
         """Return whether a step, or one that it reads from, is stale."""
         if key not in self._stale:
-            self._stale[key] = bool(self.reasons(key)) or any(self.is_stale(before) for before in self.all[key].after)
+            before = [name for name in self.all[key].after if name in self.all]
+            self._stale[key] = bool(self.reasons(key)) or any(map(self.is_stale, before))
         return self._stale[key]
 
     def left(self) -> list[Path]:

@@ -7,9 +7,10 @@ each other's schema migration. For each variant and seed there is one active run
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -124,14 +125,35 @@ def create_store(store: Store, artifacts: Path | None, description: str) -> str:
     if path != store.uri:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(store.uri)
+    location = artifacts.resolve().as_uri() if artifacts else None
     with store.reached():
-        if mlflow.get_experiment_by_name(store.experiment) is None:
-            mlflow.create_experiment(store.experiment, artifacts.resolve().as_uri() if artifacts else None)
-    experiment = store.connect()
+        experiment = mlflow.get_experiment_by_name(store.experiment)
+        if experiment is None:
+            mlflow.create_experiment(store.experiment, location)
+        elif location and experiment.artifact_location != location:
+            _move_artifacts(Path(path), experiment.artifact_location, location)
+    experiment_id = store.connect()
     tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": description}
     for key, value in tags.items():
-        mlflow.MlflowClient().set_experiment_tag(experiment, key, value)
-    return experiment
+        mlflow.MlflowClient().set_experiment_tag(experiment_id, key, value)
+    return experiment_id
+
+
+def _move_artifacts(database: Path, old: str, new: str) -> None:
+    """Let an SQLite store that was moved find its artifacts again: it holds absolute addresses, and MLflow has no call for it."""
+    columns = (
+        ("experiments", "artifact_location"),
+        ("runs", "artifact_uri"),
+        ("logged_models", "artifact_location"),
+        ("model_versions", "source"),
+        ("model_versions", "storage_location"),
+    )
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in columns:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608
+                (new, len(old) + 1, len(old) + 1, f"{old}/"),
+            )
 
 
 @contextmanager
@@ -146,7 +168,8 @@ def training_run(
 ) -> Iterator[Run]:
     """Track one training: a run that ends FINISHED, FAILED or, after a signal, KILLED.
 
-    A run that finishes supersedes the former ones of its variant and seed.
+    A training that goes on where it was interrupted continues its run. A run that finishes supersedes the former ones of its
+    variant and seed.
 
     Parameters
     ----------
@@ -161,15 +184,17 @@ def training_run(
     params
         Its settings.
     folder
-        Keeps the open run's id, for the case that this process cannot close it.
+        Keeps the run's id while the training is not finished.
     """
-    close_abandoned(folder)
     experiment = store.connect()
     mark = fingerprint.digest(components)
+    close_abandoned(folder)
+    former_id = _run_to_continue(store, mark, folder)
     tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, **membership.tags()}
-    name = f"{variant}-seed{seed}"
-    run = mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=membership.label)
-    unfinished.OpenRun(store.uri, run.info.run_id).write(folder)
+    begin = {"run_id": former_id} if former_id else {"experiment_id": experiment, "run_name": f"{variant}-seed{seed}"}
+    run = mlflow.start_run(**begin, tags=tags, description=membership.label)
+    tracked = unfinished.TrackedRun(store.uri, run.info.run_id, mark, is_open=True)
+    tracked.write(folder)
     status = RunStatus.FAILED
     try:
         mlflow.log_params({**params, "seed": seed})
@@ -181,11 +206,23 @@ def training_run(
         raise
     finally:
         mlflow.end_run(RunStatus.to_string(status))
-        unfinished.closed(folder)
+        replace(tracked, is_open=False).write(folder)
     for former in active_runs(experiment, variant, seed):
         if former.info.run_id != run.info.run_id:
             tags = {SUPERSEDED_TAG: run.info.run_id, REASON_TAG: _why_superseded(former, components)}
             bin_run(former.info.run_id, tags)
+
+
+def _run_to_continue(store: Store, mark: str, folder: Path) -> str | None:
+    """Return the id of the run that this training has begun, or None if there is none or the store has lost it."""
+    left = unfinished.tracked_run(folder)
+    if left is None or (left.uri, left.fingerprint) != (store.uri, mark):
+        return None
+    try:
+        run = mlflow.get_run(left.run_id)
+    except MlflowException:
+        return None
+    return left.run_id if run.info.lifecycle_stage == "active" else None
 
 
 def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
@@ -223,8 +260,8 @@ def bin_run(run_id: str, tags: Mapping[str, str]) -> None:
 
 def close_abandoned(folder: Path) -> None:
     """Close the run that a training left open when it was killed, if it did; its process must be gone."""
-    left = unfinished.open_run(folder)
-    if left is None:
+    left = unfinished.tracked_run(folder)
+    if left is None or not left.is_open:
         return
     client = mlflow.MlflowClient(left.uri)
     try:
@@ -234,7 +271,7 @@ def close_abandoned(folder: Path) -> None:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         logger.warning("the run %s of %s is not in the tracking store %s any more", left.run_id, folder.name, left.uri)
-    unfinished.closed(folder)
+    replace(left, is_open=False).write(folder)
 
 
 def active_runs(experiment: str, variant: str | None = None, seed: int | str | None = None) -> list[Run]:
@@ -271,9 +308,26 @@ def log_history_row(row: Epoch) -> None:
     mlflow.log_metrics(values, step=step)
 
 
+def log_missing_rows(run: Run, history: Sequence[Epoch]) -> None:
+    """Log the rows of a resumed training's history that its run does not have yet."""
+    client = mlflow.MlflowClient()
+    logged = {point.step for point in client.get_metric_history(run.info.run_id, "seconds")}
+    for row in history:
+        if row.iteration not in logged:
+            log_history_row(row)
+
+
 def log_summary(metrics: Mapping[str, float]) -> None:
-    """Log the run's summary metrics."""
-    mlflow.log_metrics(metrics)
+    """Log the run's summary metrics, unless it has them."""
+    logged = _active_run().data.metrics
+    mlflow.log_metrics({name: value for name, value in metrics.items() if name not in logged})
+
+
+def _active_run() -> Run:
+    """Return the run that is being tracked, with all that it holds now."""
+    run = mlflow.active_run()
+    assert run is not None
+    return mlflow.get_run(run.info.run_id)
 
 
 def log_figure(figure: Any, name: str) -> None:  # noqa: ANN401  (Matplotlib comes from the caller)
@@ -282,7 +336,9 @@ def log_figure(figure: Any, name: str) -> None:  # noqa: ANN401  (Matplotlib com
 
 
 def log_model(model: Any, example: Any, probabilities: Any) -> None:  # noqa: ANN401  (Keras and NumPy come from the caller)
-    """Log a Keras model with its signature, inferred from example images and the probabilities the model gives them."""
+    """Log a Keras model, unless its run has one, with its signature, inferred from images and the probabilities it gives them."""
+    if _active_run().outputs.model_outputs:
+        return
     mlflow.keras.log_model(
         model,
         name="model",

@@ -1,18 +1,20 @@
 """The training loop: many iterations are one call of a TensorFlow graph over data held as tensors.
 
 Nothing here writes a file or knows of MLflow or Snakemake; an observer is told of each epoch as it ends. Everything random is a
-function of (seed, epoch, iteration), so the same settings, seed and data give the same history bit for bit on the same machine.
+function of (seed, epoch, iteration), so the same settings, seed and data give the same history bit for bit on the same machine,
+whether or not the training stopped in between and went on from a state.
 """
 
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from convnets import backend, networks  # noqa: F401  (backend before keras)
+from convnets.checkpoints import State
 from convnets.dataset import Dataset, Split
 from convnets.records import Epoch, Metrics
 from convnets.settings import Augmentation, Optimizer, Settings
@@ -78,7 +80,9 @@ class Result:
         )
 
 
-def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Epoch], None]) -> Result:
+def train(
+    settings: Settings, seed: int, dataset: Dataset, observe: Callable[[State], None], resumed: State | None = None
+) -> Result:
     """Train a network by the protocol and evaluate its best epoch.
 
     The best epoch has the highest validation accuracy, the first of equals.
@@ -92,7 +96,9 @@ def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Ep
     dataset
         The prepared data.
     observe
-        Called with each epoch as it ends.
+        Called with the state after each epoch.
+    resumed
+        The state to go on from; None to begin.
 
     Raises
     ------
@@ -104,15 +110,18 @@ def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Ep
     keras.utils.set_random_seed(seed)
     classifier = networks.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
     optimizer = _built_optimizer(settings, classifier)
+    if resumed:
+        classifier.logits.set_weights(resumed.weights)
+        for variable, value in zip(optimizer.variables, resumed.optimizer, strict=True):
+            variable.assign(value)
     batch_size = settings.training.batch_size
     iterations = len(dataset.train) // batch_size
     run = _training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
     validate = _evaluation_function(classifier, dataset.validation)
 
-    history: list[Epoch] = []
-    best: Epoch | None = None
-    weights: list[np.ndarray] = []
-    for number in range(1, settings.training.epochs + 1):
+    history = list(resumed.history) if resumed else []
+    best = resumed.best if resumed else []
+    for number in range(len(history) + 1, settings.training.epochs + 1):
         started = time.perf_counter()
         rng = np.random.default_rng([seed, number])
         order = rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
@@ -132,24 +141,29 @@ def train(settings: Settings, seed: int, dataset: Dataset, observe: Callable[[Ep
             seconds=time.perf_counter() - started,
         )
         history.append(epoch)
-        if best is None or epoch.val_accuracy > best.val_accuracy:
-            best, weights = epoch, classifier.logits.get_weights()
-        observe(epoch)
+        weights = classifier.logits.get_weights()
+        if best_epoch(history) is epoch:
+            best = weights
+        observe(State(tuple(history), weights, [variable.numpy() for variable in optimizer.variables], best))
 
-    assert best is not None  # the schema asks for at least one epoch
-    classifier.logits.set_weights(weights)
+    classifier.logits.set_weights(best)
     test = _evaluation_function(classifier, dataset.test)()
     # Compiled, so that whoever loads the model can evaluate it or train on, from a fresh state of the same optimizer.
     fresh = _built_optimizer(settings, classifier)
     classifier.model.compile(optimizer=fresh, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return Result(
         history=tuple(history),
-        best=best,
+        best=best_epoch(history),
         model=classifier.model,
         parameters=classifier.logits.count_params(),
         test=test,
         batch_size=batch_size,
     )
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """Return the epoch with the highest validation accuracy, the first of equals."""
+    return max(history, key=lambda epoch: epoch.val_accuracy)
 
 
 def make_optimizer(settings: Optimizer) -> keras.Optimizer:

@@ -1,5 +1,6 @@
 """Trainings that are under way or were interrupted: a folder for each, locked by the process that trains.
 
+It keeps what it takes to go on: the training's checkpoints, and the id of its tracked run.
 The operating system releases the lock when the process ends, however it ends. So a folder that is not locked and names an
 open tracked run tells of a training that was killed. The locks also work between hosts that share a file system with locking.
 """
@@ -22,20 +23,17 @@ PATIENCE = 2.0  # seconds; whoever only looks whether a training is under way ho
 
 
 @dataclass(frozen=True)
-class OpenRun:
-    """A tracked run that is not closed: its store and its id there."""
+class TrackedRun:
+    """The tracked run of an unfinished training: its store, its id there, the fingerprint, and whether it is still open."""
 
     uri: str
     run_id: str
+    fingerprint: str
+    is_open: bool
 
     def write(self, folder: Path) -> None:
-        """Record in a training's folder that this run is open."""
+        """Record this run in the training's folder."""
         write_json(folder / RUN, asdict(self))
-
-
-def folder_of(results: Path, variant: str, seed: int | str) -> Path:
-    """Return the folder of an unfinished training."""
-    return results / "unfinished" / f"{variant}-seed{seed}"
 
 
 @contextmanager
@@ -59,22 +57,18 @@ def claimed(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder)
 
 
-def open_run(folder: Path) -> OpenRun | None:
-    """Return the tracked run that a training left open, if it did."""
+def tracked_run(folder: Path) -> TrackedRun | None:
+    """Return the tracked run that a training has begun, if it has."""
     try:
-        return OpenRun(**read_json(folder / RUN))
+        return TrackedRun(**read_json(folder / RUN))
     except FileNotFoundError:
         return None
 
 
-def closed(folder: Path) -> None:
-    """Record that the training's tracked run is closed."""
-    (folder / RUN).unlink(missing_ok=True)
-
-
 def abandoned(unfinished: Path) -> list[Path]:
     """Return the folders of trainings that were killed and whose tracked run was left open."""
-    return sorted(path.parent for path in unfinished.glob(f"*/{RUN}") if not is_held(path.parent))
+    folders = sorted(path.parent for path in unfinished.glob(f"*/{RUN}"))
+    return [folder for folder in folders if (run := tracked_run(folder)) and run.is_open and not is_held(folder)]
 
 
 def is_held(folder: Path) -> bool:

@@ -1,0 +1,74 @@
+"""Checkpoints: read back to the last bit, bounded in number, of use to one fingerprint, and never trusted when damaged."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convnets import checkpoints
+from convnets.checkpoints import State
+from convnets.records import Epoch
+
+
+def state(epochs: int) -> State:
+    rng = np.random.default_rng(epochs)
+    history = tuple(Epoch(n, 10 * n, 1 / 3, 0.1, 1e-9, 0.2, 0.5) for n in range(1, epochs + 1))
+    arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,), ())]
+    return State(history, arrays, [np.int64(7), *arrays], [array + 1 for array in arrays])
+
+
+def assert_equal(one: State | None, other: State) -> None:
+    assert one is not None
+    assert one.history == other.history
+    for name in ("weights", "optimizer", "best"):
+        first, second = getattr(one, name), getattr(other, name)
+        assert len(first) == len(second)
+        for a, b in zip(first, second, strict=True):
+            assert a.dtype == np.asarray(b).dtype
+            np.testing.assert_array_equal(a, b)
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_newest_is_read_back_and_two_are_kept(tmp_path: Path) -> None:
+    assert checkpoints.read(tmp_path, "f") is None
+    for epochs in (1, 2, 3, 12):
+        checkpoints.write(tmp_path, "f", state(epochs))
+        assert_equal(checkpoints.read(tmp_path, "f"), state(epochs))
+    assert written(tmp_path) == ["checkpoint-000003.npz", "checkpoint-000012.npz"]
+
+
+def test_those_of_another_fingerprint_are_removed(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path, "f", state(2))
+    assert checkpoints.read(tmp_path, "g") is None
+    assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "byte", "other file"])
+def test_a_damaged_one_costs_an_epoch(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for epochs in (4, 5):
+        checkpoints.write(tmp_path, "f", state(epochs))
+    newest = tmp_path / "checkpoint-000005.npz"
+    content = bytearray(newest.read_bytes())
+    middle = content.index(np.asarray(state(5).weights[0]).tobytes())
+    content[middle] ^= 1
+    newest.write_bytes(
+        {"cut": content[:-200], "empty": b"", "byte": bytes(content), "other file": b"PK\x03\x04 no archive"}[damage]
+    )
+    assert_equal(checkpoints.read(tmp_path, "f"), state(4))
+    assert "checkpoint-000005.npz cannot be read" in caplog.text
+    assert "going on from the one before" in caplog.text
+
+
+def test_a_write_that_fails_leaves_the_former_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints.write(tmp_path, "f", state(1))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.write(tmp_path, "f", state(2))
+    assert written(tmp_path) == ["checkpoint-000001.npz"]

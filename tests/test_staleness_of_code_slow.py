@@ -1,0 +1,85 @@
+"""What is stale after an edit of the code, made for real on a finished small workflow. Slow: minutes."""
+
+import copy
+
+import pytest
+from test_staleness_slow import SMALL, settle
+from workflow import Workflow
+
+VARIANTS = ("conv2", "conv2_1x1", "mlp")
+TABLES = {"tabulate_memory", "tabulate_vgg16"}
+RUNS = {f"train_variant/{variant}/seed1" for variant in VARIANTS} | {
+    *("plot_comparison/head", "tabulate_variants", "tabulate_memory", "publish_comparisons"),
+}
+# The module of the models, one that only they import, the loop, the figures, the tables, the tracking: what changes nothing,
+HARMLESS = {
+    "networks docstring": ('"""Yield the layers from standardised images to logits."""', '"""Yield."""'),
+    "networks format": (
+        "keras.initializers.Constant(CONVOLUTION_BIAS)",
+        "(keras.initializers\n        .Constant(CONVOLUTION_BIAS))",
+    ),
+    "layers docstring": ("Return side length and channels of what", "Say what"),
+    "layers format": ("IMAGE_SHAPE[0] // 2 ** len(network.filters)", "(IMAGE_SHAPE[0] // 2**len(network.filters))"),
+    "layers unused": ("def megabytes(", "UNUSED = 1\n\n\ndef unused() -> None:\n    return None\n\n\ndef megabytes("),
+    "training docstring": ("Train a network by the protocol", "Train"),
+    "training format": ("total, correct = 0.0, 0\n", "(total, correct) = (0.0, 0)\n"),
+    "figures docstring": ("Write each line's label to the right of its end", "Write labels"),
+    "figures format": ("gap = LABEL_HEIGHT * (high - low)", "gap = LABEL_HEIGHT*(high-low)"),
+    "tables docstring": ("Return the table of variants as Markdown", "Return Markdown"),
+    "tables format": ("(138_357_544, 553.43)", "138357544, 553.430"),
+    "tracking docstring": ("Record the prepared data set", "Record the data"),
+    "tracking format": ('step = values.pop("iteration")', "step=values.pop('iteration')"),
+}
+# and what counts: a local name, a constant.
+COUNTED = {
+    "networks local": ("bias", "first_bias", RUNS, "networks._layers"),
+    "networks constant": ("CONVOLUTION_BIAS = 0.05", "CONVOLUTION_BIAS = 0.06", RUNS, "networks.CONVOLUTION_BIAS"),
+    "layers local": ("side", "width", RUNS, "layers.feature_map"),
+    "layers constant": ("len(network.filters)", "(len(network.filters) + 0)", RUNS, "layers.feature_map"),
+    "layers constant of tables": ("BYTES_PER_PARAMETER = 4", "BYTES_PER_PARAMETER = 8", TABLES, "layers.BYTES_PER_PARAMETER"),
+    "training local": ("hits", "matches", RUNS, "training._training_function"),
+    "training constant": ("ITERATIONS_PER_CALL = 50", "ITERATIONS_PER_CALL = 2", RUNS, "training.ITERATIONS_PER_CALL"),
+    "figures local": ("ordered", "by_height", {"plot_comparison/head", "publish_comparisons"}, "figures._label_ends"),
+    "figures constant": (
+        *("LABEL_HEIGHT = 0.062", "LABEL_HEIGHT = 0.07"),
+        *({"plot_comparison/head", "publish_comparisons"}, "figures.LABEL_HEIGHT"),
+    ),
+    "tables local": ("groups", "by_variant", {"tabulate_variants"}, "tables.variants"),
+    "tables constant": ("553.43", "553.44", {"tabulate_memory"}, "tables.REPORTED_DENSE"),
+    "tracking local": ("pages", "addresses", {"publish_comparisons"}, "tracking.publish"),
+    "tracking constant": (
+        *('TRAINING_VIEW = "workflowType=machine_learning"', 'TRAINING_VIEW = "workflowType=machine_learning&"'),
+        *({"publish_comparisons"}, "tracking.TRAINING_VIEW"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: object) -> Workflow:
+    config = copy.deepcopy(SMALL)
+    config["variants"] = {name: config["variants"][name] for name in VARIANTS}
+    del config["comparisons"]["depth"]
+    workflow = Workflow(tmp_path_factory.mktemp("staleness_of_code") / "project", real_batches, config)
+    workflow.run()
+    return workflow
+
+
+def module_of(case: str) -> str:
+    return f"scripts/convnets/{case.split()[0]}.py"
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_an_edit_that_changes_nothing(case: str, workflow: Workflow) -> None:
+    workflow.edit(module_of(case), *HARMLESS[case])
+    file = workflow.folder / module_of(case)
+    file.write_text(f"# a comment\n{file.read_text()}")
+    settle(workflow, set(), audit=False)
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_an_edit_that_counts(case: str, workflow: Workflow) -> None:
+    old, new, expected, changed = COUNTED[case]
+    workflow.edit(module_of(case), old, new)
+    why = settle(workflow, expected)
+    (first, *others) = sorted(key for key in why if f"code: {changed} changed" in why[key])
+    assert expected >= {first, *others}
