@@ -1,5 +1,6 @@
 # Configuration, the steps it asks for, and what rules derive from them.
 import os
+import time
 
 from convnets import configuration as configurations, stamps, steps as workflow_steps
 from convnets.errors import InputError
@@ -11,13 +12,15 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
-# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says why they are.
+# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says why they are, and when this
+# was found: with the text of last time, Snakemake would take it for unchanged.
 MARKER = Path(".snakemake") / "stale.txt"
 RUN_FILES = [*workflow_steps.RUN_FILES, workflow_steps.STAMP]
 
 steps = workflow_steps.Steps(configuration)
 MARKER.parent.mkdir(exist_ok=True)
-MARKER.write_text("".join(f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)))
+reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
+MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its

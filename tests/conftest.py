@@ -14,6 +14,7 @@ from convnets import batches, dataset, sources
 from convnets.errors import InputError
 
 ROOT = Path(__file__).parents[1]
+pytest.register_assert_rewrite("staleness", "workflow")
 
 hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
 hypothesis.settings.load_profile("project")

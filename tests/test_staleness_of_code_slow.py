@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from test_staleness_slow import SMALL, settle
+from staleness import SMALL, audited, settle
 from workflow import Workflow
 
 VARIANTS = ("conv2", "conv2_1x1", "mlp")
@@ -73,7 +73,7 @@ def test_an_edit_that_changes_nothing(case: str, workflow: Workflow) -> None:
     workflow.edit(module_of(case), *HARMLESS[case])
     file = workflow.folder / module_of(case)
     file.write_text(f"# a comment\n{file.read_text()}")
-    settle(workflow, set(), audit=False)
+    settle(workflow, set())
 
 
 @pytest.mark.parametrize("case", COUNTED)
@@ -83,3 +83,7 @@ def test_an_edit_that_counts(case: str, workflow: Workflow) -> None:
     why = settle(workflow, expected)
     (first, *others) = sorted(key for key in why if f"code: {changed} changed" in why[key])
     assert expected >= {first, *others}
+
+
+def test_the_audit_passes_after_all_that(workflow: Workflow) -> None:
+    audited(workflow)

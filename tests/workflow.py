@@ -80,11 +80,12 @@ class Workflow:
         return self.folder.joinpath(self.config["pathvars"]["results"], *parts)
 
     def edit(self, path: str, old: str, new: str) -> None:
-        """Replace a text that a file of the project holds once or more, everywhere."""
+        """Replace a text everywhere in a file of the project; a name only where it stands as a whole word."""
         file = self.folder / path
-        text = file.read_text(encoding="utf-8")
-        assert old in text, f"{path} does not hold {old!r}"
-        file.write_text(text.replace(old, new), encoding="utf-8")
+        pattern = rf"\b{old}\b" if old.isidentifier() else re.escape(old)
+        text, count = re.subn(pattern, lambda _: new, file.read_text(encoding="utf-8"))
+        assert count, f"{path} does not hold {old!r}"
+        file.write_text(text, encoding="utf-8")
 
 
 def wildcards_of(job: str) -> list[str]:

@@ -1,0 +1,82 @@
+"""Measure one training process of one thread; print one number. `compare_training.py` starts one per core."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import numpy as np
+
+from convnets import backend, configuration, dataset, layers, networks, training
+
+import tensorflow as tf  # isort: skip
+
+
+def throughput(settings: "training.Settings", data: "dataset.Dataset", epochs: int) -> float:
+    """Return the images a second of some epochs with their validation, as `metrics.json` counts them; the first one warms up."""
+    result = training.train(settings, 1, data, lambda _: None)
+    seconds = [epoch.seconds for epoch in result.history[1:]]
+    return len(seconds) * (len(data.train) // result.batch_size * result.batch_size) / sum(seconds)
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["throughput", "step", "peak"])
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--variant", required=True)
+    parser.add_argument("--precision", required=True)
+    parser.add_argument("--amount", type=int, required=True, help="epochs, or iterations")
+    arguments = parser.parse_args()
+    backend.use_threads(1)
+    if arguments.what == "peak":
+        print(peak(arguments.precision))
+        return
+    config = configuration.read([ROOT / "config.yaml"])
+    config["training"]["precision"] = arguments.precision
+    config["variants"][arguments.variant]["epochs"] = arguments.amount + 1
+    settings = configuration.resolve(config).variants[arguments.variant]
+    data = dataset.load(arguments.dataset)
+    if arguments.what == "throughput":
+        print(throughput(settings, data, arguments.amount))
+        return
+    print(step(settings, data, arguments.amount))
+
+
+def step(settings: "training.Settings", data: "dataset.Dataset", iterations: int) -> float:
+    """Return the floating-point operations a second of training steps; validation and all else are left out."""
+    classifier = networks.build(settings.network, data.mean, data.deviation, settings.training.precision)
+    optimizer = training._built_optimizer(settings, classifier)
+    run = training._training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    rng = np.random.default_rng(1)
+    order = rng.integers(len(data.train), size=(iterations, settings.training.batch_size), dtype=np.int32)
+    seed = np.array([1, 2], np.int32)
+    training._run_epoch(run, order[: iterations // 4], seed, 0)
+    started = time.perf_counter()
+    training._run_epoch(run, order, seed, 0)
+    return order.size * layers.training_flops(settings.network) / (time.perf_counter() - started)
+
+
+def peak(precision: str, side: int = 1024, repeats: int = 100) -> float:
+    """Return the operations a second of products of two square matrices in TensorFlow, on one thread."""
+    dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
+    # So scaled, products have the size of their factors.
+    left, right = tf.cast(tf.random.normal([side, side]) / side**0.5, dtype), tf.cast(tf.random.normal([side, side]), dtype)
+
+    @tf.function
+    def products(right: tf.Tensor) -> tf.Tensor:
+        for _ in tf.range(repeats):
+            right = tf.matmul(left, right)
+        return right
+
+    products(right)
+    started = time.perf_counter()
+    products(right).numpy()
+    return float(repeats * 2 * side**3 / (time.perf_counter() - started))
+
+
+if __name__ == "__main__":
+    main()

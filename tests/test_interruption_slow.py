@@ -1,0 +1,273 @@
+"""Trainings that are killed, for real, and go on: the same history, weights and tracked points, bit for bit. Slow: minutes."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from convnets import dataset, files, fingerprint, tracking
+from convnets.settings import from_dict
+
+EPOCHS = 40
+SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [256, 64, 64]}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "dropout": {"filters": [8, 8]},
+    "augmentation": {"filters": [8], "augmentation": {"horizontal_flip": True, "channel_offset": 0.05}},
+    "conv1x1": {"filters": [8, 8], "head": "conv1x1", "dense_units": [], "dropout": 0.0},
+    "mlp": {"filters": [], "kernel_size": 0, "optimizer": {"name": "adam", "learning_rate": 0.001, "momentum": 0.0}},
+    "bfloat16": {"filters": [8], "precision": "mixed_bfloat16"},
+}
+
+
+def settings_of(variant: str, epochs: int) -> dict[str, Any]:
+    network = {"filters": [], "kernel_size": 3, "head": "dense", "dense_units": [16], "dropout": 0.5}
+    training = {
+        "epochs": epochs,
+        "batch_size": 32,
+        "optimizer": {"name": "rmsprop", "learning_rate": 0.0005, "momentum": 0.0},
+        "precision": "float32",
+        "augmentation": {"horizontal_flip": False, "channel_offset": 0.0},
+    }
+    for key, value in VARIANTS[variant].items():
+        (network if key in network else training)[key] = value
+    return {"network": network, "training": training}
+
+
+class Training:
+    """One training in a folder of its own, started as the workflow does."""
+
+    def __init__(self, shared: Path, folder: Path, variant: str, epochs: int = EPOCHS) -> None:
+        self.folder, self.unfinished, self.variant = folder, folder / "unfinished" / f"{variant}-seed1", variant
+        settings = settings_of(variant, epochs)
+        self.fingerprint = fingerprint.digest(fingerprint.run_components(from_dict(settings), 1, SPLIT))
+        folder.mkdir(exist_ok=True)
+        self.store = tracking.Store(f"sqlite:///{folder}/mlflow.db", "tests")
+        (folder / "mlflow.db").write_bytes((shared / "mlflow.db").read_bytes())
+        tracking.Plan(self.store, {variant: tracking.Membership("label", {})}).write(folder / "plan.json")
+        self.command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", variant, "--seed", "1"]
+        self.command += ["--settings", json.dumps(settings), "--fingerprint", self.fingerprint, "--unfinished", self.unfinished]
+        self.command += ["--dataset", shared / "data.npz", "--manifest", shared / "manifest.json", "--plan", folder / "plan.json"]
+        for name, suffix in (("history", "csv"), ("metrics", "json"), ("model", "keras"), ("stamp", "json")):
+            self.command += [f"--{name}", folder / "run" / f"{name}.{suffix}"]
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        with (self.folder / "log").open("a") as log:
+            return subprocess.Popen(list(map(str, self.command)), stdout=log, stderr=log, cwd=self.folder)
+
+    def finish(self) -> None:
+        assert self.start().wait(timeout=300) == 0, self.log()
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def outcome(self) -> tuple[list[list[str]], list[np.ndarray]]:
+        """Return the history without its seconds, and the weights."""
+        import keras
+
+        with (self.folder / "run" / "history.csv").open(newline="") as file:
+            rows = [row[:-1] for row in csv.reader(file)]
+        return rows, keras.models.load_model(self.folder / "run" / "model.keras").get_weights()
+
+    def assert_tracked_once(self) -> None:
+        """Check that there is one run, FINISHED, with each point of the history once."""
+        client = mlflow.MlflowClient(self.store.uri)
+        view = mlflow.entities.ViewType.ALL
+        (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id], run_view_type=view)
+        assert run.info.status == "FINISHED"
+        with (self.folder / "run" / "history.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for name in ("val_loss", "seconds"):
+            points = client.get_metric_history(run.info.run_id, name)
+            assert sorted((point.step, point.value) for point in points) == [
+                (int(row["iteration"]), float(row[name])) for row in rows
+            ]
+        assert len(client.get_metric_history(run.info.run_id, "test_loss")) == 1
+        assert len(run.outputs.model_outputs) == 1
+
+
+def assert_same(one: Training, other: Training) -> None:
+    (rows, weights), (other_rows, other_weights) = one.outcome(), other.outcome()
+    assert rows == other_rows
+    for first, second in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Path:
+    """The data set and a fresh tracking store."""
+    folder = tmp_path_factory.mktemp("shared")
+    settings = dataset.DatasetSettings(0.1, 1, (256, 64, 64))
+    prepared = dataset.prepare(real_batches, settings)
+    dataset.save(prepared, folder / "data.npz")
+    files.write_json(folder / "manifest.json", dataset.manifest(prepared, "here", settings))
+    tracking.create_store(tracking.Store(f"sqlite:///{folder}/mlflow.db", "tests"), folder / "artifacts", "tests")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Training]:
+    """Trainings that nothing disturbs, each made once."""
+    made: dict[str, Training] = {}
+
+    def make(variant: str) -> Training:
+        if variant not in made:
+            made[variant] = Training(shared, tmp_path_factory.mktemp(variant), variant)
+            made[variant].finish()
+        return made[variant]
+
+    return make
+
+
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", pause: float) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        if process.poll() is not None:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(pause)
+
+
+def has_trained(training: Training, epochs: int) -> bool:
+    return any(int(path.stem[-6:]) >= epochs for path in training.unfinished.glob("checkpoint-*.npz"))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
+    """Five kills: at two random moments after the start, in two random epochs, and while a checkpoint is written."""
+    moments = random.Random(variant)
+    training = Training(shared, tmp_path, variant)
+    kills = 0
+    for kind in ("start", "start", "epoch", "checkpoint", "epoch"):
+        process = training.start()
+        if kind == "start":
+            time.sleep(moments.uniform(0.1, 8))
+        elif kind == "epoch":
+            reached = moments.randint(2, EPOCHS - 2)
+            wait_until(lambda reached=reached: has_trained(training, reached), process, 0.002)
+            time.sleep(moments.uniform(0, 0.05))
+        else:
+            wait_until(lambda: any(training.unfinished.glob(".checkpoint*")), process, 0)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    training.finish()
+    assert kills >= 4  # one may have come too late
+    assert "going on after epoch" in training.log()
+    assert_same(training, undisturbed(variant))
+    training.assert_tracked_once()
+    assert not training.unfinished.exists()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "history.csv",
+        "metrics.json",
+        "model.keras",
+        "stamp.json",
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
+    training = Training(shared, tmp_path, "dropout")
+    process = training.start()
+    wait_until(lambda: has_trained(training, 10), process, 0.01)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 128 + number
+    assert not (tmp_path / "run").exists()
+    client = mlflow.MlflowClient(training.store.uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
+    assert run.info.status == "KILLED"
+    training.finish()
+    assert_same(training, undisturbed("dropout"))
+    training.assert_tracked_once()
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["mlflow_run_id"] == run.info.run_id
+
+
+def test_a_damaged_checkpoint_costs_an_epoch(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
+    training = Training(shared, tmp_path, "mlp")
+    process = training.start()
+    wait_until(lambda: has_trained(training, 5), process, 0.01)
+    process.kill()
+    process.wait()
+    newest = max(training.unfinished.glob("checkpoint-*.npz"))
+    newest.write_bytes(newest.read_bytes()[:-50])
+    training.finish()
+    assert f"{newest.name} cannot be read" in training.log()
+    assert_same(training, undisturbed("mlp"))
+    training.assert_tracked_once()
+
+
+def test_a_changed_setting_does_not_go_on_from_the_old_one(shared: Path, tmp_path: Path) -> None:
+    process = (first := Training(shared, tmp_path, "mlp")).start()
+    wait_until(lambda: has_trained(first, 3), process, 0.01)
+    process.kill()
+    process.wait()
+    changed = Training(shared, tmp_path, "mlp", epochs=2)
+    changed.finish()
+    assert "going on after" not in changed.log()
+    assert len(changed.outcome()[0]) == 3  # a header and two epochs
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk, since mounting a small one takes root")
+def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
+    """Checkpoints and results on a disk that is full for a while: no file is cut, and nothing has to be trained again."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("NOT TESTED: a full disk, since no small one can be mounted here")
+    try:
+        training = Training(shared, tmp_path / "mlp", "mlp")
+        small = {"--unfinished": disk / "unfinished", "--model": disk / "model.keras"}
+        for option, path in small.items():
+            training.command[training.command.index(option) + 1] = path
+        training.unfinished = disk / "unfinished"
+        process = training.start()
+        wait_until(lambda: has_trained(training, 5), process, 0.002)
+        with (disk / "ballast").open("wb") as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(4096))
+                    ballast.flush()
+            except OSError:
+                pass
+        assert process.wait(timeout=120) == 1
+        assert "no checkpoint of epoch" in training.log()
+        error = [line for line in training.log().splitlines() if "error: " in line][-1]
+        assert "model.keras cannot be written: No space left on device" in error
+        assert "Traceback" not in training.log()
+        assert not (disk / "model.keras").exists()
+        (disk / "ballast").unlink()
+        training.finish()
+        model = disk / "model.keras"
+        (tmp_path / "mlp" / "run" / "model.keras").write_bytes(model.read_bytes())
+        assert_same(training, undisturbed("mlp"))
+        training.assert_tracked_once()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a read-only folder, since mounting one takes root")
+def test_a_read_only_folder(shared: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk], check=False).returncode:
+        pytest.skip("NOT TESTED: a read-only folder, since none can be mounted here")
+    try:
+        training = Training(shared, tmp_path / "mlp", "mlp")
+        training.command[training.command.index("--unfinished") + 1] = disk / "unfinished"
+        assert training.start().wait(timeout=60) == 1
+        assert "error: " in training.log()
+        assert "cannot be written: Read-only file system" in training.log()
+        assert "Traceback" not in training.log()
+    finally:
+        subprocess.run(["umount", disk], check=True)

@@ -1,0 +1,214 @@
+"""What is stale after something happened to files, libraries or processes, made for real on a finished small workflow.
+
+The exact set of steps that Snakemake plans is checked each time, and that `make why` names the same, and that nothing is planned
+once it ran. Each test starts from what the one before it left, finished. Slow: minutes.
+"""
+
+import copy
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import mlflow
+import pytest
+from staleness import ALL_RUNS, FIGURES, SMALL, active_runs, audited, put, settle, trainings
+from workflow import Workflow, copy_project
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
+    workflow = Workflow(tmp_path_factory.mktemp("staleness") / "project", real_batches, copy.deepcopy(SMALL))
+    workflow.run()
+    return workflow
+
+
+def test_the_audit_passes(workflow: Workflow) -> None:
+    audited(workflow)
+
+
+def test_touched_files(workflow: Workflow) -> None:
+    for path in workflow.folder.rglob("*.*"):
+        if "results" not in path.parts and "resources" not in path.parts:
+            path.touch()
+    settle(workflow, set())
+    for path in workflow.results("data").iterdir():
+        path.touch()
+    for path in workflow.results("runs").rglob("history.csv"):
+        path.touch()
+    settle(workflow, set())
+
+
+def test_a_fresh_checkout_beside_copied_results(workflow: Workflow, real_batches: Path) -> None:
+    """The default store's address is absolute, so it is opened again where it is now; nothing else is made."""
+    other = workflow.folder.parent / "checkout"
+    copy_project(other, real_batches, workflow.folder)
+    shutil.copytree(workflow.folder / "results", other / "results", copy_function=shutil.copyfile)  # with new time stamps
+    shutil.rmtree(workflow.folder)
+    workflow.folder = other
+    settle(workflow, {"create_store", "publish_comparisons"})
+
+
+def test_results_are_moved(workflow: Workflow) -> None:
+    (workflow.folder / "results").rename(workflow.folder / "elsewhere")
+    workflow.config["pathvars"] = {**workflow.config["pathvars"], "results": "elsewhere"}
+    settle(workflow, {"create_store", "publish_comparisons"})
+    audited(workflow)
+    for run in active_runs(workflow):
+        artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
+        assert artifacts.is_relative_to(workflow.results().resolve())
+        assert (artifacts / "figures" / "learning_curves.png").is_file()
+
+
+def test_snakemakes_memory_is_lost(workflow: Workflow) -> None:
+    shutil.rmtree(workflow.folder / ".snakemake")
+    settle(workflow, set())
+    shutil.rmtree(workflow.folder / ".snakemake")
+    put(workflow.config, "variants.mlp.dropout", 0.3)
+    put(workflow.config, "comparisons.depth.colors.conv1", "black")
+    settle(workflow, trainings(["mlp"]) | {"plot_comparison/depth"})
+
+
+DELETED = {
+    "runs/conv1/seed1/history.csv": trainings(["conv1"]),
+    "runs/conv1/seed1/metrics.json": trainings(["conv1"]),
+    "runs/conv1/seed1/model.keras": trainings(["conv1"]),
+    "runs/conv1/seed1/stamp.json": trainings(["conv1"]),
+    "figures/head.png": {"plot_comparison/head", "publish_comparisons"},
+    "figures/vgg16.svg": {"draw_vgg16"},
+    "tables/variants.csv": {"tabulate_variants"},
+    "tables/memory.md": {"tabulate_memory"},
+    "stamps/tabulate_vgg16.json": {"tabulate_vgg16"},
+    "data/manifest.json": {"prepare_dataset"},
+    "data/cifar10.npz": set(),  # nothing needs it while all runs are fresh
+}
+
+
+@pytest.mark.parametrize("name", DELETED)
+def test_a_file_is_deleted(name: str, workflow: Workflow) -> None:
+    workflow.results(name).unlink()
+    why = settle(workflow, DELETED[name])
+    assert not DELETED[name] or any(f"{Path(name).name} is missing" in reasons for reasons in why.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("runs/mlp/seed1/history.csv", {"prepare_dataset", *trainings(["mlp"])}),  # deleted above, and needed now
+        ("runs/mlp/seed1/metrics.json", trainings(["mlp"])),
+        ("figures/depth.svg", {"plot_comparison/depth", "publish_comparisons"}),
+        ("tables/memory.csv", {"tabulate_memory"}),
+    ],
+)
+def test_a_file_is_edited_by_hand(name: str, expected: set[str], workflow: Workflow) -> None:
+    """What is no longer as it was written is not a result, and is made again."""
+    path = workflow.results(name)
+    path.write_text(path.read_text().replace("0", "1", 1))
+    why = settle(workflow, expected)
+    assert any(f"{path.name} is not as it was written" in reasons for reasons in why.values())
+
+
+def test_a_byte_of_the_data_set_changes(workflow: Workflow) -> None:
+    """Fresh runs do not need the data set; before anything is trained on it, it is prepared again."""
+    path = workflow.results("data", "cifar10.npz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    settle(workflow, set())
+    put(workflow.config, "variants.mlp.dropout", 0.2)
+    settle(workflow, {"prepare_dataset", *trainings(["mlp"])})
+
+
+def pretend_version(workflow: Workflow, library: str, version: str) -> None:
+    """Put metadata of another version before the real one: a stand-in for an upgrade, which would take another environment."""
+    metadata = workflow.folder / "pretended" / f"{library}-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {library}\nVersion: {version}\n")
+    workflow.environment["PYTHONPATH"] = str(workflow.folder / "pretended")
+
+
+def test_a_librarys_version(workflow: Workflow) -> None:
+    pretend_version(workflow, "matplotlib", "99.1")
+    why = settle(workflow, {*FIGURES, "draw_vgg16", "publish_comparisons"})
+    assert why["draw_vgg16"][0].startswith('library matplotlib: "3.')
+    assert why["draw_vgg16"][0].endswith('-> "99.1"')
+    pretend_version(workflow, "keras", "99.2")
+    why = settle(workflow, ALL_RUNS)
+    assert why["train_variant/mlp/seed1"][0].endswith('-> "99.2"')
+
+
+def wait_for(log: Path, text: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 120
+    while not log.is_file() or text not in log.read_text():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def training_process(folder: Path) -> int:
+    """Return the id of the process that trains in this project."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (path / "cmdline").read_bytes().split(b"\0")
+            if len(command) > 2 and command[1].endswith(b"train_variant.py") and (path / "cwd").resolve() == folder.resolve():
+                return int(path.name)
+        except OSError:
+            continue
+    raise AssertionError("no process is training")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="NOT TESTED: killing a training by its process id needs /proc")
+def test_a_training_is_killed_and_another_call_is_refused(workflow: Workflow) -> None:
+    put(workflow.config, "variants.mlp.epochs", 1000)
+    log = workflow.folder / "logs" / "train_variant" / "mlp" / "seed1.log"
+    log.unlink()
+    process = subprocess.Popen(
+        workflow.command(), cwd=workflow.folder, env=workflow.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(log, "epoch 2/", process)
+    second = workflow.snakemake()
+    assert second.returncode == 1
+    assert "cannot be locked" in second.stdout + second.stderr
+    wait_for(log, "epoch 40/", process)  # unharmed
+    os.kill(training_process(workflow.folder), signal.SIGKILL)
+    assert process.wait(timeout=120) == 1
+    (left,) = [run for run in active_runs(workflow) if run.info.status == "RUNNING"]
+    done = workflow.script("audit_results")
+    assert done.returncode == 1
+    assert "mlp-seed1: the training was killed, and its tracked run is open" in done.stdout
+    why = settle(workflow, {"create_store", *trainings(["mlp"])})
+    assert why["create_store"] == ["the training mlp-seed1 was killed, and its tracked run is open"]
+    assert re.search(r"going on after epoch (4\d|[5-9]\d|\d{3}) of 1000", log.read_text())
+    assert {run.info.status for run in active_runs(workflow)} == {"FINISHED"}
+    assert left.info.run_id in {run.info.run_id for run in active_runs(workflow)}
+    assert not list(workflow.results("unfinished").iterdir())
+    audited(workflow)
+
+
+def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{workflow.results('mlflow', 'mlflow.db').resolve()}")
+    metrics = json.loads(workflow.results("runs", "mlp", "seed1", "metrics.json").read_text())
+    experiment = client.get_run(metrics["mlflow_run_id"]).info.experiment_id
+    client.log_metric(metrics["mlflow_run_id"], "val_loss", 7.0, step=1)
+    client.set_tag(metrics["mlflow_run_id"], "fingerprint", "another")
+    second = client.create_run(experiment, tags={"variant": "mlp", "seed": "1"}).info.run_id
+    stranger = client.create_run(experiment, tags={"variant": "stranger", "seed": "1"}).info.run_id
+    client.set_terminated(stranger)
+    model = workflow.results("runs", "conv1", "seed1", "model.keras")
+    kept = model.read_bytes()
+    model.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    done = workflow.script("audit_results")
+    assert done.returncode == 1
+    for text in (
+        "mlp/seed1: the store's points of val_loss are not those of history.csv",
+        f"mlp/seed1: tag fingerprint is {metrics['fingerprint']} in the results, and another in the store",
+        f"mlp/seed1: the store has another active run of it, {second}, in state RUNNING",
+        f"stranger/seed1: the store has the FINISHED run {stranger}, and the results do not",
+        "conv1/seed1: model.keras is not as it was written",
+        "5 differences",
+    ):
+        assert text in done.stdout

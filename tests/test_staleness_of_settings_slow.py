@@ -1,0 +1,144 @@
+"""What is stale after a change of the configuration, made for real on a finished small workflow.
+
+The exact set of steps that Snakemake plans is checked each time, and that `make why` names the same, and that nothing is planned
+once it ran. Each test starts from what the one before it left, finished. Slow: minutes.
+"""
+
+import copy
+from pathlib import Path
+
+import mlflow
+import pytest
+from staleness import ALL_RUNS, FIGURES, SMALL, VARIANTS, active_runs, audited, put, retire, settle, trainings
+from workflow import Workflow
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
+    workflow = Workflow(tmp_path_factory.mktemp("staleness") / "project", real_batches, copy.deepcopy(SMALL))
+    workflow.run()
+    return workflow
+
+
+def test_nothing_changed(workflow: Workflow) -> None:
+    settle(workflow, set())
+    assert workflow.planned("--cores", "1") == set()
+
+
+SETTINGS = {
+    "one variant's dropout": ({"variants.mlp.dropout": 0.4}, trainings(["mlp"]), "setting network.dropout: 0.5 -> 0.4"),
+    "a default that two variants override": (
+        {"training.batch_size": 16},
+        trainings(["conv2", "conv2_1x1"]),
+        "setting training.batch_size: 32 -> 16",
+    ),
+    "a default of the training": (
+        {"training.optimizer.learning_rate": 0.001},
+        ALL_RUNS,
+        "setting training.optimizer.learning_rate: 0.0005 -> 0.001",
+    ),
+    "two settings that swap values": (
+        {"variants.conv1.kernel_size": 1, "variants.conv1.epochs": 3},
+        trainings(["conv1"]),
+        "setting network.kernel_size: 3 -> 1",
+    ),
+    "numbers that mean the same": ({"training.epochs": 2.0, "dataset.split_seed": 1.0, "variants.mlp.dropout": 0.40}, set(), ""),
+    "a colour of one figure": (
+        {"comparisons.depth.colors.conv1": "green"},
+        {"plot_comparison/depth", "publish_comparisons"},
+        'setting comparison.members: [{"colors": ',
+    ),
+    "a caption": (
+        {"comparisons.head.title": "The head"},
+        {"plot_comparison/head", "create_store", "publish_comparisons"},
+        'setting comparison.title: "Head" -> "The head"',
+    ),
+    "a label of a variant": (
+        {"variants.conv1.label": "1 layer"},
+        {"plot_comparison/depth", "tabulate_variants", "create_store", "publish_comparisons"},
+        'setting labels.conv1: "one layer" -> "1 layer"',
+    ),
+    "a comparison's variants": (
+        {"comparisons.depth.variants": ["conv1", "conv2", "mlp"]},
+        {"plot_comparison/depth", "create_store", "publish_comparisons"},
+        "setting comparison.members",
+    ),
+    "where the data set comes from": ({"dataset.source": "npm"}, set(), ""),
+    "size of the subset": (
+        {"dataset.subset.validation": 32},
+        {"prepare_dataset", *ALL_RUNS},
+        "data subset: [128, 64, 64] -> [128, 32, 64]",
+    ),
+    "how the data set is split": ({"dataset.split_seed": 2}, {"prepare_dataset", *ALL_RUNS}, "data split_seed: 1 -> 2"),
+    "precision that resolves to the same": ({"training.precision": "float32"}, set(), ""),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings(case: str, workflow: Workflow) -> None:
+    changes, expected, reason = SETTINGS[case]
+    for path, value in changes.items():
+        put(workflow.config, path, value)
+    why = settle(workflow, expected)
+    assert not reason or any(text.startswith(reason) for reasons in why.values() for text in reasons), why
+
+
+def test_the_order_of_keys(workflow: Workflow) -> None:
+    for section in ("variants", "comparisons", "training", "network", "dataset"):
+        workflow.config[section] = dict(reversed(workflow.config[section].items()))
+    workflow.config["variants"]["conv2"] = dict(reversed(workflow.config["variants"]["conv2"].items()))
+    workflow.config = dict(reversed(workflow.config.items()))
+    settle(workflow, set())
+
+
+def test_a_seed_is_added_and_removed(workflow: Workflow) -> None:
+    """The memory table needs one seed; what a removed seed left is shown, and removed when the user says so."""
+    workflow.config["seeds"] = [2, 1]
+    second = {f"train_variant/{variant}/seed2" for variant in VARIANTS}
+    settle(workflow, {*second, *FIGURES, "tabulate_variants", "publish_comparisons"})
+    workflow.config["seeds"] = [1]
+    settle(workflow, {*FIGURES, "tabulate_variants", "publish_comparisons"})
+    shown = workflow.script("explain_steps").stdout
+    for variant in VARIANTS:
+        assert f"results/runs/{variant}/seed2" in shown
+    retire(workflow)
+    assert not list(workflow.results("runs").glob("*/seed2"))
+    assert len(active_runs(workflow)) == len(VARIANTS)
+
+
+def test_a_variant_is_added_renamed_and_removed(workflow: Workflow) -> None:
+    tables = {"tabulate_variants", "create_store", "publish_comparisons"}
+    workflow.config["variants"]["extra"] = {"label": "another", "filters": [2], "kernel_size": 3}
+    settle(workflow, {"train_variant/extra/seed1", *tables})
+    workflow.config["variants"]["renamed"] = workflow.config["variants"].pop("extra")
+    settle(workflow, {"train_variant/renamed/seed1", *tables})
+    del workflow.config["variants"]["renamed"]
+    settle(workflow, tables)
+    retire(workflow)
+    retired = [run for run in active_runs(workflow, mlflow.entities.ViewType.DELETED_ONLY) if "retired_because" in run.data.tags]
+    assert {run.data.tags["variant"] for run in retired} >= {"extra", "renamed"}
+
+
+def test_a_comparison_leaves(workflow: Workflow) -> None:
+    left = workflow.config["comparisons"].pop("head")
+    settle(workflow, {"create_store", "publish_comparisons"})
+    assert "results/figures/head.svg" in workflow.script("explain_steps").stdout
+    retire(workflow)
+    assert not list(workflow.results().glob("*/head*"))
+    workflow.config["comparisons"]["head"] = left
+    settle(workflow, {"plot_comparison/head", "create_store", "publish_comparisons"})
+
+
+def test_where_runs_are_tracked(workflow: Workflow) -> None:
+    """Runs stay in the store that they were tracked in, so the audit of another one fails."""
+    before = dict(workflow.config["tracking"])
+    workflow.config["tracking"] = {**before, "experiment": "another"}
+    settle(workflow, {"create_store", "publish_comparisons"})
+    done = workflow.script("audit_results")
+    assert done.returncode == 1
+    assert "mlp/seed1: the store has no active run" in done.stdout
+    workflow.config["tracking"] = {**before, "uri": f"sqlite:///{workflow.folder}/other.db"}
+    settle(workflow, {"create_store", "publish_comparisons"})
+    workflow.config["tracking"] = before
+    settle(workflow, {"create_store", "publish_comparisons"})
+    audited(workflow)
