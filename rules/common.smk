@@ -2,7 +2,7 @@
 import os
 import time
 
-from convnets import configuration as configurations, stamps, steps as workflow_steps
+from convnets import configuration as configurations, layers, stamps, steps as workflow_steps
 from convnets.errors import InputError
 from snakemake.exceptions import WorkflowError
 
@@ -102,3 +102,10 @@ def marker_of(rule):
 def settings_of(rule):
     """Return a params function for a step's settings, as JSON. (One that takes `input` stays out of Snakemake's own comparison.)"""
     return lambda wildcards, input: stamps.to_json(steps.all[step_of(rule, wildcards)].settings)
+
+
+def training_cost(wildcards):
+    """Return the operations that a run's training takes, in units of 10^9."""
+    settings = configuration.variants[wildcards.variant]
+    images = configuration.images["train"] * settings.training.epochs
+    return images * layers.training_flops(settings.network) / 1e9

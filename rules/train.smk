@@ -16,18 +16,23 @@ rule train_variant:
         "<logs>/train_variant/{variant}/seed{seed}.log",
     benchmark:
         "<benchmarks>/train_variant/{variant}/seed{seed}.tsv"
+    # The longest first, so that none is left over at the end.
+    priority: training_cost
+    # An attempt that was killed goes on from its checkpoint; one that cannot succeed says so again at once.
+    retries: 2
     conda:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        attempt=lambda wildcards, attempt: attempt,
     params:
         settings=settings_of("train_variant"),
         fingerprint=lambda wildcards, input: steps.all[step_of("train_variant", wildcards)].fingerprint,
         results=subpath(output.metrics, ancestor=4),
     shell:
         "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
-        " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads}"
+        " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads} --attempt {resources.attempt}"
         " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
         " --unfinished {params.results:q}/unfinished/{wildcards.variant}-seed{wildcards.seed}"
         " --history {output.history:q} --metrics {output.metrics:q} --model {output.model:q} --stamp {output.stamp:q}"

@@ -29,9 +29,16 @@ def main() -> None:
     parser.add_argument("--history", type=Path, required=True, help="output: CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="output: JSON")
     parser.add_argument("--model", type=Path, required=True, help="output: Keras model")
+    parser.add_argument("--attempt", type=int, default=1, help="number of this attempt (default: %(default)s)")
     arguments = parser.parse_args()
     with unfinished.claimed(arguments.unfinished):
-        _train(arguments)
+        if arguments.attempt > 1 and (failure := unfinished.failure_of(arguments.unfinished, arguments.fingerprint)):
+            raise InputError(failure)  # it would fail again
+        try:
+            _train(arguments)
+        except InputError as error:
+            unfinished.failed(arguments.unfinished, arguments.fingerprint, str(error))
+            raise
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -56,18 +63,27 @@ def _train(arguments: argparse.Namespace) -> None:
     if resumed:
         logger.info("going on after epoch %d of %d", len(resumed.history), chosen.training.epochs)
 
+    untracked: list[records.Epoch] = []  # what is not on the disk yet may be trained again, and must not be tracked twice
+
     def observe(state: checkpoints.State) -> None:
         epoch = state.history[-1]
-        try:
-            checkpoints.write(arguments.unfinished, arguments.fingerprint, state)
-        except OSError as error:  # a full disk should not end a training; the next epoch tries again
-            logger.warning("no checkpoint of epoch %d: %s", epoch.epoch, error)
         logger.info(
             "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
             *(epoch.epoch, chosen.training.epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
             *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
         )
-        tracking.log_history_row(epoch)
+        untracked.append(epoch)
+        try:
+            checkpoints.write(arguments.unfinished, arguments.fingerprint, state)
+        except OSError as error:  # a full disk should not end a training; the next epoch tries again
+            logger.warning("no checkpoint of epoch %d: %s", epoch.epoch, error)
+        else:
+            track()
+
+    def track() -> None:
+        while untracked:
+            tracking.log_history_row(untracked[0])
+            del untracked[0]
 
     tracked = tracking.training_run(
         plan.store, arguments.variant, arguments.seed, components, membership, chosen.flat(), arguments.unfinished
@@ -84,6 +100,7 @@ def _train(arguments: argparse.Namespace) -> None:
         records.write_history(arguments.history, result.history)
         with files.atomic_path(arguments.model) as temporary:
             result.model.save(temporary)
+        track()
         tracking.log_summary(metrics.numbers())
         example = data.validation.images[:2].astype("float32")
         tracking.log_model(result.model, example, result.model.predict(example, verbose=0))

@@ -1,5 +1,6 @@
 """Trainings that are killed, for real, and go on: the same history, weights and tracked points, bit for bit. Slow: minutes."""
 
+import contextlib
 import csv
 import json
 import os
@@ -233,12 +234,8 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
         training.unfinished = disk / "unfinished"
         process = training.start()
         wait_until(lambda: has_trained(training, 5), process, 0.002)
-        with (disk / "ballast").open("wb") as ballast:
-            try:
-                while True:
-                    ballast.write(bytes(4096))
-                    ballast.flush()
-            except OSError:
+        with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while ballast.write(bytes(4096)):
                 pass
         assert process.wait(timeout=120) == 1
         assert "no checkpoint of epoch" in training.log()

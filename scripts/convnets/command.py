@@ -1,6 +1,7 @@
 """What every script has in common: its log lines, and one clear line instead of a traceback when the input is at fault."""
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from convnets.errors import InputError
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 
 
@@ -39,18 +41,26 @@ def cores(text: str) -> int:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; print an `InputError` as one line and exit with status 1.
+    """Run a script's `main`; print an `InputError`, or a disk that does not take a file, as one line and exit with status 1.
 
-    A request to stop (SIGTERM) becomes an exit, which passes through every `finally`: no half file stays, and what is tracked is
-    closed.
+    A request to stop (SIGTERM, SIGINT) becomes an exit, which passes through every `finally`: no half file stays, and what is
+    tracked is closed. The status is 128 and the signal's number, as schedulers expect.
     """
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    for request in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(request, lambda number, _: sys.exit(128 + number))
     logging.basicConfig(level=logging.INFO, format=FORMAT, datefmt=TIME, stream=sys.stderr)
     try:
         main()
     except InputError as error:
-        logging.getLogger(__name__).error("error: %s", error)
-        sys.exit(1)
+        message = str(error)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        message = f"{error.filename or 'a file'} cannot be written: {os.strerror(error.errno)}"
+    else:
+        return
+    logging.getLogger(__name__).error("error: %s", message)
+    sys.exit(1)
 
 
 def log_to(path: Path) -> None:

@@ -23,6 +23,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as error:
+        error.filename = str(path)  # writers often do not say which file
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -206,7 +206,8 @@ def training_run(
         raise
     finally:
         mlflow.end_run(RunStatus.to_string(status))
-        replace(tracked, is_open=False).write(folder)
+        with suppress(OSError):  # a full disk; then it is the next training that finds the run closed
+            replace(tracked, is_open=False).write(folder)
     for former in active_runs(experiment, variant, seed):
         if former.info.run_id != run.info.run_id:
             tags = {SUPERSEDED_TAG: run.info.run_id, REASON_TAG: _why_superseded(former, components)}

@@ -11,14 +11,14 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
 
-LOCK, RUN = "lock", "run.json"
+LOCK, RUN, FAILURE = "lock", "run.json", "failure.json"
 PATIENCE = 2.0  # seconds; whoever only looks whether a training is under way holds its lock for a moment
 
 
@@ -63,6 +63,21 @@ def tracked_run(folder: Path) -> TrackedRun | None:
         return TrackedRun(**read_json(folder / RUN))
     except FileNotFoundError:
         return None
+
+
+def failed(folder: Path, fingerprint: str, message: str) -> None:
+    """Record that the training cannot succeed, so that it is not tried again on its own."""
+    with suppress(OSError):  # a full disk must not hide the reason
+        write_json(folder / FAILURE, {"fingerprint": fingerprint, "message": message})
+
+
+def failure_of(folder: Path, fingerprint: str) -> str | None:
+    """Return why the last attempt with this fingerprint could not succeed, if it said so."""
+    try:
+        failure = read_json(folder / FAILURE)
+    except FileNotFoundError:
+        return None
+    return str(failure["message"]) if failure["fingerprint"] == fingerprint else None
 
 
 def abandoned(unfinished: Path) -> list[Path]:
