@@ -1,6 +1,6 @@
 """Measure the training against its two yardsticks, in turn on the same machine, and print the ratios with their spread.
 
-- `throughput`: images a second of the plain Keras script on all cores, and of as many training processes of one thread side by side.
+- `throughput`: images a second of the plain Keras script on all cores, and of one training process of one thread per core.
 - `step`: the share of the cores' measured matrix-product peak that training steps reach, by the operations they need.
 - `workflow`: wall time of `snakemake` over all variants, and of the plain script over them one after the other, all epochs scaled.
 

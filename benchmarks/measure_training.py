@@ -8,15 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import numpy as np
+import numpy as np  # noqa: E402
 
-from convnets import backend, configuration, dataset, layers, networks, training
+from convnets import backend, configuration, dataset, layers, networks, training  # noqa: E402
 
-import tensorflow as tf  # isort: skip
+import tensorflow as tf  # noqa: E402  # isort: skip
 
 
-def throughput(settings: "training.Settings", data: "dataset.Dataset", epochs: int) -> float:
-    """Return the images a second of some epochs with their validation, as `metrics.json` counts them; the first one warms up."""
+def throughput(settings: "training.Settings", data: "dataset.Dataset") -> float:
+    """Return the images a second of the epochs with their validation, as `metrics.json` counts them; the first one warms up."""
     result = training.train(settings, 1, data, lambda _: None)
     seconds = [epoch.seconds for epoch in result.history[1:]]
     return len(seconds) * (len(data.train) // result.batch_size * result.batch_size) / sum(seconds)
@@ -41,7 +41,7 @@ def main() -> None:
     settings = configuration.resolve(config).variants[arguments.variant]
     data = dataset.load(arguments.dataset)
     if arguments.what == "throughput":
-        print(throughput(settings, data, arguments.amount))
+        print(throughput(settings, data))
         return
     print(step(settings, data, arguments.amount))
 

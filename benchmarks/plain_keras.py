@@ -76,7 +76,7 @@ def main():
         }
     arguments.folder.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(f"sqlite:///{arguments.folder.resolve()}/mlflow.db")
-    mlflow.set_experiment("plain")
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("plain", (arguments.folder / "artifacts").resolve().as_uri()))
     mlflow.keras.autolog()
     for name in arguments.variants:
         keras.utils.set_random_seed(1)

@@ -8,8 +8,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from convnets import backend, checkpoints, command, dataset, files, fingerprint, records, settings, stamps, tracking, unfinished
+from convnets import (
+    backend,
+    checkpoints,
+    command,
+    dataset,
+    files,
+    fingerprint,
+    hardware,
+    records,
+    settings,
+    stamps,
+    tracking,
+    unfinished,
+)
 from convnets.errors import InputError
+
+BASE_MEMORY = 800 * 2**20  # bytes, of TensorFlow and MLflow; the data set is there as an array and as a tensor
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +62,13 @@ def _train(arguments: argparse.Namespace) -> None:
     from convnets import figures, training
 
     name = f"{arguments.variant}, seed {arguments.seed}"
+    needed = BASE_MEMORY + 2 * arguments.dataset.stat().st_size if arguments.dataset.is_file() else 0
+    available = hardware.available_memory()
+    if available is not None and available < needed:
+        raise InputError(
+            f"{name}: needs about {needed / 2**20:,.0f} MiB of memory, and {available / 2**20:,.0f} are available; "
+            "run fewer at once (--cores), or ask for more"
+        )
     chosen = settings.from_dict(arguments.settings)
     plan = tracking.Plan.read(arguments.plan)
     membership = plan.members[arguments.variant]

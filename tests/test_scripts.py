@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT
 
 from convnets import fingerprint, unfinished
+from convnets.errors import InputError
 from convnets.settings import from_dict
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
@@ -198,3 +199,35 @@ def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:
 def test_serve_ui_before_there_are_runs(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("pathvars: {results: out}\n")
     assert_one_line(run("serve_ui", "config.yaml", cwd=tmp_path), "no runs under out yet", "make run")
+
+
+def test_train_variant_without_enough_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_batches: Path) -> None:
+    """The reading of the memory is put on: taking the real one away would end the tests too."""
+    import train_variant
+
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    monkeypatch.setattr(train_variant.hardware, "available_memory", lambda: 500 * 2**20)
+    monkeypatch.setattr(sys, "argv", ["train_variant.py", *map(str, train_arguments(tmp_path, 0.1))])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"mlp100, seed 1: needs about [\d,]+ MiB of memory, and 500 are available"):
+        train_variant.main()
+
+
+def test_train_variant_does_not_repeat_what_cannot_succeed(tmp_path: Path, real_batches: Path) -> None:
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    for attempt in (1, 2):
+        done = run("train_variant", *train_arguments(tmp_path, 1e30), "--attempt", attempt, cwd=tmp_path)
+        assert_one_line(done, "mlp100, seed 1: the loss is", "lower optimizer.learning_rate")
+    assert len(tracked(tmp_path)) == 1  # the second attempt did not begin
+    assert "epoch" not in done.stderr
+    done = run("train_variant", *train_arguments(tmp_path, 0.1), "--attempt", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_memory_is_read_where_linux_says_it() -> None:
+    from convnets import hardware
+
+    memory = hardware.available_memory()
+    assert memory is None or 2**20 < memory < 2**50

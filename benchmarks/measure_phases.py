@@ -1,0 +1,101 @@
+"""Say where the time of one training goes: runs the real script on the real data for a few epochs and times what it calls.
+
+Prints a table of seconds, and the peak memory of the process. What a phase calls in another counts for the inner one only.
+"""
+
+import argparse
+import functools
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+STARTED = time.perf_counter()
+
+seconds: dict[str, float] = defaultdict(float)
+_running: list[list[Any]] = []
+
+
+def timed(phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with its time added to a phase, less that of phases within."""
+
+    @functools.wraps(function)
+    def wrapper(*args: object, **kwargs: object) -> Any:  # noqa: ANN401
+        entry = [phase, 0.0]
+        _running.append(entry)
+        started = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            took = time.perf_counter() - started
+            _running.pop()
+            seconds[phase] += took - entry[1]
+            if _running:
+                _running[-1][1] += took
+
+    return wrapper
+
+
+def main() -> None:
+    """Train, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="holds the prepared data set (default: %(default)s)")
+    parser.add_argument("--variant", default="conv3_dropout05", help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
+    arguments = parser.parse_args()
+
+    import train_variant
+    from convnets import checkpoints, configuration, dataset, figures, fingerprint, networks, stamps, tracking, training
+
+    seconds["imports"] = time.perf_counter() - STARTED
+    for phase, module, names in (
+        ("data set: read and checked", dataset, ("load", "check")),
+        ("network and optimizer", networks, ("build",)),
+        ("training steps", training, ("_run_epoch",)),
+        ("checkpoints", checkpoints, ("write", "read")),
+        ("tracking: run, params, data set", tracking, ("log_dataset",)),
+        ("tracking: points", tracking, ("log_history_row", "log_summary")),
+        ("tracking: model", tracking, ("log_model",)),
+        ("tracking: figure", tracking, ("log_figure",)),
+        ("figure of the curves", figures, ("learning_curves",)),
+        ("fingerprint and stamp", fingerprint, ("run_components",)),
+    ):
+        for name in names:
+            setattr(module, name, timed(phase, getattr(module, name)))
+    evaluation = training._evaluation_function
+    training._evaluation_function = lambda *args: timed("validation and test", evaluation(*args))
+
+    config = configuration.read([ROOT / "config.yaml"])
+    config["variants"][arguments.variant]["epochs"] = arguments.epochs
+    resolved = configuration.resolve(config)
+    settings = resolved.variants[arguments.variant]
+    mark = fingerprint.digest(fingerprint.run_components(settings, 1, resolved.dataset))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = tracking.Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
+        tracking.create_store(store, folder / "artifacts", "benchmark")
+        tracking.Plan(store, {arguments.variant: tracking.Membership("label", {})}).write(folder / "plan.json")
+        options = {"variant": arguments.variant, "seed": 1, "settings": stamps.to_json(asdict(settings)), "fingerprint": mark}
+        options |= {"dataset": arguments.results / "data" / "cifar10.npz", "manifest": arguments.results / "data" / "manifest.json"}
+        options |= {"plan": folder / "plan.json", "unfinished": folder / "unfinished", "history": folder / "history.csv"}
+        options |= {"metrics": folder / "metrics.json", "model": folder / "model.keras", "stamp": folder / "stamp.json"}
+        sys.argv = ["train_variant.py", *(text for key, value in options.items() for text in (f"--{key}", str(value)))]
+        timed("all else", train_variant.main)()
+        rate = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["images_per_second"]
+    total = sum(seconds.values())
+    for phase, took in sorted(seconds.items(), key=lambda item: -item[1]):
+        print(f"{phase:34s} {took:8.2f} s {took / total:7.1%}")
+    print(f"{'total':34s} {total:8.2f} s; {rate:,.0f} images/s with validation")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
