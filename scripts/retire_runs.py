@@ -35,14 +35,16 @@ def main() -> None:
     plan = steps.results / "tracking" / "plan.json"
     store = tracking.Plan.read(plan).store if plan.is_file() else None
     for path in left:
-        if path.is_dir():
-            if store:
-                tracking.retire(store, path.parent.name, path.name.removeprefix("seed"), "it left the configuration")
-            shutil.rmtree(path)
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
-        else:
+        if path.is_file():
             path.unlink()
+            continue
+        variant, seed = path.parts[-2:] if path.parent.parent.name == "runs" else path.name.rsplit("-", 1)
+        tracking.close_abandoned(path)
+        if store:
+            tracking.retire(store, variant, seed.removeprefix("seed"), "it left the configuration")
+        shutil.rmtree(path)
+        if path.parent.name == variant and not any(path.parent.iterdir()):
+            path.parent.rmdir()
 
 
 if __name__ == "__main__":

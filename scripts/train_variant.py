@@ -49,11 +49,7 @@ def main() -> None:
     with unfinished.claimed(arguments.unfinished):
         if arguments.attempt > 1 and (failure := unfinished.failure_of(arguments.unfinished, arguments.fingerprint)):
             raise InputError(failure)  # it would fail again
-        try:
-            _train(arguments)
-        except InputError as error:
-            unfinished.failed(arguments.unfinished, arguments.fingerprint, str(error))
-            raise
+        _train(arguments)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -117,6 +113,7 @@ def _train(arguments: argparse.Namespace) -> None:
         try:
             result = training.train(chosen, arguments.seed, data, observe, resumed)
         except training.NonFiniteLossError as error:
+            unfinished.failed(arguments.unfinished, arguments.fingerprint, f"{name}: {error}")
             raise InputError(f"{name}: {error}") from error
         metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint, run.info.run_id)
         records.write_history(arguments.history, result.history)

@@ -114,9 +114,13 @@ def test_a_variant_is_added_renamed_and_removed(workflow: Workflow) -> None:
     settle(workflow, {"train_variant/renamed/seed1", *tables})
     del workflow.config["variants"]["renamed"]
     settle(workflow, tables)
+    begun = workflow.results("unfinished", "renamed-seed2")  # as a training that was killed leaves it
+    begun.mkdir(parents=True)
+    assert "results/unfinished/renamed-seed2" in workflow.script("explain_steps").stdout
     retire(workflow)
     retired = [run for run in active_runs(workflow, mlflow.entities.ViewType.DELETED_ONLY) if "retired_because" in run.data.tags]
     assert {run.data.tags["variant"] for run in retired} >= {"extra", "renamed"}
+    assert not begun.exists()
 
 
 def test_a_comparison_leaves(workflow: Workflow) -> None:

@@ -136,9 +136,13 @@ class Steps:
         return self._stale[key]
 
     def left(self) -> list[Path]:
-        """Return what the configuration no longer asks for: folders of runs, and the files of comparisons."""
+        """Return what the configuration no longer asks for: folders of runs, finished or not, and the files of comparisons."""
         wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
         found = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder not in wanted]
+        begun = {f"{folder.parent.name}-{folder.name}" for folder in wanted}
+        found += [
+            folder for folder in self.results.glob("unfinished/*") if folder.name not in begun and not unfinished.is_held(folder)
+        ]
         stamped = {step.stamp for step in self.all.values()}
         for stamp in self.results.glob("stamps/plot_comparison/*.json"):
             if stamp not in stamped:
