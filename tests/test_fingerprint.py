@@ -51,7 +51,8 @@ def test_training_executes_these_modules_and_no_others(config: dict[str, Any]) -
     resolved = configuration.resolve(config)
     found = fingerprint.run_components(resolved.variants["mlp100"], 1, resolved.dataset)
     assert set(found["modules"]) == {
-        "backend", "batches", "cifar10", "dataset", "errors", "files", "layers", "networks", "records", "settings", "training",
+        "backend", "batches", "checkpoints", "cifar10", "dataset", "errors", "files", "layers", "networks", "records", "settings",
+        "training",
     }  # fmt: skip
     assert set(found["libraries"]) == {"keras", "numpy", "tensorflow"}
     executed = {f"{module}.{name}" for module, names in found["modules"].items() for name in names}

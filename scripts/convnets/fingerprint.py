@@ -93,14 +93,14 @@ class Module:
 
     def digests(self, used: set[str]) -> Mapping[str, str]:
         """Return the digest of each definition that is used, of the imports used, and of the order of the statements."""
-        texts: dict[str, list[str]] = {}
-        executed = [part for part in self.parts if part.is_executed(used)]
+        executed = [part for part in self.parts if part.kind != IMPORTS and part.is_executed(used)]
         if not executed:
             return {}
+        mentioned = {name for part in executed for name in part.mentions}
+        texts = {IMPORTS: sorted(part.text for part in self.parts if part.kind == IMPORTS and part.name in mentioned)}
         for part in executed:
-            texts.setdefault(IMPORTS if part.kind == IMPORTS else part.name, []).append(part.text)
-        texts[IMPORTS] = sorted(texts.get(IMPORTS, []))
-        texts[ORDER] = [part.name for part in executed if part.kind != IMPORTS]
+            texts.setdefault(part.name, []).append(part.text)
+        texts[ORDER] = [part.name for part in executed]
         return {name: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] for name, lines in texts.items()}
 
 
