@@ -165,28 +165,42 @@ def test_a_changed_training_does_not_continue_a_run(store: tracking.Store) -> No
 
 
 def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: tracking.Store, tmp_path: Path) -> None:
+    """Even if the training was killed before the store had answered with the run's id."""
     mlflow.set_tracking_uri(store.uri)
-    left = [mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id for _ in "ab"]
-    elsewhere = mlflow.MlflowClient().create_run(store.connect(), tags={"variant": "mlp100", "seed": "1"}).info.run_id
-    folder = tmp_path / "unfinished" / "mlp100-seed1"
-    unfinished.TrackedRun(store.uri, left[0], "another", is_open=True).write(folder)
+    tags = {"variant": "mlp100", "seed": "1"}
+
+    def begin(token: str) -> str:
+        run = mlflow.MlflowClient().create_run(store.connect(), tags={**tags, tracking.TOKEN_TAG: token})
+        return str(run.info.run_id)
+
+    left, elsewhere = [begin("a"), begin("b")], begin("c")
+    folder = folder_of(store)
+    unfinished.TrackedRun(store.uri, store.experiment, "a", "another", is_open=True).write(folder)
     assert unfinished.abandoned(tmp_path / "unfinished") == [folder]
     tracking.close_abandoned(folder)
     assert unfinished.abandoned(tmp_path / "unfinished") == []
-    unfinished.TrackedRun(store.uri, left[1], "another", is_open=True).write(folder)
-    assert folder == folder_of(store)
+    unfinished.TrackedRun(store.uri, store.experiment, "b", "another", is_open=True).write(folder)
     with training_run(store):
         statuses = {run_id: run.info.status for run_id, run in all_runs(store).items()}
     assert [statuses[run_id] for run_id in (*left, elsewhere)] == ["KILLED", "KILLED", "RUNNING"]
 
 
-def test_a_run_left_running_that_the_store_has_lost(
-    store: tracking.Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    lost = unfinished.TrackedRun(store.uri, "0" * 32, fingerprint.digest(components()), is_open=True)
-    lost.write(tmp_path / "unfinished" / "mlp100-seed1")
-    run_once(store)
-    assert "is not in the tracking store" in caplog.text
+def test_a_training_goes_on_in_a_run_whose_id_it_never_learnt(store: tracking.Store) -> None:
+    mlflow.set_tracking_uri(store.uri)
+    tags = {"variant": "mlp100", "seed": "1", tracking.TOKEN_TAG: "a"}
+    begun = mlflow.MlflowClient().create_run(store.connect(), tags=tags).info.run_id
+    mark = fingerprint.digest(components())
+    unfinished.TrackedRun(store.uri, store.experiment, "a", mark, is_open=True).write(folder_of(store))
+    with training_run(store) as run:
+        assert run.info.run_id == begun
+    assert list(all_runs(store)) == [begun]
+
+
+def test_a_run_left_running_that_the_store_has_lost(store: tracking.Store, tmp_path: Path) -> None:
+    mark = fingerprint.digest(components())
+    unfinished.TrackedRun(store.uri, store.experiment, "gone", mark, is_open=True).write(folder_of(store))
+    run_id = run_once(store)
+    assert list(all_runs(store)) == [run_id]
     assert unfinished.abandoned(tmp_path / "unfinished") == []
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +34,7 @@ from convnets.records import Epoch
 COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
+TOKEN_TAG = "training"  # noqa: S105 (no secret)  # one value for each training that is begun, kept when it goes on
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 # The user interface opens in its view for generative models unless an address says otherwise.
 TRAINING_VIEW = "workflowType=machine_learning"
@@ -189,12 +191,14 @@ def training_run(
     experiment = store.connect()
     mark = fingerprint.digest(components)
     close_abandoned(folder)
-    former_id = _run_to_continue(store, mark, folder)
-    tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, **membership.tags()}
-    begin = {"run_id": former_id} if former_id else {"experiment_id": experiment, "run_name": f"{variant}-seed{seed}"}
-    run = mlflow.start_run(**begin, tags=tags, description=membership.label)
-    tracked = unfinished.TrackedRun(store.uri, run.info.run_id, mark, is_open=True)
+    left = unfinished.tracked_run(folder)
+    former = _find(left) if left and (left.uri, left.experiment, left.fingerprint) == (store.uri, store.experiment, mark) else None
+    token = left.token if left and former else uuid.uuid4().hex
+    tracked = unfinished.TrackedRun(store.uri, store.experiment, token, mark, is_open=True)
     tracked.write(folder)
+    tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, TOKEN_TAG: token, **membership.tags()}
+    begin = {"run_id": former.info.run_id} if former else {"experiment_id": experiment, "run_name": f"{variant}-seed{seed}"}
+    run = mlflow.start_run(**begin, tags=tags, description=membership.label)
     status = RunStatus.FAILED
     try:
         mlflow.log_params({**params, "seed": seed})
@@ -214,16 +218,12 @@ def training_run(
             bin_run(former.info.run_id, tags)
 
 
-def _run_to_continue(store: Store, mark: str, folder: Path) -> str | None:
-    """Return the id of the run that this training has begun, or None if there is none or the store has lost it."""
-    left = unfinished.tracked_run(folder)
-    if left is None or (left.uri, left.fingerprint) != (store.uri, mark):
-        return None
-    try:
-        run = mlflow.get_run(left.run_id)
-    except MlflowException:
-        return None
-    return left.run_id if run.info.lifecycle_stage == "active" else None
+def _find(left: unfinished.TrackedRun) -> Run | None:
+    """Return the active run that a training has begun, or None if the store has none such."""
+    client = mlflow.MlflowClient(left.uri)
+    experiment = client.get_experiment_by_name(left.experiment)
+    runs = client.search_runs([experiment.experiment_id], f"tags.`{TOKEN_TAG}` = '{left.token}'") if experiment else []
+    return runs[0] if runs else None
 
 
 def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
@@ -264,14 +264,9 @@ def close_abandoned(folder: Path) -> None:
     left = unfinished.tracked_run(folder)
     if left is None or not left.is_open:
         return
-    client = mlflow.MlflowClient(left.uri)
-    try:
-        if client.get_run(left.run_id).info.status == "RUNNING":
-            client.set_terminated(left.run_id, RunStatus.to_string(RunStatus.KILLED))
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        logger.warning("the run %s of %s is not in the tracking store %s any more", left.run_id, folder.name, left.uri)
+    run = _find(left)
+    if run and run.info.status == "RUNNING":
+        mlflow.MlflowClient(left.uri).set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
     replace(left, is_open=False).write(folder)
 
 

@@ -24,10 +24,14 @@ PATIENCE = 2.0  # seconds; whoever only looks whether a training is under way ho
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """The tracked run of an unfinished training: its store, its id there, the fingerprint, and whether it is still open."""
+    """The tracked run of an unfinished training: its store and experiment, the fingerprint, and whether it is still open.
+
+    `token` is a tag that the run alone bears, recorded before there is a run: its id is only known once the store has answered.
+    """
 
     uri: str
-    run_id: str
+    experiment: str
+    token: str
     fingerprint: str
     is_open: bool
 
