@@ -37,7 +37,9 @@ def side_by_side(mode: str, dataset: Path, variant: str, precision: str, amount:
     """Run one process of `measure_training.py` per core at once and return what each printed."""
     command = [sys.executable, "benchmarks/measure_training.py", mode, "--dataset", str(dataset)]
     command += ["--variant", variant, "--precision", precision, "--amount", str(amount)]
-    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(CORES)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) for _ in range(CORES)]
     outputs = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):
         raise SystemExit(f"failed: {' '.join(command)}")

@@ -1,21 +1,22 @@
-"""Measure one training process of one thread; print one number. `compare_training.py` starts one per core."""
+"""Measure one training process of one thread; print one number.
+
+`compare_training.py` starts one per core, with `scripts` on the PYTHONPATH.
+"""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
+from convnets import backend, configuration, dataset, layers, networks, training
+
+import tensorflow as tf  # isort: skip
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import numpy as np  # noqa: E402
-
-from convnets import backend, configuration, dataset, layers, networks, training  # noqa: E402
-
-import tensorflow as tf  # noqa: E402  # isort: skip
 
 
-def throughput(settings: "training.Settings", data: "dataset.Dataset") -> float:
+def throughput(settings: training.Settings, data: dataset.Dataset) -> float:
     """Return the images a second of the epochs with their validation, as `metrics.json` counts them; the first one warms up."""
     result = training.train(settings, 1, data, lambda _: None)
     seconds = [epoch.seconds for epoch in result.history[1:]]
@@ -46,7 +47,7 @@ def main() -> None:
     print(step(settings, data, arguments.amount))
 
 
-def step(settings: "training.Settings", data: "dataset.Dataset", iterations: int) -> float:
+def step(settings: training.Settings, data: dataset.Dataset, iterations: int) -> float:
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
     classifier = networks.build(settings.network, data.mean, data.deviation, settings.training.precision)
     optimizer = training._built_optimizer(settings, classifier)

@@ -1,9 +1,12 @@
 """What tests of staleness share: a small workflow, and the check of what is planned after an edit, and after making it."""
 
+import copy
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import mlflow
+import pytest
 from workflow import CONFIG, Workflow
 
 VARIANTS = ["conv1", "conv2", "conv2_1x1", "mlp"]
@@ -42,6 +45,13 @@ def trainings(variants: Iterable[str], seed: int = 1) -> set[str]:
 
 
 ALL_RUNS = trainings(VARIANTS)
+
+
+def finished(folders: pytest.TempPathFactory, batches: Path, config: dict[str, Any]) -> Workflow:
+    """Return a workflow of this configuration, in a folder of its own, that has run to its end."""
+    workflow = Workflow(folders.mktemp("staleness") / "project", batches, copy.deepcopy(config))
+    workflow.run()
+    return workflow
 
 
 def settle(workflow: Workflow, expected: set[str]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -221,14 +221,21 @@ def test_a_changed_setting_does_not_go_on_from_the_old_one(shared: Path, tmp_pat
     assert len(changed.outcome()[0]) == 3  # a header and two epochs
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a full disk, since mounting a small one takes root")
+@contextlib.contextmanager
+def mounted(disk: Path, options: str) -> Iterator[Path]:
+    """Mount a file system in memory; skip the test, loudly, where that cannot be done."""
+    disk.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], check=False).returncode:
+        pytest.skip(f"NOT TESTED: a disk with {options}, since mounting one takes root and Linux")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
     """Checkpoints and results on a disk that is full for a while: no file is cut, and nothing has to be trained again."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False).returncode:
-        pytest.skip("NOT TESTED: a full disk, since no small one can be mounted here")
-    try:
+    with mounted(tmp_path / "disk", "size=4m") as disk:
         training = Training(shared, tmp_path / "mlp", "mlp")
         small = {"--unfinished": disk / "unfinished", "--model": disk / "model.keras"}
         for option, path in small.items():
@@ -251,22 +258,13 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
         (tmp_path / "mlp" / "run" / "model.keras").write_bytes(model.read_bytes())
         assert_same(training, undisturbed("mlp"))
         training.assert_tracked_once()
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: a read-only folder, since mounting one takes root")
 def test_a_read_only_folder(shared: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk], check=False).returncode:
-        pytest.skip("NOT TESTED: a read-only folder, since none can be mounted here")
-    try:
+    with mounted(tmp_path / "disk", "ro") as disk:
         training = Training(shared, tmp_path / "mlp", "mlp")
         training.command[training.command.index("--unfinished") + 1] = disk / "unfinished"
         assert training.start().wait(timeout=60) == 1
         assert "error: " in training.log()
         assert "cannot be written: Read-only file system" in training.log()
         assert "Traceback" not in training.log()
-    finally:
-        subprocess.run(["umount", disk], check=True)

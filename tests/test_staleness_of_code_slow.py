@@ -1,9 +1,10 @@
 """What is stale after an edit of the code, made for real on a finished small workflow. Slow: minutes."""
 
 import copy
+from pathlib import Path
 
 import pytest
-from staleness import SMALL, audited, settle
+from staleness import SMALL, audited, finished, settle
 from workflow import Workflow
 
 VARIANTS = ("conv2", "conv2_1x1", "mlp")
@@ -55,13 +56,11 @@ COUNTED = {
 
 
 @pytest.fixture(scope="module")
-def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: object) -> Workflow:
+def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
     config = copy.deepcopy(SMALL)
     config["variants"] = {name: config["variants"][name] for name in VARIANTS}
     del config["comparisons"]["depth"]
-    workflow = Workflow(tmp_path_factory.mktemp("staleness_of_code") / "project", real_batches, config)
-    workflow.run()
-    return workflow
+    return finished(tmp_path_factory, real_batches, config)
 
 
 def module_of(case: str) -> str:

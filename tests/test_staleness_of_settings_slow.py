@@ -4,20 +4,17 @@ The exact set of steps that Snakemake plans is checked each time, and that `make
 once it ran. Each test starts from what the one before it left, finished. Slow: minutes.
 """
 
-import copy
 from pathlib import Path
 
 import mlflow
 import pytest
-from staleness import ALL_RUNS, FIGURES, SMALL, VARIANTS, active_runs, audited, put, retire, settle, trainings
+from staleness import ALL_RUNS, FIGURES, SMALL, VARIANTS, active_runs, audited, finished, put, retire, settle, trainings
 from workflow import Workflow
 
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
-    workflow = Workflow(tmp_path_factory.mktemp("staleness") / "project", real_batches, copy.deepcopy(SMALL))
-    workflow.run()
-    return workflow
+    return finished(tmp_path_factory, real_batches, SMALL)
 
 
 def test_nothing_changed(workflow: Workflow) -> None:

@@ -170,7 +170,7 @@ def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: trackin
     tags = {"variant": "mlp100", "seed": "1"}
 
     def begin(token: str) -> str:
-        run = mlflow.MlflowClient().create_run(store.connect(), tags={**tags, tracking.TOKEN_TAG: token})
+        run = mlflow.MlflowClient().create_run(store.connect(), tags={**tags, tracking.BEGUN_TAG: token})
         return str(run.info.run_id)
 
     left, elsewhere = [begin("a"), begin("b")], begin("c")
@@ -187,7 +187,7 @@ def test_a_run_left_running_is_closed_by_whoever_finds_its_folder(store: trackin
 
 def test_a_training_goes_on_in_a_run_whose_id_it_never_learnt(store: tracking.Store) -> None:
     mlflow.set_tracking_uri(store.uri)
-    tags = {"variant": "mlp100", "seed": "1", tracking.TOKEN_TAG: "a"}
+    tags = {"variant": "mlp100", "seed": "1", tracking.BEGUN_TAG: "a"}
     begun = mlflow.MlflowClient().create_run(store.connect(), tags=tags).info.run_id
     mark = fingerprint.digest(components())
     unfinished.TrackedRun(store.uri, store.experiment, "a", mark, is_open=True).write(folder_of(store))

@@ -7,7 +7,7 @@ path in the file, says what is allowed, and suggests the nearest name for a miss
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,14 +169,17 @@ def _explain(error: ValidationError) -> Iterator[str]:
 
 
 def _reads_as_number(value: object) -> bool:
-    try:
-        float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    """Return whether a value is a text that Python, unlike YAML, takes for a number."""
+    if not isinstance(value, str):
         return False
-    return isinstance(value, str)
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
-def _path(keys: Any) -> str:  # noqa: ANN401
+def _path(keys: Iterable[object]) -> str:
     return ".".join(map(str, keys)) or "the configuration"
 
 

@@ -5,7 +5,7 @@ stamps alone. Snakemake's own memory and the files' time stamps play no part, so
 `.snakemake` folder makes or hides a difference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +97,7 @@ class Steps:
         key = f"{rule}/{name}" if name else rule
         self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))
 
-    def _runs(self, variants: Any) -> list[str]:  # noqa: ANN401  (any iterable of names)
+    def _runs(self, variants: Iterable[str]) -> list[str]:
         return [key_of(TRAINING, variant=variant, seed=seed) for variant in variants for seed in self.configuration.seeds]
 
     def reasons(self, key: str) -> list[str]:

@@ -34,7 +34,7 @@ from convnets.records import Epoch
 COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
-TOKEN_TAG = "training"  # noqa: S105 (no secret)  # one value for each training that is begun, kept when it goes on
+BEGUN_TAG = "training"  # one value for each training that is begun, kept when it goes on
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 # The user interface opens in its view for generative models unless an address says otherwise.
 TRAINING_VIEW = "workflowType=machine_learning"
@@ -196,7 +196,7 @@ def training_run(
     token = left.token if left and former else uuid.uuid4().hex
     tracked = unfinished.TrackedRun(store.uri, store.experiment, token, mark, is_open=True)
     tracked.write(folder)
-    tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, TOKEN_TAG: token, **membership.tags()}
+    tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, BEGUN_TAG: token, **membership.tags()}
     begin = {"run_id": former.info.run_id} if former else {"experiment_id": experiment, "run_name": f"{variant}-seed{seed}"}
     run = mlflow.start_run(**begin, tags=tags, description=membership.label)
     status = RunStatus.FAILED
@@ -222,7 +222,7 @@ def _find(left: unfinished.TrackedRun) -> Run | None:
     """Return the active run that a training has begun, or None if the store has none such."""
     client = mlflow.MlflowClient(left.uri)
     experiment = client.get_experiment_by_name(left.experiment)
-    runs = client.search_runs([experiment.experiment_id], f"tags.`{TOKEN_TAG}` = '{left.token}'") if experiment else []
+    runs = client.search_runs([experiment.experiment_id], f"tags.`{BEGUN_TAG}` = '{left.token}'") if experiment else []
     return runs[0] if runs else None
 
 

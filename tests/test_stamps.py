@@ -1,0 +1,86 @@
+"""Stamps: what they record, and every reason why a step is no longer fresh."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convnets import fingerprint, stamps
+
+COMPONENTS = {"version": fingerprint.VERSION, "settings": {"epochs": 30}}
+
+
+class Made:
+    """A step that read one file, wrote a small and a large one, and left its stamp."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stamp, self.read = folder / "stamps" / "step.json", folder / "runs" / "history.csv"
+        self.small, self.large = folder / "small.csv", folder / "large.keras"
+        self.read.parent.mkdir()
+        self.read.write_text("1,2\n")
+        with stamps.stamping(self.stamp, COMPONENTS, [self.read], [self.small, self.large], seconds=10.0):
+            self.small.write_text("a,b\n")
+            self.large.write_bytes(bytes(stamps.HASHED_WHEN_PLANNING + 1))
+
+    def reasons(self, components: dict[str, Any] = COMPONENTS, **options: bool) -> list[str]:
+        wanted = fingerprint.digest(components)
+        return stamps.reasons(self.stamp, components, wanted, [self.small, self.large], **options)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path)
+
+
+def test_a_step_that_nothing_happened_to_is_fresh(made: Made) -> None:
+    assert made.reasons() == made.reasons(thorough=True) == []
+    stamp = stamps.read(made.stamp)
+    assert stamp is not None
+    assert (stamp.fingerprint, set(stamp.inputs)) == (fingerprint.digest(COMPONENTS), {"../runs/history.csv"})
+    assert 10.0 <= stamp.seconds < 20.0
+
+
+def test_another_setting(made: Made) -> None:
+    assert made.reasons({**COMPONENTS, "settings": {"epochs": 31}}) == ["setting epochs: 30 -> 31"]
+
+
+def test_what_was_read_has_changed(made: Made) -> None:
+    """As after a call that ended between a training and the figure that shows it."""
+    made.read.write_text("1,3\n")
+    (reason,) = made.reasons()
+    assert reason.endswith("runs/history.csv has changed")
+
+
+def test_what_was_written_has_changed_or_is_gone(made: Made) -> None:
+    made.small.write_text("a,c\n")
+    assert made.reasons() == ["small.csv is not as it was written"]
+    made.small.unlink()
+    assert made.reasons() == ["small.csv is missing"]
+
+
+def test_large_files_are_compared_by_size_unless_thoroughly(made: Made) -> None:
+    made.large.write_bytes(b"\1" + bytes(stamps.HASHED_WHEN_PLANNING))
+    assert made.reasons() == []
+    assert made.reasons(thorough=True) == ["large.keras is not as it was written"]
+    stamp = stamps.read(made.stamp)
+    assert stamp is not None
+    assert stamps.damage(made.stamp, stamp) == ["../large.keras is not as it was written"]
+    made.large.write_bytes(b"cut")
+    assert made.reasons() == ["large.keras is not as it was written"]
+
+
+def test_a_stamp_that_is_gone_or_damaged(made: Made) -> None:
+    made.stamp.write_text(json.dumps({"fingerprint": "of an earlier version"}))
+    assert made.reasons() == ["step.json is damaged"]
+    made.stamp.unlink()
+    assert made.reasons() == ["step.json is missing"]
+    made.small.unlink()
+    made.large.unlink()
+    assert made.reasons() == ["not made yet"]
+
+
+def test_a_step_that_fails_leaves_no_stamp(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="broken"), stamps.stamping(tmp_path / "stamp.json", COMPONENTS, [], []):
+        raise ValueError("broken")
+    assert list(tmp_path.iterdir()) == []
