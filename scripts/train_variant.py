@@ -4,6 +4,7 @@
 import argparse
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from convnets import (
     hardware,
     records,
     settings,
+    signals,
     stamps,
     tracking,
     unfinished,
@@ -81,7 +83,9 @@ def _train(arguments: argparse.Namespace) -> None:
     if resumed:
         logger.info("going on after epoch %d of %d", len(resumed.history), chosen.training.epochs)
 
-    untracked: list[records.Epoch] = []  # what is not on the disk yet may be trained again, and must not be tracked twice
+    # What only the newest checkpoint holds, or none, may be trained again, and must not be tracked twice.
+    untracked: list[records.Epoch] = []
+    tracked_before: set[int] = set()
 
     def observe(state: checkpoints.State) -> None:
         epoch = state.history[-1]
@@ -96,20 +100,25 @@ def _train(arguments: argparse.Namespace) -> None:
         except OSError as error:  # a full disk should not end a training; the next epoch tries again
             logger.warning("no checkpoint of epoch %d: %s", epoch.epoch, error)
         else:
-            track()
+            track(untracked[:-1])
 
-    def track() -> None:
-        while untracked:
-            tracking.log_history_row(untracked[0])
-            del untracked[0]
+    def track(rows: Sequence[records.Epoch]) -> None:
+        with signals.shielded():
+            for row in rows:
+                if row.iteration not in tracked_before:
+                    tracking.log_history_row(row)
+                untracked.remove(row)
 
     tracked = tracking.training_run(
         plan.store, arguments.variant, arguments.seed, components, membership, chosen.flat(), arguments.unfinished
     )
     with tracked as run:
-        tracking.log_dataset(manifest, arguments.dataset)
+        with signals.shielded():
+            tracking.log_dataset(manifest, arguments.dataset)
+        tracked_before |= tracking.logged_iterations(run)
         if resumed:
-            tracking.log_missing_rows(run, resumed.history)
+            untracked += resumed.history
+            track(untracked[:-1])
         try:
             result = training.train(chosen, arguments.seed, data, observe, resumed)
         except training.NonFiniteLossError as error:
@@ -119,11 +128,12 @@ def _train(arguments: argparse.Namespace) -> None:
         records.write_history(arguments.history, result.history)
         with files.atomic_path(arguments.model) as temporary:
             result.model.save(temporary)
-        track()
-        tracking.log_summary(metrics.numbers())
+        track(list(untracked))
         example = data.validation.images[:2].astype("float32")
-        tracking.log_model(result.model, example, result.model.predict(example, verbose=0))
-        tracking.log_figure(figures.learning_curves(pd.read_csv(arguments.history), membership.label), "learning_curves")
+        with signals.shielded():
+            tracking.log_summary(metrics.numbers())
+            tracking.log_model(result.model, example, result.model.predict(example, verbose=0))
+            tracking.log_figure(figures.learning_curves(pd.read_csv(arguments.history), membership.label), "learning_curves")
     # After MLflow's run is closed: whoever finds the summary finds everything else.
     outputs = [arguments.history, arguments.metrics, arguments.model]
     before = sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0

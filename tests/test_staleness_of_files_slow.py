@@ -193,6 +193,26 @@ def test_a_training_is_killed_and_another_call_is_refused(workflow: Workflow) ->
     audited(workflow)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="NOT TESTED: killing Snakemake alone is only tried on Linux")
+def test_a_training_that_outlives_a_killed_snakemake_counts(workflow: Workflow) -> None:
+    put(workflow.config, "variants.mlp.epochs", 300)
+    log = workflow.folder / "logs" / "train_variant" / "mlp" / "seed1.log"
+    log.unlink()
+    process = subprocess.Popen(
+        workflow.command(), cwd=workflow.folder, env=workflow.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(log, "epoch 2/", process)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 120
+    while "images/s" not in log.read_text() or any(workflow.results("unfinished").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert workflow.snakemake("--unlock").returncode == 0
+    settle(workflow, {"tabulate_variants", "publish_comparisons"})
+    audited(workflow)
+
+
 def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{workflow.results('mlflow', 'mlflow.db').resolve()}")
     metrics = json.loads(workflow.results("runs", "mlp", "seed1", "metrics.json").read_text())

@@ -145,8 +145,10 @@ def test_a_training_that_goes_on_continues_its_run(store: tracking.Store) -> Non
     with training_run(store) as run:  # from a checkpoint that is one epoch ahead of what was tracked
         assert run.info.run_id == begun.info.run_id
         assert all_runs(store)[run.info.run_id].info.status == "RUNNING"
-        tracking.log_missing_rows(run, ROWS[:3])
-        tracking.log_history_row(ROWS[3])
+        logged = tracking.logged_iterations(run)
+        assert logged == {row.iteration for row in ROWS[:2]}
+        for row in ROWS[2:]:
+            tracking.log_history_row(row)
         tracking.log_summary({"test_accuracy": 0.5})
         tracking.log_summary({"test_accuracy": 0.5})
     client = mlflow.MlflowClient()
@@ -201,6 +203,17 @@ def test_a_run_left_running_that_the_store_has_lost(store: tracking.Store, tmp_p
     unfinished.TrackedRun(store.uri, store.experiment, "gone", mark, is_open=True).write(folder_of(store))
     run_id = run_once(store)
     assert list(all_runs(store)) == [run_id]
+    assert unfinished.abandoned(tmp_path / "unfinished") == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"uri": "of an earlier version"}'])
+def test_a_record_that_cannot_be_read_stops_nothing(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "unfinished" / "mlp100-seed1"
+    folder.mkdir(parents=True)
+    for name in (unfinished.RUN, unfinished.FAILURE):
+        (folder / name).write_text(text)
+    assert unfinished.tracked_run(folder) is None
+    assert unfinished.failure_of(folder, "f") is None
     assert unfinished.abandoned(tmp_path / "unfinished") == []
 
 

@@ -5,11 +5,11 @@ import errno
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from convnets import signals
 from convnets.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -46,8 +46,7 @@ def run(main: Callable[[], None]) -> None:
     A request to stop (SIGTERM, SIGINT) becomes an exit, which passes through every `finally`: no half file stays, and what is
     tracked is closed. The status is 128 and the signal's number, as schedulers expect.
     """
-    for request in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(request, lambda number, _: sys.exit(128 + number))
+    signals.exit_on_request()
     logging.basicConfig(level=logging.INFO, format=FORMAT, datefmt=TIME, stream=sys.stderr)
     try:
         main()

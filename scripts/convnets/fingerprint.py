@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).parent
 # The libraries that can change a number or a picture, by the name they are imported under.
 LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "tensorflow")
 # The modules that start a step and record what it did. They cannot change what it makes.
-BOOKKEEPING = ("command", "fingerprint", "stamps")
+BOOKKEEPING = ("command", "fingerprint", "signals", "stamps")
 DEFINITION, IMPORTS, STATEMENTS, ORDER = "definition", "imports", "statements", "order"  # kinds of parts of a module
 # What a training calls of the project: the loop, and what makes the data set.
 TRAINING_ENTRIES = (("training", ("train",)), ("backend", ("use_threads",)), ("dataset", ("prepare", "save", "load")))

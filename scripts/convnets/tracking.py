@@ -9,7 +9,7 @@ import logging
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -30,6 +30,7 @@ from convnets import fingerprint, unfinished
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
 from convnets.records import Epoch
+from convnets.signals import shielded
 
 COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
@@ -201,8 +202,9 @@ def training_run(
     run = mlflow.start_run(**begin, tags=tags, description=membership.label)
     status = RunStatus.FAILED
     try:
-        mlflow.log_params({**params, "seed": seed})
-        mlflow.log_dict(dict(components), FINGERPRINT_FILE)
+        with shielded():
+            mlflow.log_params({**params, "seed": seed})
+            mlflow.log_dict(dict(components), FINGERPRINT_FILE)
         yield run
         status = RunStatus.FINISHED
     except (KeyboardInterrupt, SystemExit):
@@ -304,13 +306,9 @@ def log_history_row(row: Epoch) -> None:
     mlflow.log_metrics(values, step=step)
 
 
-def log_missing_rows(run: Run, history: Sequence[Epoch]) -> None:
-    """Log the rows of a resumed training's history that its run does not have yet."""
-    client = mlflow.MlflowClient()
-    logged = {point.step for point in client.get_metric_history(run.info.run_id, "seconds")}
-    for row in history:
-        if row.iteration not in logged:
-            log_history_row(row)
+def logged_iterations(run: Run) -> set[int]:
+    """Return the iterations at which a run has a row of the history."""
+    return {point.step for point in mlflow.MlflowClient().get_metric_history(run.info.run_id, "seconds")}
 
 
 def log_summary(metrics: Mapping[str, float]) -> None:

@@ -62,10 +62,10 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def tracked_run(folder: Path) -> TrackedRun | None:
-    """Return the tracked run that a training has begun, if it has."""
+    """Return the tracked run that a training has begun, or None if there is none or its record cannot be read."""
     try:
         return TrackedRun(**read_json(folder / RUN))
-    except FileNotFoundError:
+    except (OSError, ValueError, TypeError):
         return None
 
 
@@ -79,9 +79,9 @@ def failure_of(folder: Path, fingerprint: str) -> str | None:
     """Return why the last attempt with this fingerprint could not succeed, if it said so."""
     try:
         failure = read_json(folder / FAILURE)
-    except FileNotFoundError:
+        return str(failure["message"]) if failure["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return str(failure["message"]) if failure["fingerprint"] == fingerprint else None
 
 
 def abandoned(unfinished: Path) -> list[Path]:
