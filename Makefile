@@ -8,7 +8,7 @@ BIN := .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run why audit retire test lint format reference ui lock
+.PHONY: help setup run why audit sync retire test lint format reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -34,6 +34,9 @@ why: setup  ## say what is stale, what changed, and how long it will take to mak
 audit: setup  ## compare the results with the tracking store, both ways
 	@$(BIN)/python scripts/audit_results.py config.yaml $(CONFIGFILE)
 
+sync: setup  ## bring to the tracking store whatever it lacks of the finished results
+	@$(BIN)/python scripts/sync_runs.py config.yaml $(CONFIGFILE)
+
 retire: setup  ## remove results that left the configuration and retire their runs; YES=1: without asking
 	@$(BIN)/python scripts/retire_runs.py $(if $(YES),--yes) config.yaml $(CONFIGFILE)
 
@@ -55,7 +58,7 @@ format: setup  ## format the code
 reference: setup  ## copy figures, tables, histories and summaries of the finished run to results/reference
 	$(BIN)/snakemake --cores 1 --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the run is not finished: make run'; exit 1; }
 	rm -rf results/reference && mkdir results/reference
-	cd results && tar cf - data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json | tar xf - -C reference
+	cd results && tar cf - data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json runs/*/*/record.json | tar xf - -C reference
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)

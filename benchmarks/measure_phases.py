@@ -53,7 +53,20 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import train_variant
-    from convnets import checkpoints, configuration, dataset, figures, fingerprint, networks, stamps, tracking, training
+    from convnets import (
+        checkpoints,
+        configuration,
+        dataset,
+        delivery,
+        fingerprint,
+        following,
+        networks,
+        presentation,
+        stamps,
+        tracking,
+        training,
+    )
+    from convnets.stores import Membership, Plan, Store
 
     seconds["imports"] = time.perf_counter() - STARTED
     for phase, module, names in (
@@ -61,11 +74,10 @@ def main() -> None:
         ("network and optimizer", networks, ("build",)),
         ("training steps", training, ("_run_epoch",)),
         ("checkpoints", checkpoints, ("write", "read")),
-        ("tracking: run, params, data set", tracking, ("log_dataset",)),
-        ("tracking: points", tracking, ("log_history_row", "log_summary")),
-        ("tracking: model", tracking, ("log_model",)),
-        ("tracking: figure", tracking, ("log_figure",)),
-        ("figure of the curves", figures, ("learning_curves",)),
+        ("tracking: waiting for the follower", following.Follower, ("tell", "stop")),
+        ("tracking: model", delivery, ("_log_model",)),
+        ("tracking: figures and card", presentation, ("present",)),
+        ("tracking: all else of the delivery", train_variant, ("deliver",)),
         ("fingerprint and stamp", fingerprint, ("run_components",)),
     ):
         for name in names:
@@ -80,16 +92,15 @@ def main() -> None:
     mark = fingerprint.digest(fingerprint.run_components(settings, 1, resolved.dataset))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        store = tracking.Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
-        tracking.create_store(store, folder / "artifacts", "benchmark")
-        tracking.Plan(store, {arguments.variant: tracking.Membership("label", {})}).write(folder / "plan.json")
+        store = Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
+        tracking.create_store(store, folder / "artifacts")
+        Plan(store, False, {arguments.variant: Membership("label", {})}).write(folder / "plan.json")
         options = {"variant": arguments.variant, "seed": 1, "settings": stamps.to_json(asdict(settings)), "fingerprint": mark}
         options |= {"dataset": arguments.results / "data" / "cifar10.npz", "manifest": arguments.results / "data" / "manifest.json"}
-        options |= {"plan": folder / "plan.json", "unfinished": folder / "unfinished", "history": folder / "history.csv"}
-        options |= {"metrics": folder / "metrics.json", "model": folder / "model.keras", "stamp": folder / "stamp.json"}
+        options |= {"plan": folder / "plan.json", "unfinished": folder / "unfinished", "run": folder / "run"}
         sys.argv = ["train_variant.py", *(text for key, value in options.items() for text in (f"--{key}", str(value)))]
         timed("all else", train_variant.main)()
-        rate = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["images_per_second"]
+        rate = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))["images_per_second"]
     total = sum(seconds.values())
     for phase, took in sorted(seconds.items(), key=lambda item: -item[1]):
         print(f"{phase:34s} {took:8.2f} s {took / total:7.1%}")

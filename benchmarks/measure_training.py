@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--precision", required=True)
     parser.add_argument("--amount", type=int, required=True, help="epochs, or iterations")
     arguments = parser.parse_args()
-    backend.use_threads(1)
+    backend.configure(1)
     if arguments.what == "peak":
         print(peak(arguments.precision))
         return

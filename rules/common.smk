@@ -2,8 +2,9 @@
 import os
 import time
 
-from convnets import configuration as configurations, layers, stamps, steps as workflow_steps
+from convnets import configuration as configurations, layers, records, stamps, steps as workflow_steps
 from convnets.errors import InputError
+from convnets.files import read_json
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -15,12 +16,14 @@ SCRIPTS = Path(workflow.basedir) / "scripts"
 # Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says why they are, and when this
 # was found: with the text of last time, Snakemake would take it for unchanged.
 MARKER = Path(".snakemake") / "stale.txt"
-RUN_FILES = [*workflow_steps.RUN_FILES, workflow_steps.STAMP]
+RUN_FILES = [*records.RUN_FILES, stamps.STAMP]
 
 steps = workflow_steps.Steps(configuration)
 MARKER.parent.mkdir(exist_ok=True)
 reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
 MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
+if (newest := steps.newest_stale_output()) >= time.time():  # outputs from a machine whose clock is ahead
+    os.utime(MARKER, (newest + 1, newest + 1))
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
@@ -109,3 +112,10 @@ def training_cost(wildcards):
     settings = configuration.variants[wildcards.variant]
     images = configuration.images["train"] * settings.training.epochs
     return images * layers.training_flops(settings.network) / 1e9
+
+
+def pending_runs():
+    """Return a line that says what the tracking store lacks after the workflow has run, or nothing."""
+    published = configuration.results / "tracking" / "published.json"
+    problem = read_json(published)["problem"] if published.is_file() else ""
+    return f"Everything is made, but not everything is tracked yet: {problem} (make sync)\n" if problem else ""

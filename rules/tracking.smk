@@ -15,7 +15,7 @@ rule create_store:
         settings=settings_of("create_store"),
         results=subpath(output.plan, ancestor=2),
     shell:
-        "create_store.py --settings {params.settings:q} --unfinished {params.results:q}/unfinished"
+        "create_store.py --settings {params.settings:q} --results {params.results:q}"
         " --plan {output.plan:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 
@@ -34,9 +34,15 @@ rule publish_comparisons:
     log:
         "<logs>/publish_comparisons.log",
     conda:
-        "../envs/tracking.yaml"
+        "../envs/training.yaml"
     params:
         settings=settings_of("publish_comparisons"),
+        results=subpath(output.published, ancestor=2),
     shell:
         "publish_comparisons.py --settings {params.settings:q} --plan {input.plan:q} --metrics {input.metrics:q}"
-        " --figures {input.figures:q} --published {output.published:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        " --figures {input.figures:q} --unfinished {params.results:q}/unfinished"
+        " --published {output.published:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+
+
+onsuccess:
+    print(pending_runs(), end="")

@@ -11,6 +11,7 @@ rule train_variant:
         history="<results>/runs/{variant}/seed{seed}/history.csv",
         metrics="<results>/runs/{variant}/seed{seed}/metrics.json",
         model="<results>/runs/{variant}/seed{seed}/model.keras",
+        record="<results>/runs/{variant}/seed{seed}/record.json",
         stamp="<results>/runs/{variant}/seed{seed}/stamp.json",
     log:
         "<logs>/train_variant/{variant}/seed{seed}.log",
@@ -26,14 +27,16 @@ rule train_variant:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         attempt=lambda wildcards, attempt: attempt,
+        gpu=0,
     params:
         settings=settings_of("train_variant"),
         fingerprint=lambda wildcards, input: steps.all[step_of("train_variant", wildcards)].fingerprint,
+        run=subpath(output.metrics, parent=True),
         results=subpath(output.metrics, ancestor=4),
     shell:
         "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
-        " --settings {params.settings:q} --fingerprint {params.fingerprint} --threads {threads} --attempt {resources.attempt}"
+        " --settings {params.settings:q} --fingerprint {params.fingerprint}"
+        " --threads {threads} --gpu {resources.gpu} --attempt {resources.attempt}"
         " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
         " --unfinished {params.results:q}/unfinished/{wildcards.variant}-seed{wildcards.seed}"
-        " --history {output.history:q} --metrics {output.metrics:q} --model {output.model:q} --stamp {output.stamp:q}"
-        " > {log:q} 2>&1"
+        " --run {params.run:q} > {log:q} 2>&1"

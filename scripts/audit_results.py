@@ -3,8 +3,7 @@
 
 import sys
 
-from convnets import audit, command, configuration, tracking
-from convnets.errors import InputError
+from convnets import audit, command, configuration
 from convnets.steps import Steps
 
 
@@ -14,10 +13,7 @@ def main() -> None:
     command.add_configuration_options(parser)
     arguments = parser.parse_args()
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
-    path = steps.results / "tracking" / "plan.json"
-    if not path.is_file():
-        raise InputError(f"there are no runs under {steps.results} yet; start them with make run")
-    plan = tracking.Plan.read(path)
+    plan = steps.configuration.plan
     count, differences = audit.differences(steps, plan)
     for difference in differences:
         print(difference)

@@ -1,32 +1,47 @@
 #!/usr/bin/env python
-"""Create the MLflow tracking store with its experiment, and write the plan that tells later steps what to track where."""
+"""Create the MLflow tracking store with its experiment, and write the plan that tells later steps what to track where.
 
+A server that cannot be reached stops nothing: what it misses is delivered later.
+"""
+
+import logging
 from pathlib import Path
 
 from convnets import command, fingerprint, stamps, tracking, unfinished
+from convnets.stores import Membership, Plan, Store
 
-DESCRIPTION = """\
-Convolutional networks on CIFAR-10, one run per variant and seed. Group by the tag `variant` to see seeds together; the tags
-`comparison.<id>` say which figures a run is in, and its artifacts hold them. The `step` of every curve is the iteration.
-"""
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Create the store, close what killed trainings left open, write the plan."""
+    """Create the store, clear up after killed trainings, write the plan."""
     parser = command.parser(__doc__)
     command.add_step_options(parser)
-    parser.add_argument("--unfinished", type=Path, required=True, help="holds a folder for each unfinished training")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the results")
     parser.add_argument("--plan", type=Path, required=True, help="output: JSON")
     arguments = parser.parse_args()
     settings = arguments.settings
     with stamps.stamping(arguments.stamp, fingerprint.step_components(Path(__file__), settings), [], [arguments.plan]):
-        members = {name: tracking.Membership(**value) for name, value in settings["members"].items()}
-        plan = tracking.Plan(tracking.Store(settings["uri"], settings["experiment"]), members)
-        tracking.create_store(plan.store, Path(settings["artifacts"]) if settings["artifacts"] else None, DESCRIPTION)
-        for folder in unfinished.abandoned(arguments.unfinished):
-            with plan.store.reached():
-                tracking.close_abandoned(folder)
+        members = {name: Membership(**value) for name, value in settings["members"].items()}
+        plan = Plan(Store(settings["uri"], settings["experiment"]), settings["reuse"], members)
+        try:
+            tracking.create_store(plan.store, Path(settings["artifacts"]) if settings["artifacts"] else None)
+        except tracking.StoreError as error:
+            if not plan.store.is_server:
+                raise
+            logger.warning("%s. Results are made all the same, and tracked later.", error)
+        clear_up(arguments.results)
+        tracking.close_abandoned(arguments.results / "unfinished", plan.store)
         plan.write(arguments.plan)
+
+
+def clear_up(results: Path) -> None:
+    """Remove the folders of trainings that were killed when their results were complete."""
+    for (variant, seed), folder in unfinished.folders(results / "unfinished").items():
+        training = unfinished.begun(folder)
+        stamp = stamps.read(results / "runs" / variant / f"seed{seed}" / stamps.STAMP)
+        if training and stamp and stamp.fingerprint == training.fingerprint:
+            unfinished.remove(folder)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ def main() -> None:
     arguments = parser.parse_args()
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
     seconds = estimates.estimate(steps)
+    tracked = _tracked(steps) if steps.configuration.plan.reuse and seconds else set()
     for key, step in steps.all.items():
         if key not in seconds:
             print(f"fresh  {key}")
@@ -29,12 +30,27 @@ def main() -> None:
         inherited = [f"{', '.join(shown)} {'is' if len(stale) == 1 else 'are'} stale"] if stale else []
         for reason in [*steps.reasons(key), *inherited]:
             print(f"         {reason}")
+        if step.fingerprint in tracked:
+            print(f"         is finished in {steps.configuration.store.uri}: it will be fetched, not trained")
     print(_summary(len(steps.all), list(seconds.values()), arguments.cores))
     left = steps.left()
     if left:
         print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")
         for path in left:
             print(f"         {os.path.relpath(path)}")
+
+
+def _tracked(steps: Steps) -> set[str]:
+    """Return the fingerprints of the finished runs that the tracking store has."""
+    from convnets import tracking  # MLflow takes a second to import
+
+    try:
+        connection = tracking.connect(steps.configuration.store)
+        with tracking.reached(connection.store):
+            return {str(run.data.tags.get("fingerprint")) for run in connection.runs() if run.info.status == "FINISHED"}
+    except tracking.StoreError as error:
+        print(f"nothing can be fetched: {error}")
+        return set()
 
 
 def _summary(count: int, seconds: list[float | None], cores: int) -> str:

@@ -4,9 +4,12 @@
 Its messages also go to a log file, since standard error is left to the terminal and its progress bar.
 """
 
+import logging
 from pathlib import Path
 
-from convnets import command, files, sources
+from convnets import batches, command, files, sources
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -18,6 +21,9 @@ def main() -> None:
     parser.add_argument("--log", type=Path, required=True, help="log file")
     arguments = parser.parse_args()
     command.log_to(arguments.log)
+    if arguments.provenance.is_file() and batches.are_official(arguments.folder):
+        logger.info("%s holds the official batches already", arguments.folder)
+        return
     source = sources.fetch(arguments.source, arguments.folder)
     files.write_json(arguments.provenance, {"source": source})
 

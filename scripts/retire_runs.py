@@ -7,8 +7,10 @@ A retired run is tagged with the reason and moved to MLflow's bin, where it can 
 import os
 import shutil
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from convnets import command, configuration, tracking
+from convnets import command, configuration, tracking, unfinished
 from convnets.errors import InputError
 from convnets.steps import Steps
 
@@ -32,19 +34,28 @@ def main() -> None:
             raise InputError("nothing was removed; say --yes (make retire YES=1) to remove these and retire their tracked runs")
         if input("remove them and retire their tracked runs? [y/N] ").strip().lower() != "y":
             return
-    plan = steps.results / "tracking" / "plan.json"
-    store = tracking.Plan.read(plan).store if plan.is_file() else None
+    _retire(steps, [path for path in left if path.is_dir()])
     for path in left:
         if path.is_file():
             path.unlink()
-            continue
-        variant, seed = path.parts[-2:] if path.parent.parent.name == "runs" else path.name.rsplit("-", 1)
-        tracking.close_abandoned(path)
-        if store:
-            tracking.retire(store, variant, seed.removeprefix("seed"), "it left the configuration")
-        shutil.rmtree(path)
-        if path.parent.name == variant and not any(path.parent.iterdir()):
-            path.parent.rmdir()
+        elif path.parent.name == "unfinished":
+            unfinished.remove(path)
+        else:
+            shutil.rmtree(path)
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+
+def _retire(steps: Steps, folders: Sequence[Path]) -> None:
+    """Retire the tracked runs of these folders of runs, finished or not. While that is not possible, no file is removed."""
+    store = steps.configuration.store
+    tracking.close_abandoned(steps.results / "unfinished", store)
+    begun = {path: run for run, path in unfinished.folders(steps.results / "unfinished").items()}
+    connection = tracking.connect(store)
+    with tracking.reached(store):
+        for path in folders:
+            variant, seed = begun.get(path) or (path.parent.name, path.name.removeprefix("seed"))
+            tracking.retire(connection, variant, seed, "it left the configuration")
 
 
 if __name__ == "__main__":

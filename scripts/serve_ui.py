@@ -3,9 +3,8 @@
 
 import os
 import sys
-from pathlib import Path
 
-from convnets import command, configuration, files, tracking
+from convnets import command, configuration, files, publishing, tracking
 from convnets.errors import InputError
 
 
@@ -15,19 +14,18 @@ def main() -> None:
     command.add_configuration_options(parser)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
-    config = configuration.read(arguments.configfiles)
-    folder = Path(config["pathvars"]["results"]) / "tracking"
-    if not (folder / "plan.json").is_file():
-        raise InputError(f"there are no runs under {folder.parent} yet; start them with make run")
-    store = tracking.Plan.read(folder / "plan.json").store
-    remote = store.uri.startswith(("http://", "https://"))
-    root = store.uri if remote else f"http://127.0.0.1:{arguments.port}"
-    print(f"The runs in MLflow's user interface: {root}/{tracking.runs_page(store.connect())}")
-    if (folder / "published.json").is_file():
+    config = configuration.resolve(configuration.read(arguments.configfiles))
+    store, published = config.store, config.results / "tracking" / "published.json"
+    if store.database and not store.database.is_file():
+        raise InputError(f"there are no runs under {config.results} yet; start them with make run")
+    connection = tracking.connect(store)
+    root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
+    print(f"The runs in MLflow's user interface: {root}/{publishing.runs_page(connection.experiment)}")
+    if published.is_file():
         print("Side by side:")
-        for comparison, page in files.read_json(folder / "published.json")["compare_pages"].items():
+        for comparison, page in files.read_json(published)["pages"].items():
             print(f"  {comparison}: {root}/{page}")
-    if not remote:
+    if not store.is_server:
         sys.stdout.flush()
         server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri, "--host", "127.0.0.1"]
         os.execv(sys.executable, [*server, "--port", str(arguments.port)])  # noqa: S606

@@ -23,9 +23,9 @@ hypothesis.settings.load_profile("project")
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Compute as the workflow does, on one thread, which makes equal runs equal bit for bit."""
-    from convnets.backend import use_threads
+    from convnets.backend import configure
 
-    use_threads(1)
+    configure(1)
 
 
 @pytest.fixture(autouse=True)

@@ -4,22 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convnets import checkpoints
 from convnets.checkpoints import State
-from convnets.records import Epoch
+from convnets.records import Epoch, Usage
 
 
 def state(epochs: int) -> State:
     rng = np.random.default_rng(epochs)
     history = tuple(Epoch(n, 10 * n, 1 / 3, 0.1, 1e-9, 0.2, 0.5) for n in range(1, epochs + 1))
     arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,), ())]
-    return State(history, arrays, [np.int64(7), *arrays], [array + 1 for array in arrays])
+    usage = tuple(Usage(1e9 + n / 3, 99.5, 2**30 + n) for n in range(1, epochs + 1))
+    return State(history, usage, arrays, [np.int64(7), *arrays], [array + 1 for array in arrays])
 
 
 def assert_equal(one: State | None, other: State) -> None:
     assert one is not None
-    assert one.history == other.history
+    assert (one.history, one.usage) == (other.history, other.usage)
     for name in ("weights", "optimizer", "best"):
         first, second = getattr(one, name), getattr(other, name)
         assert len(first) == len(second)
@@ -37,6 +40,8 @@ def test_the_newest_is_read_back_and_two_are_kept(tmp_path: Path) -> None:
     for epochs in (1, 2, 3, 12):
         checkpoints.write(tmp_path, "f", state(epochs))
         assert_equal(checkpoints.read(tmp_path, "f"), state(epochs))
+        assert checkpoints.epochs_done(tmp_path, "f") == epochs
+    assert checkpoints.epochs_done(tmp_path, "g") == 0
     assert written(tmp_path) == ["checkpoint-000003.npz", "checkpoint-000012.npz"]
 
 
@@ -60,6 +65,21 @@ def test_a_damaged_one_costs_an_epoch(damage: str, tmp_path: Path, caplog: pytes
     assert_equal(checkpoints.read(tmp_path, "f"), state(4))
     assert "checkpoint-000005.npz cannot be read" in caplog.text
     assert "going on from the one before" in caplog.text
+
+
+@given(position=st.floats(0, 1), value=st.integers(0, 255))
+def test_no_damage_to_a_byte_passes_or_raises(position: float, value: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever the zip archive's own structure makes of it: the state as it was, or none."""
+    folder = tmp_path_factory.mktemp("damaged")
+    checkpoints.write(folder, "f", state(3))
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    content[int(position * (len(content) - 1))] = value
+    path.write_bytes(content)
+    found = checkpoints.read(folder, "f")
+    if found is not None:
+        assert_equal(found, state(3))
+    assert checkpoints.epochs_done(folder, "f") in (0, 3)
 
 
 def test_a_write_that_fails_leaves_the_former_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

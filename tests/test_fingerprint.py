@@ -1,5 +1,6 @@
 """What makes a run or a step stale, and what does not."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_what_cannot_change_the_result_does_not_count(config: dict[str, Any]) ->
     config["network"]["dropout"] = 0.4  # no dropout acts with the 1x1 head
     config["training"] = dict(reversed(config["training"].items())) | {"epochs": 30.0}
     config["seeds"] = [1, 2]
-    config["tracking"] = {"uri": "http://127.0.0.1:1", "experiment": "elsewhere"}
+    config["tracking"] = {"uri": "http://127.0.0.1:1", "experiment": "elsewhere", "reuse": True}
     config["comparisons"] = {}
     config["dataset"]["source"] = "npm"
     assert run_fingerprint(config) == before
@@ -51,17 +52,18 @@ def test_training_executes_these_modules_and_no_others(config: dict[str, Any]) -
     resolved = configuration.resolve(config)
     found = fingerprint.run_components(resolved.variants["mlp100"], 1, resolved.dataset)
     assert set(found["modules"]) == {
-        "backend", "batches", "checkpoints", "cifar10", "dataset", "errors", "files", "layers", "networks", "records", "settings",
-        "training",
+        "backend", "batches", "checkpoints", "cifar10", "dataset", "errors", "files", "hardware", "layers", "networks", "records",
+        "settings", "training",
     }  # fmt: skip
     assert set(found["libraries"]) == {"keras", "numpy", "tensorflow"}
     executed = {f"{module}.{name}" for module, names in found["modules"].items() for name in names}
     assert {
         "training.train", "training.augment", "training._run_epoch", "training.Result", "networks.build", "networks._layers",
-        "networks.CONVOLUTION_BIAS", "layers.feature_map", "backend.use_threads", "backend.statements", "dataset.prepare",
+        "networks.CONVOLUTION_BIAS", "layers.feature_map", "backend.configure", "backend.statements", "dataset.prepare",
         "dataset.pixel_statistics", "batches.read", "cifar10.TRAIN_BATCHES", "settings.Settings",
     } <= executed  # fmt: skip
     not_called = {"layers.network_parameters", "dataset.manifest", "dataset.check", "records.write_history", "settings.resolve"}
+    not_called |= {"checkpoints.read", "checkpoints.write", "files.read_json", "batches.write", "networks.load"}
     assert not not_called & executed
 
 
@@ -111,7 +113,8 @@ HARMLESS = {
     "change of a function that training does not call": ("dataset.py", '"source": source,', '"origin": source,'),
     "constant that training does not use": ("layers.py", "BYTES_PER_PARAMETER = 4", "BYTES_PER_PARAMETER = 8"),
     "module of figures": ("figures.py", "LABEL_HEIGHT = 0.062", "LABEL_HEIGHT = 0.1"),
-    "module of tracking": ("tracking.py", 'COMPARISON_TAG = "comparison."', 'COMPARISON_TAG = "c."'),
+    "module of tracking": ("tracking.py", 'TRAINING_TAG = "training"', 'TRAINING_TAG = "t"'),
+    "a function of another module with a name that training uses": ("checkpoints.py", "KEPT = 2", "KEPT = 3"),
 }
 STALE = {
     "constant of the networks": ("networks.py", "CONVOLUTION_BIAS = 0.05", "CONVOLUTION_BIAS = 0.06"),
@@ -152,10 +155,42 @@ def test_a_digest_does_not_depend_on_the_version_of_python(tmp_path: Path) -> No
     assert fingerprint.code((tmp_path / "module.py", ("f",)))["modules"]["module"] == DIGESTS
 
 
-def test_relative_imports_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "module.py").write_text("from . import layers\n")
-    with pytest.raises(ValueError, match="relative imports"):
+@pytest.mark.parametrize("text", ["from . import layers", "from convnets.layers import *", "import convnets.layers"])
+def test_imports_that_cannot_be_followed_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(f"{text}\n")
+    with pytest.raises(ValueError, match="not followed; write `from convnets import"):
         fingerprint.read_module(tmp_path / "module.py")
+
+
+def used_of(package: Path, text: str) -> dict[str, set[str]]:
+    """Return what a module with this text uses, starting from `main`, of the modules of a library that hold `a`, `b` and `c`."""
+    for name in ("one", "two"):
+        (package / f"{name}.py").write_text("def a():\n    return b\n\n\nb = 1\nc = 2\n")
+    (package / "module.py").write_text(text)
+    forget()
+    found = fingerprint.code((package / "module.py", ("main",)))["modules"]
+    return {module: set(names) - {"imports", "order"} for module, names in found.items()}
+
+
+def test_names_belong_to_their_modules(package: Path) -> None:
+    imports = "from convnets import one, two\n\n\n"
+    assert used_of(package, f"{imports}def main():\n    return one.a() + two.c\n") == {
+        "module": {"main"},
+        "one": {"a", "b"},
+        "two": {"c"},
+    }
+    whole = used_of(package, f"{imports}def main():\n    return f(one)\n")
+    assert whole == {"module": {"main"}, "one": {"a", "b", "c"}}
+    assert used_of(package, "from convnets.one import a as f\n\n\ndef main():\n    return f()\n")["one"] == {"a", "b"}
+    assert used_of(package, f'{imports}def main():\n    return getattr(one, "c")\n')["one"] == {"a", "b", "c"}
+
+
+def test_what_importing_executes_counts(package: Path) -> None:
+    text = "A = B = 1\nUNUSED = 2\n\n\n@register\ndef f():\n    pass\n\n\ndef main():\n    pass\n"
+    assert used_of(package, text) == {"module": {"statements", "f", "main"}}
+    before = fingerprint.code((package / "module.py", ("main",)))
+    edit(package / "module.py", "A = B = 1", "A = B = 3")
+    assert fingerprint.code((package / "module.py", ("main",))) != before
 
 
 def test_a_library_that_only_jobs_have_counts_as_locked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +246,10 @@ def test_changes_are_named(config: dict[str, Any], package: Path) -> None:
         "code: training._run_epoch changed",
     ]
     old = {**before, "version": 1, "libraries": {}}
-    assert fingerprint.changes(old, before) == ["what a fingerprint covers: version 1 -> 2"]
+    assert fingerprint.changes(old, before) == [f"what a fingerprint covers: version 1 -> {fingerprint.VERSION}"]
+    long = {**before, "settings": {"labels": [f"a long label of variant {number}" for number in range(20)]}}
+    other = json.loads(json.dumps(long))
+    other["settings"]["labels"][17] = "another"
+    assert fingerprint.changes(long, other) == ['setting labels[17]: "a long label of variant 17" -> "another"']
     upgraded = {**before, "libraries": {**before["libraries"], "numpy": "9.9"}}
     assert fingerprint.changes(before, upgraded)[0].startswith("library numpy: ")

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from conftest import ROOT
 
 from convnets import dataset, files, fingerprint, tracking
 from convnets.settings import from_dict
+from convnets.stores import Membership, Plan, Store
 
 EPOCHS = 100
 SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [256, 64, 64]}
@@ -54,14 +56,14 @@ class Training:
         settings = settings_of(variant, epochs)
         self.fingerprint = fingerprint.digest(fingerprint.run_components(from_dict(settings), 1, SPLIT))
         folder.mkdir(exist_ok=True)
-        self.store = tracking.Store(f"sqlite:///{folder}/mlflow.db", "tests")
+        self.store = Store(f"sqlite:///{folder}/mlflow.db", "tests")
         (folder / "mlflow.db").write_bytes((shared / "mlflow.db").read_bytes())
-        tracking.Plan(self.store, {variant: tracking.Membership("label", {})}).write(folder / "plan.json")
+        Plan(self.store, False, {variant: Membership("label", {})}).write(folder / "plan.json")
         self.command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", variant, "--seed", "1"]
         self.command += ["--settings", json.dumps(settings), "--fingerprint", self.fingerprint, "--unfinished", self.unfinished]
         self.command += ["--dataset", shared / "data.npz", "--manifest", shared / "manifest.json", "--plan", folder / "plan.json"]
-        for name, suffix in (("history", "csv"), ("metrics", "json"), ("model", "keras"), ("stamp", "json")):
-            self.command += [f"--{name}", folder / "run" / f"{name}.{suffix}"]
+        self.run = folder / "run"
+        self.command += ["--run", self.run]
 
     def start(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "log").open("a") as log:
@@ -77,9 +79,9 @@ class Training:
         """Return the history without its seconds, and the weights."""
         import keras
 
-        with (self.folder / "run" / "history.csv").open(newline="") as file:
+        with (self.run / "history.csv").open(newline="") as file:
             rows = [row[:-1] for row in csv.reader(file)]
-        return rows, keras.models.load_model(self.folder / "run" / "model.keras").get_weights()
+        return rows, keras.models.load_model(self.run / "model.keras").get_weights()
 
     def assert_tracked_once(self) -> None:
         """Check that there is one run, FINISHED, with each point of the history once."""
@@ -87,7 +89,7 @@ class Training:
         view = mlflow.entities.ViewType.ALL
         (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id], run_view_type=view)
         assert run.info.status == "FINISHED"
-        with (self.folder / "run" / "history.csv").open(newline="") as file:
+        with (self.run / "history.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         for name in ("val_loss", "seconds"):
             points = client.get_metric_history(run.info.run_id, name)
@@ -113,7 +115,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Path
     prepared = dataset.prepare(real_batches, settings)
     dataset.save(prepared, folder / "data.npz")
     files.write_json(folder / "manifest.json", dataset.manifest(prepared, "here", settings))
-    tracking.create_store(tracking.Store(f"sqlite:///{folder}/mlflow.db", "tests"), folder / "artifacts", "tests")
+    tracking.create_store(Store(f"sqlite:///{folder}/mlflow.db", "tests"), folder / "artifacts")
     return folder
 
 
@@ -146,11 +148,15 @@ def has_trained(training: Training, epochs: int) -> bool:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
-    """Five kills: at two random moments after the start, in two random epochs, and while a checkpoint is written."""
+    """Six kills: at two random moments after the start, in two random epochs, while a checkpoint is written, and at the end.
+
+    The last one comes at a random moment after the last checkpoint, when files are written and the run is delivered. Then the run
+    folder is emptied, as Snakemake empties it after a job that was killed.
+    """
     moments = random.Random(variant)
     training = Training(shared, tmp_path, variant)
     kills = 0
-    for kind in ("start", "start", "epoch", "checkpoint", "epoch"):
+    for kind in ("start", "start", "epoch", "checkpoint", "epoch", "end"):
         process = training.start()
         if kind == "start":
             time.sleep(moments.uniform(0.1, 6))
@@ -158,24 +164,24 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
             reached = moments.randint(2, EPOCHS - 2)
             wait_until(lambda reached=reached: has_trained(training, reached), process, 0.002)
             time.sleep(moments.uniform(0, 0.05))
+        elif kind == "end":
+            wait_until(lambda: has_trained(training, EPOCHS), process, 0.002)
+            time.sleep(moments.uniform(0, 2.5))
         else:
             wait_until(lambda: any(training.unfinished.glob(".checkpoint*")), process, 0)
         process.kill()
         if process.wait() != -signal.SIGKILL:  # it came too late: the training has ended, and is not to be started again
             break
         kills += 1
+        shutil.rmtree(training.run, ignore_errors=True)
     else:
         training.finish()
     assert kills >= 2
     assert_same(training, undisturbed(variant))
     training.assert_tracked_once()
     assert not training.unfinished.exists()
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "history.csv",
-        "metrics.json",
-        "model.keras",
-        "stamp.json",
-    ]
+    names = ["history.csv", "metrics.json", "model.keras", "record.json", "stamp.json", "tracked.json"]
+    assert sorted(path.name for path in training.run.iterdir()) == names
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -185,14 +191,14 @@ def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, und
     wait_until(lambda: has_trained(training, 10), process, 0.01)
     process.send_signal(number)
     assert process.wait(timeout=30) == 128 + number
-    assert not (tmp_path / "run").exists()
+    assert not list(training.run.iterdir())
     client = mlflow.MlflowClient(training.store.uri)
     (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
     assert run.info.status == "KILLED"
     training.finish()
     assert_same(training, undisturbed("dropout"))
     training.assert_tracked_once()
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    metrics = json.loads((training.run / "metrics.json").read_text())
     assert metrics["mlflow_run_id"] == run.info.run_id
 
 
@@ -237,10 +243,9 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
     """Checkpoints and results on a disk that is full for a while: no file is cut, and nothing has to be trained again."""
     with mounted(tmp_path / "disk", "size=4m") as disk:
         training = Training(shared, tmp_path / "mlp", "mlp")
-        small = {"--unfinished": disk / "unfinished", "--model": disk / "model.keras"}
-        for option, path in small.items():
+        training.unfinished, training.run = disk / "unfinished", disk / "run"
+        for option, path in {"--unfinished": training.unfinished, "--run": training.run}.items():
             training.command[training.command.index(option) + 1] = path
-        training.unfinished = disk / "unfinished"
         process = training.start()
         wait_until(lambda: has_trained(training, 5), process, 0.002)
         with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
@@ -249,13 +254,11 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
         assert process.wait(timeout=120) == 1
         assert "no checkpoint of epoch" in training.log()
         error = [line for line in training.log().splitlines() if "error: " in line][-1]
-        assert "model.keras cannot be written: No space left on device" in error
+        assert "cannot be written: No space left on device" in error
         assert "Traceback" not in training.log()
-        assert not (disk / "model.keras").exists()
+        assert not [path for path in training.run.iterdir() if path.stat().st_size == 0 or path.name == "stamp.json"]
         (disk / "ballast").unlink()
         training.finish()
-        model = disk / "model.keras"
-        (tmp_path / "mlp" / "run" / "model.keras").write_bytes(model.read_bytes())
         assert_same(training, undisturbed("mlp"))
         training.assert_tracked_once()
 

@@ -59,13 +59,13 @@ def test_get_cifar10_from_nowhere(tmp_path: Path) -> None:
 
 
 def store_arguments(settings: dict[str, Any]) -> list[str]:
-    return ["--settings", json.dumps(settings), "--unfinished", "unfinished", "--plan", "plan.json", "--stamp", "plan.stamp.json"]
+    return ["--settings", json.dumps(settings), "--results", ".", "--plan", "plan.json", "--stamp", "plan.stamp.json"]
 
 
 def plan(tmp_path: Path) -> Path:
     members = {"mlp100": {"label": "MLP", "comparisons": {}}}
     store = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "tests", "artifacts": f"{tmp_path}/artifacts"}
-    done = run("create_store", *store_arguments({**store, "members": members}), cwd=tmp_path)
+    done = run("create_store", *store_arguments({**store, "reuse": False, "members": members}), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path / "plan.json"
 
@@ -80,7 +80,7 @@ def prepare(tmp_path: Path, batches: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folder: str = ".") -> list[object]:
+def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folder: str = "run") -> list[object]:
     settings = {
         "network": {"filters": [4], "kernel_size": 3, "head": "dense", "dense_units": [8], "dropout": 0.5},
         "training": {
@@ -94,13 +94,12 @@ def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folde
     split = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
     digest = fingerprint.digest(fingerprint.run_components(from_dict(settings), 1, split))
     inputs = ["--dataset", tmp_path / "data.npz", "--manifest", tmp_path / "manifest.json", "--plan", tmp_path / "plan.json"]
-    outputs = ["--history", f"{folder}/history.csv", "--metrics", f"{folder}/metrics.json", "--model", f"{folder}/model.keras"]
-    outputs += ["--stamp", f"{folder}/stamp.json", "--unfinished", "unfinished/mlp100-seed1"]
+    outputs = ["--run", folder, "--unfinished", "unfinished/mlp100-seed1"]
     return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", digest, *inputs, *outputs]
 
 
 def outputs(tmp_path: Path) -> list[str]:
-    return [path.name for path in tmp_path.iterdir() if path.name.startswith(("history", "metrics", "model", "."))]
+    return [path.name for path in (tmp_path / "run").iterdir()]
 
 
 def tracked(tmp_path: Path) -> list[Any]:
@@ -126,6 +125,7 @@ def test_train_variant_twice_gives_the_same_files(tmp_path: Path, real_batches: 
     assert histories[0] == histories[1]
     assert len(histories[0]) == 3
     (run_of_two,) = tracked(tmp_path)  # the first one is superseded
+    assert run_of_two.info.status == "FINISHED"
     assert run_of_two.info.run_id == json.loads((tmp_path / "two" / "metrics.json").read_text())["mlflow_run_id"]
 
 
@@ -190,15 +190,47 @@ def test_train_variant_on_a_data_set_that_is_not_its_manifests(tmp_path: Path, r
 
 def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
-    settings = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "x", "artifacts": None, "members": {}}
+    settings = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "x", "artifacts": None, "reuse": False, "members": {}}
     done = run("create_store", *store_arguments(settings), cwd=tmp_path)
     assert_one_line(done, "the tracking store sqlite://", "cannot be used")
     assert not (tmp_path / "plan.json").exists()
 
 
+def test_create_store_on_a_server_that_is_away(tmp_path: Path) -> None:
+    """The results are made all the same, and tracked later."""
+    settings = {"uri": "http://127.0.0.1:9", "experiment": "x", "artifacts": None, "reuse": False, "members": {}}
+    done = run("create_store", *store_arguments(settings), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "http://127.0.0.1:9 cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "plan.json").exists()
+
+
 def test_serve_ui_before_there_are_runs(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("pathvars: {results: out}\n")
-    assert_one_line(run("serve_ui", "config.yaml", cwd=tmp_path), "no runs under out yet", "make run")
+    (tmp_path / "overlay.yaml").write_text("pathvars: {results: out}\n")
+    done = run("serve_ui", ROOT / "config.yaml", "overlay.yaml", cwd=tmp_path)
+    assert_one_line(done, "no runs under out yet", "make run")
+
+
+def test_sync_runs_before_there_are_runs(tmp_path: Path) -> None:
+    (tmp_path / "overlay.yaml").write_text("pathvars: {results: out}\n")
+    done = run("sync_runs", ROOT / "config.yaml", "overlay.yaml", cwd=tmp_path)
+    assert_one_line(done, "no finished runs under out yet", "make run")
+    assert not (tmp_path / "out").exists()
+
+
+def test_explain_steps_whose_reader_goes_away(tmp_path: Path) -> None:
+    command = f"{sys.executable} {ROOT}/scripts/explain_steps.py {ROOT}/config.yaml 2> errors | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("stale  prepare_dataset")
+    assert (tmp_path / "errors").read_text() == ""
+
+
+@pytest.mark.parametrize("cores", ["0", "-1", "many"])
+def test_explain_steps_for_a_number_of_cores_that_is_none(cores: str, tmp_path: Path) -> None:
+    done = run("explain_steps", f"--cores={cores}", ROOT / "config.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"{cores!r} is not a number of cores; give one from 1, or all" in done.stderr
 
 
 def test_train_variant_without_enough_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_batches: Path) -> None:

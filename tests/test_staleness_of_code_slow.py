@@ -28,8 +28,8 @@ HARMLESS = {
     "figures format": ("gap = LABEL_HEIGHT * (high - low)", "gap = LABEL_HEIGHT*(high-low)"),
     "tables docstring": ("Return the table of variants as Markdown", "Return Markdown"),
     "tables format": ("(138_357_544, 553.43)", "138357544, 553.430"),
-    "tracking docstring": ("Record the prepared data set", "Record the data"),
-    "tracking format": ('step = values.pop("iteration")', "step=values.pop('iteration')"),
+    "publishing docstring": ("Let the registry hold the best model", "Keep the best model"),
+    "publishing format": ("{**member.tags(), tracking.NOTE_TAG:", "{ **member.tags(), tracking.NOTE_TAG :"),
 }
 # and what counts: a local name, a constant.
 COUNTED = {
@@ -47,10 +47,14 @@ COUNTED = {
     ),
     "tables local": ("groups", "by_variant", {"tabulate_variants"}, "tables.variants"),
     "tables constant": ("553.43", "553.44", {"tabulate_memory"}, "tables.REPORTED_DENSE"),
-    "tracking local": ("pages", "addresses", {"publish_comparisons"}, "tracking.publish"),
-    "tracking constant": (
+    "publishing local": ("there", "tracked_run", {"publish_comparisons"}, "publishing.publish"),
+    "publishing constant": (
         *('TRAINING_VIEW = "workflowType=machine_learning"', 'TRAINING_VIEW = "workflowType=machine_learning&"'),
-        *({"publish_comparisons"}, "tracking.TRAINING_VIEW"),
+        *({"publish_comparisons"}, "publishing.TRAINING_VIEW"),
+    ),
+    "tracking constant": (
+        *('REASON_TAG = "superseded_by", "superseded_because"', 'REASON_TAG = "superseded_by", "superseded_why"'),
+        *({"publish_comparisons"}, "tracking.statements"),
     ),
 }
 

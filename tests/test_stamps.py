@@ -70,6 +70,22 @@ def test_large_files_are_compared_by_size_unless_thoroughly(made: Made) -> None:
     assert made.reasons() == ["large.keras is not as it was written"]
 
 
+def test_where_a_run_is_tracked_does_not_count(tmp_path: Path) -> None:
+    summary = tmp_path / "metrics.json"
+    with stamps.stamping(tmp_path / "stamp.json", COMPONENTS, [], [summary]):
+        summary.write_text('{"seed": 1, "mlflow_run_id": null}')
+    wanted = fingerprint.digest(COMPONENTS)
+
+    def reasons() -> list[str]:
+        return stamps.reasons(tmp_path / "stamp.json", COMPONENTS, wanted, [summary], thorough=True)
+
+    summary.write_text('{"seed": 1, "mlflow_run_id": "0123456789abcdef"}\n')
+    assert reasons() == []
+    for damaged in ('{"seed": 2, "mlflow_run_id": null}', '{"seed": 1', "[1]"):
+        summary.write_text(damaged)
+        assert reasons() == ["metrics.json is not as it was written"]
+
+
 def test_a_stamp_that_is_gone_or_damaged(made: Made) -> None:
     made.stamp.write_text(json.dumps({"fingerprint": "of an earlier version"}))
     assert made.reasons() == ["step.json is damaged"]

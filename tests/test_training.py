@@ -1,12 +1,13 @@
 """The training loop: the same history bit for bit, the best epoch's weights, and an end at a loss that is not finite."""
 
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
-from convnets import configuration, networks, training
+from convnets import backend, configuration, networks, training
 from convnets.checkpoints import State
 from convnets.dataset import Dataset, Split
 from convnets.records import Epoch
@@ -136,13 +137,28 @@ def test_a_validation_loss_that_is_not_finite_stops_too(config: dict[str, Any], 
 
 def test_a_summary_is_the_historys(config: dict[str, Any], synthetic: Dataset) -> None:
     result = train(settings_of(config, "mlp100"), synthetic)
-    metrics = result.summary("mlp100", 1, "f", "r")
+    metrics = result.summary("mlp100", 1, "f")
+    assert metrics.mlflow_run_id is None
     assert (metrics.epochs, metrics.iterations, metrics.parameters) == (3, 18, 308_310)
     assert metrics.min_val_loss == min(epoch.val_loss for epoch in result.history)
     assert metrics.final_val_accuracy == result.history[-1].val_accuracy
     assert metrics.best_val_accuracy == max(epoch.val_accuracy for epoch in result.history)
     assert metrics.train_seconds == pytest.approx(sum(epoch.seconds for epoch in result.history))
     assert metrics.images_per_second == pytest.approx(18 * 32 / metrics.train_seconds)
+
+
+def test_a_record_says_how_it_was_trained(config: dict[str, Any], synthetic: Dataset) -> None:
+    before = time.time()
+    result = train(settings_of(config, "mlp100"), synthetic)
+    record = result.record("token", before, backend.Device("CPU", 1, deterministic=True), {"train": "digest"})
+    assert (record.training, record.device, record.threads, record.deterministic) == ("token", "CPU", 1, True)
+    assert record.processor
+    ends = [usage.ended for usage in record.usage]
+    assert before - 0.01 <= ends[0] <= ends[1] <= ends[2] <= time.time() + 0.01
+    assert all(0 < usage.cpu_percent < 1000 and 2**20 < usage.memory_bytes <= record.peak_memory_bytes for usage in record.usage)
+    confusion = np.array(record.confusion)
+    np.testing.assert_array_equal(confusion.sum(1), np.bincount(synthetic.test.labels, minlength=10))
+    assert confusion.trace() / len(synthetic.test) == result.test.accuracy
 
 
 def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Dataset) -> None:
@@ -180,6 +196,7 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(variant: str, con
         resumed = training.train(settings, 1, synthetic, later.append, state)
         assert untimed(resumed) == untimed(whole)
         assert resumed.history[: len(state.history)] == state.history  # with the seconds that they took
+        assert resumed.usage[: len(state.usage)] == state.usage
         assert (resumed.best.epoch, resumed.test) == (whole.best.epoch, whole.test)
         for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from workflow import CONFIG, Workflow
 
+RUN_FILES = ("history.csv", "metrics.json", "model.keras", "record.json")
 VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
 TINY = {
     "dataset": {"subset": {"train": 640, "validation": 128, "test": 128}},
@@ -37,7 +38,7 @@ def test_every_file_of_the_contract_is_there(finished: Workflow) -> None:
     expected = {"data/manifest.json", "figures/vgg16.svg", "tables/variants.csv", "tables/vgg16.csv", "tables/memory.csv"}
     figures = ("dropout", "depth", "mlp", "augmentation", "conv1x1")
     expected |= {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
-    expected |= {f"runs/{name}/seed1/{file}" for name in VARIANTS for file in ("history.csv", "metrics.json", "model.keras")}
+    expected |= {f"runs/{name}/seed1/{file}" for name in VARIANTS for file in RUN_FILES}
     assert expected <= found
     assert "mlflow/mlflow.db" in found
     assert not [name for name in found if "partial" in name]
@@ -113,7 +114,7 @@ def test_the_tracking_store_holds_one_run_for_each_summary(finished: Workflow) -
         assert run.data.params["epochs"] == str(metrics["epochs"])
         figures = {Path(item.path).stem for item in client.list_artifacts(run.info.run_id, "figures")}
         comparisons = {key.removeprefix("comparison.") for key in run.data.tags if key.startswith("comparison.")}
-        assert figures == {"learning_curves", *comparisons}
+        assert figures == {"learning_curves", "confusion_matrix", *comparisons}
         history = rows(finished.results("runs", variant, "seed1", "history.csv"))
         logged = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "val_loss")]
         assert logged == [(int(row["iteration"]), float(row["val_loss"])) for row in history]
@@ -123,7 +124,7 @@ def test_the_tracking_store_holds_one_run_for_each_summary(finished: Workflow) -
     assert {key for key in shared.data.tags if key.startswith("comparison.")} == {
         f"comparison.{name}" for name in ("depth", "mlp", "augmentation", "conv1x1")
     }
-    pages = json.loads(finished.results("tracking", "published.json").read_text())["compare_pages"]
+    pages = json.loads(finished.results("tracking", "published.json").read_text())["pages"]
     assert pages["dropout"].count("%22") == 6  # two runs and the experiment, each quoted
 
 

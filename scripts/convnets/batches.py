@@ -38,6 +38,11 @@ def check(folder: Path, source: str) -> None:
             )
 
 
+def are_official(folder: Path) -> bool:
+    """Return whether a folder holds the six official batches."""
+    return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in BATCH_SHA256.items())
+
+
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read one batch.
 

@@ -7,26 +7,35 @@ archive, whose members carry checksums; it names the fingerprint that it belongs
 import json
 import logging
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from convnets.files import atomic_path
-from convnets.records import Epoch
+from convnets.records import Epoch, Usage
 
 PATTERN = "checkpoint-*.npz"
+ARRAYS = ("weights", "optimizer", "best")
 KEPT = 2  # if the newest cannot be read, the one before costs an epoch and not the training
+# What a damaged archive makes NumPy and zipfile raise.
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class State:
-    """A training after an epoch: its history, its weights and optimizer variables, and the weights of the best epoch so far."""
+    """A training after an epoch: its history, what each epoch used, weights and optimizer variables, and the best weights."""
 
     history: tuple[Epoch, ...]
+    usage: tuple[Usage, ...]
     weights: Sequence[np.ndarray]
     optimizer: Sequence[np.ndarray]
     best: Sequence[np.ndarray]
@@ -34,9 +43,12 @@ class State:
 
 def write(folder: Path, fingerprint: str, state: State) -> None:
     """Write a checkpoint and remove those that are no longer needed."""
-    header = json.dumps({"fingerprint": fingerprint, "history": [asdict(epoch) for epoch in state.history]})
+    rows = {"history": [asdict(epoch) for epoch in state.history], "usage": [asdict(epoch) for epoch in state.usage]}
+    # An archive has checksums of its members' content, not of their names: so it is said how many there are.
+    counts = {name: len(getattr(state, name)) for name in ARRAYS}
+    header = json.dumps({"fingerprint": fingerprint, "counts": counts, **rows})
     arrays = {"header": np.frombuffer(header.encode(), np.uint8)}
-    for name in ("weights", "optimizer", "best"):
+    for name in ARRAYS:
         arrays |= {f"{name}{index}": array for index, array in enumerate(getattr(state, name))}
     with atomic_path(folder / PATTERN.replace("*", f"{len(state.history):06d}")) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
@@ -53,22 +65,24 @@ def read(folder: Path, fingerprint: str) -> State | None:
                 if header["fingerprint"] != fingerprint:
                     path.unlink()
                     continue
-                history = tuple(Epoch(**row) for row in header["history"])
-                weights, optimizer, best = (tuple(_numbered(archive, name)) for name in ("weights", "optimizer", "best"))
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+                history, usage = (tuple(Epoch(**row) for row in header["history"]), tuple(Usage(**row) for row in header["usage"]))
+                counts = header["counts"]
+                weights, optimizer, best = ([archive[f"{name}{index}"] for index in range(counts[name])] for name in ARRAYS)
+        except UNREADABLE as error:
             logger.warning("the checkpoint %s cannot be read (%s); going on from the one before, if there is one", path, error)
             continue
-        return State(history, weights, optimizer, best)
+        return State(history, usage, weights, optimizer, best)
     return None
+
+
+def epochs_done(folder: Path, fingerprint: str) -> int:
+    """Return after how many epochs a training with this fingerprint would go on."""
+    for path in _newest_first(folder):
+        with suppress(*UNREADABLE), np.load(path, allow_pickle=False) as archive:
+            header = json.loads(archive["header"].tobytes())
+            return len(header["history"]) if header["fingerprint"] == fingerprint else 0
+    return 0
 
 
 def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob(PATTERN), reverse=True)
-
-
-def _numbered(archive: np.lib.npyio.NpzFile, name: str) -> Iterator[np.ndarray]:
-    """Yield the arrays name0, name1 and so on."""
-    index = 0
-    while f"{name}{index}" in archive:
-        yield archive[f"{name}{index}"]
-        index += 1

@@ -5,11 +5,11 @@ import errno
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from convnets import signals
 from convnets.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -35,9 +35,11 @@ def add_configuration_options(options: argparse.ArgumentParser) -> None:
 
 def cores(text: str) -> int:
     """Return the number of cores that `text` asks for, as Snakemake's option of that name does."""
-    return (
-        (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) if text == "all" else int(text)
-    )
+    if text == "all":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores; give one from 1, or all")
+    return int(text)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -46,12 +48,16 @@ def run(main: Callable[[], None]) -> None:
     A request to stop (SIGTERM, SIGINT) becomes an exit, which passes through every `finally`: no half file stays, and what is
     tracked is closed. The status is 128 and the signal's number, as schedulers expect.
     """
-    signals.exit_on_request()
+    for request in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(request, lambda number, _: sys.exit(128 + number))
     logging.basicConfig(level=logging.INFO, format=FORMAT, datefmt=TIME, stream=sys.stderr)
     try:
         main()
     except InputError as error:
         message = str(error)
+    except BrokenPipeError:  # who reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

@@ -8,7 +8,7 @@ import difflib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from convnets import comparisons, layers, settings
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
 from convnets.settings import Settings
+from convnets.stores import SQLITE, Membership, Plan, Store
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
 RESERVED_FIGURE = "vgg16"
@@ -33,7 +34,7 @@ class Configuration:
     """A valid configuration, resolved: what each variant is, what each comparison shows.
 
     `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
-    the experiment and, for the default store, the folder of the artifacts.
+    the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training.
     """
 
     results: Path
@@ -44,7 +45,18 @@ class Configuration:
     dataset: Mapping[str, Any]
     images: Mapping[str, int]
     memory: Mapping[str, str]
-    tracking: Mapping[str, str | None]
+    tracking: Mapping[str, str | bool | None]
+
+    @property
+    def store(self) -> Store:
+        """Where runs are tracked."""
+        return Store(str(self.tracking["uri"]), str(self.tracking["experiment"]))
+
+    @property
+    def plan(self) -> Plan:
+        """What tracking is told."""
+        members = {name: Membership(label, self.comparisons_of(name)) for name, label in self.labels.items()}
+        return Plan(self.store, bool(self.tracking["reuse"]), members)
 
     def comparisons_of(self, variant: str) -> dict[str, str]:
         """Return the titles of the comparisons that a variant belongs to, by id."""
@@ -90,8 +102,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     labels = {name: str(variant["label"]) for name, variant in variants.items()}
     subset = config["dataset"]["subset"]
     results = Path(config["pathvars"]["results"])
-    store = results.resolve() / "mlflow"
-    own = config["tracking"]["uri"] is None
+    own = f"{SQLITE}{results.resolve()}/mlflow/mlflow.db"
+    store = Store(config["tracking"]["uri"] or own, config["tracking"]["experiment"])
     return Configuration(
         results=results,
         variants={name: settings.resolve(config["network"], config["training"], value) for name, value in variants.items()},
@@ -106,9 +118,9 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         images={name: int(count) for name, count in (subset or _split_sizes(config)).items()},
         memory=config["memory"],
         tracking={
-            "uri": f"sqlite:///{store}/mlflow.db" if own else config["tracking"]["uri"],
-            "experiment": config["tracking"]["experiment"],
-            "artifacts": str(store / "artifacts") if own else None,
+            **asdict(store),
+            "artifacts": str(store.database.parent / "artifacts") if store.database else None,
+            "reuse": bool(config["tracking"]["reuse"]),
         },
     )
 
@@ -209,8 +221,10 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     credentials = urlsplit(config["tracking"]["uri"] or "")
-    if credentials.password and credentials.scheme.startswith("http"):
-        yield "tracking.uri holds a password; give it in MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME"
+    if credentials.password or "password=" in credentials.query:
+        server = credentials.scheme.startswith("http")
+        names = "MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME" if server else "PGPASSWORD or the like"
+        yield f"tracking.uri holds a password; give it in the environment, in {names}"
 
 
 def _suggest(name: str, known: list[str]) -> str:

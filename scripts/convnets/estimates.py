@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from convnets import layers, records, settings, stamps
+from convnets import checkpoints, layers, records, settings, stamps, unfinished
 from convnets.settings import Settings
 from convnets.steps import TRAINING, Step, Steps
 
@@ -35,7 +35,7 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 
 def _timing(folder: Path) -> Timing | None:
     """Read what a finished run took, or None if its folder does not hold one."""
-    stamp = stamps.read(folder / "stamp.json")
+    stamp = stamps.read(folder / stamps.STAMP)
     if stamp is None or not (folder / "metrics.json").is_file():
         return None
     try:
@@ -61,7 +61,9 @@ def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | Non
     ):
         if alike:
             batch = wanted.training.batch_size
-            images = steps.configuration.images["train"] // batch * batch * wanted.training.epochs
+            begun = steps.results / "unfinished" / unfinished.name_of(variant, step.stamp.parent.name.removeprefix("seed"))
+            epochs = wanted.training.epochs - checkpoints.epochs_done(begun, step.fingerprint)
+            images = steps.configuration.images["train"] // batch * batch * epochs
             rate = median(timing.flops_per_second for timing in alike)
             return images * layers.training_flops(wanted.network) / rate + median(timing.overhead for timing in alike)
     return None

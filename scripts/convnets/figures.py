@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from convnets.cifar10 import CLASSES
 from convnets.comparisons import PALETTE, Comparison
 from convnets.files import atomic_path
 
@@ -60,6 +61,24 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
             _draw_panel(axes, quantity, lines)
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
         return figure
+
+
+def confusion_matrix(counts: Sequence[Sequence[int]], title: str) -> Figure:
+    """Draw how many test images of each class (row) were put into each class (column), shape (10, 10), as shares of the row."""
+    matrix = np.asarray(counts)
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(matrix.shape):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=color, fontsize=8)
+        axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=45, ha="right")
+        axes.set_yticks(range(len(CLASSES)), CLASSES)
+        axes.set(xlabel="put into", ylabel="class")
+        axes.set_title(f"{title}: percent of the test images of each class")
+    return figure
 
 
 def comparison(spec: Comparison, histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:

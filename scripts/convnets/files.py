@@ -1,5 +1,6 @@
 """Files that are either whole or absent: written beside their final name and renamed into place."""
 
+import errno
 import hashlib
 import json
 import os
@@ -24,10 +25,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
-        error.filename = str(path)  # writers often do not say which file
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)  # writers often do not say which file
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers that were killed left beside final names; nobody else may be writing in the folder."""
+    for path in folder.glob(".*.partial*"):
+        path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
@@ -35,6 +43,9 @@ def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot flush a folder
+            raise
     finally:
         os.close(descriptor)
 

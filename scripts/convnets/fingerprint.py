@@ -11,7 +11,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,15 +21,18 @@ from typing import Any
 from convnets.cifar10 import BATCH_SHA256
 from convnets.settings import Settings
 
-VERSION = 2  # of what a fingerprint covers and how its parts are laid out; raise it when that changes
+VERSION = 3  # of what a fingerprint covers and how its parts are laid out; raise it when that changes
 PACKAGE = Path(__file__).parent
 # The libraries that can change a number or a picture, by the name they are imported under.
 LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "tensorflow")
 # The modules that start a step and record what it did. They cannot change what it makes.
-BOOKKEEPING = ("command", "fingerprint", "signals", "stamps")
+BOOKKEEPING = ("command", "fingerprint", "stamps")
 DEFINITION, IMPORTS, STATEMENTS, ORDER = "definition", "imports", "statements", "order"  # kinds of parts of a module
+EVERYTHING = "*"  # in place of the names used of a module
 # What a training calls of the project: the loop, and what makes the data set.
-TRAINING_ENTRIES = (("training", ("train",)), ("backend", ("use_threads",)), ("dataset", ("prepare", "save", "load")))
+TRAINING_ENTRIES = (("training", ("train",)), ("backend", ("configure",)), ("dataset", ("prepare", "save", "load")))
+# Decorators that do nothing but wrap; any other may register what it decorates, so it counts as executed on import.
+WRAPPERS = {"dataclass", "cache", "contextmanager", "lru_cache"}
 
 Components = Mapping[str, Any]
 
@@ -72,36 +75,48 @@ def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Part:
-    """A top-level statement of a module: its name, its canonical syntax tree and the names mentioned in it."""
+    """A top-level statement of a module: its name, its canonical syntax tree and what it mentions.
+
+    A mention is a name, and the attribute that is taken of it or "".
+    """
 
     name: str
     kind: str
     text: str
-    mentions: frozenset[str]
+    mentions: frozenset[tuple[str, str]]
 
-    def is_executed(self, used: set[str]) -> bool:
+    def is_executed(self, used: Set[str]) -> bool:
         """Return whether importing the module executes it, or one of the used names calls for it."""
-        return self.kind == STATEMENTS or self.name in used
+        return self.kind == STATEMENTS or (self.kind == DEFINITION and (self.name in used or EVERYTHING in used))
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module of the project: its top-level statements in order, and the modules and libraries that it imports."""
+    """A module of the project: its top-level statements in order, and the modules and libraries that it imports.
+
+    `bound` holds, for each name that an import from the project binds, the module and the definition in it, or "" for the module.
+    """
 
     parts: tuple[Part, ...]
     imported: frozenset[str]
+    bound: Mapping[str, tuple[str, str]]
 
-    def digests(self, used: set[str]) -> Mapping[str, str]:
+    def digests(self, used: Set[str]) -> Mapping[str, str]:
         """Return the digest of each definition that is used, of the imports used, and of the order of the statements."""
-        executed = [part for part in self.parts if part.kind != IMPORTS and part.is_executed(used)]
+        executed = [part for part in self.parts if part.is_executed(used)]
         if not executed:
             return {}
-        mentioned = {name for part in executed for name in part.mentions}
+        mentioned = {name for part in executed for name, _ in part.mentions}
         texts = {IMPORTS: sorted(part.text for part in self.parts if part.kind == IMPORTS and part.name in mentioned)}
         for part in executed:
             texts.setdefault(part.name, []).append(part.text)
         texts[ORDER] = [part.name for part in executed]
         return {name: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] for name, lines in texts.items()}
+
+    def resolve(self, own: str, name: str, attribute: str) -> tuple[str, str]:
+        """Return the module and the definition that a mention in this module, whose name is `own`, may mean."""
+        module, definition = self.bound.get(name, (own, name))
+        return module, definition or attribute or EVERYTHING
 
 
 @cache
@@ -121,26 +136,33 @@ def code(*entries: tuple[Path, tuple[str, ...]]) -> Components:
             continue
         modules[path.stem] = module = read_module(path)
         waiting += [PACKAGE / f"{name.removeprefix('convnets.')}.py" for name in module.imported if name.startswith("convnets.")]
-    used = _used_names(modules.values(), {name for _, names in entries for name in names})
+    used = _used_names(modules, {(path.stem, name) for path, names in entries for name in names})
     libraries = {name for module in modules.values() for name in module.imported if name in LIBRARIES}
     return {
-        "modules": {name: digests for name, module in modules.items() if (digests := module.digests(used))},
+        "modules": {name: digests for name, module in modules.items() if (digests := module.digests(used[name]))},
         "libraries": {name: library_version(name) for name in libraries},
     }
 
 
-def _used_names(modules: Iterable[Module], entries: set[str]) -> set[str]:
-    """Return every name that is mentioned in what is executed, starting from the entries and what importing executes.
+def _used_names(modules: Mapping[str, Module], entries: Iterable[tuple[str, str]]) -> Mapping[str, set[str]]:
+    """Return the names used of each module: the entries, and whatever is mentioned in what is executed.
 
-    A definition counts as used if its name is mentioned anywhere, whatever it means there: too much rather than too little.
+    A module that is mentioned without an attribute, as if to pass it on, is used whole.
     """
-    parts = [part for module in modules for part in module.parts]
-    used = set(entries)
+    used: dict[str, set[str]] = {name: set() for name in modules}
+    for module, name in entries:
+        used[module].add(name)
+    done: set[tuple[str, Part]] = set()
     while True:
-        reached = {name for part in parts if part.is_executed(used) for name in part.mentions}
-        if reached <= used:
+        reached = {(name, part) for name, module in modules.items() for part in module.parts if part.is_executed(used[name])} - done
+        if not reached:
             return used
-        used |= reached
+        done |= reached
+        for own, part in reached:
+            for mention in part.mentions:
+                module, name = modules[own].resolve(own, *mention)
+                if module in used:
+                    used[module].add(name)
 
 
 @cache
@@ -160,23 +182,33 @@ def read_module(path: Path) -> Module:
     Raises
     ------
     ValueError
-        The module uses a relative import, which is not followed.
+        The module imports from the project in a way that is not followed.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported: set[str] = set()
+    bound: dict[str, tuple[str, str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
+                if alias.name.split(".")[0] == "convnets":
+                    raise ValueError(f"{path}: `import convnets` is not followed; write `from convnets import ...`")
                 imported.update((alias.name, alias.name.split(".")[0]))
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            raise ValueError(f"{path}: relative imports are not followed; write `from convnets...`")
-        elif isinstance(node, ast.ImportFrom) and node.module == "convnets":
-            imported.update(f"convnets.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            imported.update((node.module, node.module.split(".")[0]))
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            for alias in node.names:
+                name = alias.asname or alias.name
+                if source == "convnets":
+                    imported.add(f"convnets.{alias.name}")
+                    bound[name] = (alias.name, "")
+                elif source.startswith("convnets."):
+                    bound[name] = (source.removeprefix("convnets."), alias.name)
+            if source != "convnets":
+                imported.update((source, source.split(".")[0]))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return Module(tuple(part for statement in tree.body for part in _parts(statement)), frozenset(imported))
+        if isinstance(node, ast.ImportFrom) and (node.level or any(alias.name == "*" for alias in node.names)):
+            raise ValueError(f"{path}: relative imports and those of everything are not followed; write `from convnets import ...`")
+    return Module(tuple(part for statement in tree.body for part in _parts(statement)), frozenset(imported), bound)
 
 
 def _parts(statement: ast.stmt) -> Iterator[Part]:
@@ -185,7 +217,7 @@ def _parts(statement: ast.stmt) -> Iterator[Part]:
         source = f"from {statement.module} " if isinstance(statement, ast.ImportFrom) else ""
         for alias in statement.names:
             bound = (alias.asname or alias.name).split(".")[0]
-            yield Part(bound, IMPORTS, f"{source}import {alias.name} as {bound}", frozenset({alias.name}))
+            yield Part(bound, IMPORTS, f"{source}import {alias.name} as {bound}", frozenset())
         return
     kind = DEFINITION if _only_defines(statement) else STATEMENTS
     yield Part(_name(statement), kind, repr(_canonical(statement)), frozenset(_mentions(statement)))
@@ -195,27 +227,31 @@ def _only_defines(statement: ast.stmt) -> bool:
     """Return whether a statement does nothing when its module is imported but to define a name: a function, a class, a constant."""
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         return _name(statement) != STATEMENTS and not any(isinstance(node, ast.Call) for node in ast.walk(statement))
-    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        calls = [node.func if isinstance(node, ast.Call) else node for node in statement.decorator_list]
+        return all(isinstance(node, ast.Name) and node.id in WRAPPERS for node in calls)
+    return False
 
 
-def _mentions(node: ast.AST) -> Iterator[str]:
-    """Yield every name in a syntax tree, those after a point and those in strings included."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name):
-            yield inner.id
-        elif isinstance(inner, ast.Attribute):
-            yield inner.attr
-        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value.isidentifier():
-            yield inner.value
-        elif isinstance(inner, ast.Import | ast.ImportFrom):
-            yield from (alias.name.split(".")[-1] for alias in inner.names)
+def _mentions(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield every name in a syntax tree with the attribute taken of it or "", names in strings included."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        yield node.value.id, node.attr
+        return
+    if isinstance(node, ast.Name):
+        yield node.id, ""
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+        yield node.value, ""
+    for inner in ast.iter_child_nodes(node):
+        yield from _mentions(inner)
 
 
 def _name(statement: ast.stmt) -> str:
     """Return what a top-level statement defines, or what kind of statement it is."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return statement.name
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    (target,) = targets if len(targets) == 1 else [None]  # `A = B = 1` defines two names: it counts as executed
     return target.id if isinstance(target, ast.Name) else STATEMENTS
 
 
@@ -266,10 +302,12 @@ def _differences(old: object, new: object, path: str = "") -> Iterator[tuple[str
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else str(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(before, after, f"{path}[{index}]")
     elif old != new:
         yield path, old, new
 
 
 def _show(value: object) -> str:
-    text = "nothing" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return "nothing" if value is _ABSENT else json.dumps(value, ensure_ascii=False)

@@ -1,9 +1,14 @@
-"""What the processor offers."""
+"""What the machine offers, and what this process uses of it."""
 
+import math
 import platform
+import resource
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
+
+from convnets.records import Usage
 
 # Instruction sets that multiply bfloat16 matrices: x86-64 (AVX-512, AMX) and Arm.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -21,19 +26,70 @@ def native_bfloat16() -> bool:
     return not BFLOAT16_FLAGS.isdisjoint(words)
 
 
+def processor() -> str:
+    """Return the processor's name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+class Meter:
+    """Measures what this process uses from the meter's start on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> Usage:
+        """Return what was used until now."""
+        percent = 100 * (time.process_time() - self._cpu) / (time.perf_counter() - self._wall)
+        return Usage(ended=round(time.time(), 3), cpu_percent=round(percent, 1), memory_bytes=resident_memory())
+
+
+def resident_memory() -> int:
+    """Return the bytes that this process has in memory now, or the most it ever had where the system does not say."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * resource.getpagesize()
+    return peak_memory()
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process ever had in memory."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
 def available_memory() -> int | None:
     """Return the bytes of memory that this process may still take, or None where the system does not say so as Linux does.
 
-    That is what the machine has left, or what the control group (of a container or a batch job) has, if that is less.
+    That is what the machine has left, or what a control group (of a container or a batch job) has, if that is less. Pages of files
+    that the system can drop at any time count as free.
     """
     try:
         fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
         left = int(fields["MemAvailable"].split()[0]) * 1024
-        group = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()[-1].split("::")[-1]
+        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except (OSError, KeyError, ValueError, IndexError):
         return None
-    for folder in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup") / group.strip("/")):
-        with suppress(OSError, ValueError):  # no such limit
-            limit, used = (int((folder / name).read_text(encoding="utf-8")) for name in ("memory.max", "memory.current"))
-            left = min(left, limit - used)
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2 of control groups
+            root, names = Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root, names = Path("/sys/fs/cgroup/memory"), ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        for folder in (root, root / path.strip("/")):
+            left = int(min(left, _left_in_group(folder, *names)))
     return left
+
+
+def _left_in_group(folder: Path, limit: str, used: str, droppable: str) -> float:
+    """Return the bytes that a control group has left, or infinity where it has no limit."""
+    try:
+        statistics = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
+        allowed, taken = (int((folder / name).read_text(encoding="utf-8")) for name in (limit, used))
+        return allowed - taken + int(statistics[droppable])
+    except (OSError, ValueError, KeyError):
+        return math.inf

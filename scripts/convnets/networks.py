@@ -6,6 +6,7 @@ is the report's own code (section 3).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -57,6 +58,11 @@ def build(network: Network, mean: np.ndarray, deviation: np.ndarray, precision: 
         model=keras.Sequential([pixels, standardise, *layers, softmax], name="classifier"),
         standardise=standardise,
     )
+
+
+def load(path: Path) -> keras.Model:
+    """Return a model that a training wrote."""
+    return keras.models.load_model(path)
 
 
 def _layers(network: Network, dtype: str) -> Iterator[keras.Layer]:

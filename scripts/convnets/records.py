@@ -1,11 +1,16 @@
-"""What is recorded of a run: `history.csv`, one row per epoch, and `metrics.json`, its summary."""
+"""What is recorded of a run: `history.csv`, one row per epoch; `metrics.json`, its summary; `record.json`, how it was trained."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, cast
 
 from convnets.files import atomic_path, read_json, write_json
+
+# A run's files, in its folder.
+HISTORY, METRICS, MODEL, RECORD = "history.csv", "metrics.json", "model.keras", "record.json"
+RUN_FILES = (HISTORY, METRICS, MODEL, RECORD)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Metrics:
     """The summary of one run, `metrics.json`.
 
     Losses are cross-entropies in nats, accuracies fractions. The test figures are those of the best epoch's weights, evaluated
-    once; the best epoch has the highest validation accuracy, the first of equals.
+    once; the best epoch has the highest validation accuracy, the first of equals. `mlflow_run_id` is None until the run is tracked.
     """
 
     variant: str
@@ -50,11 +55,44 @@ class Metrics:
     train_seconds: float
     images_per_second: float
     fingerprint: str
-    mlflow_run_id: str
+    mlflow_run_id: str | None
 
     def numbers(self) -> dict[str, float]:
         """Return the fields named in `NUMBER_COLUMNS`."""
         return {name: getattr(self, name) for name in NUMBER_COLUMNS}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the training process used during an epoch.
+
+    `ended` is its end in seconds since 1970, `cpu_percent` the use of processors in percent of one core, `memory_bytes` what is
+    resident at the end.
+    """
+
+    ended: float
+    cpu_percent: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a run was trained, `record.json`.
+
+    `training` is a token that this training alone bears, `began` its start in seconds since 1970, `data` the SHA-256 of each split,
+    `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
+    """
+
+    training: str
+    began: float
+    processor: str
+    device: str
+    threads: int
+    deterministic: bool
+    peak_memory_bytes: int
+    data: Mapping[str, str]
+    usage: Sequence[Usage]
+    confusion: Sequence[Sequence[int]]
 
 
 # Every numeric field but the seed.
@@ -82,3 +120,31 @@ def write_metrics(path: Path, metrics: Metrics) -> None:
 def read_metrics(path: Path) -> Metrics:
     """Read a run's summary."""
     return Metrics(**read_json(path))
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """Read a run's history.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        It is not a history.
+    """
+    types = {field.name: int if field.type is int else float for field in fields(Epoch)}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != tuple(types):
+            raise ValueError(f"it has not the columns {', '.join(types)}")
+        rows = ({name: types[name](value) for name, value in row.items()} for row in reader)
+        return [Epoch(**cast("dict[str, Any]", row)) for row in rows]
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write how a run was trained."""
+    write_json(path, asdict(record))
+
+
+def read_record(path: Path) -> Record:
+    """Read how a run was trained."""
+    value = read_json(path)
+    return Record(**{**value, "usage": [Usage(**epoch) for epoch in value["usage"]]})

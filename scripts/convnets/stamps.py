@@ -8,14 +8,15 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from convnets import fingerprint
+from convnets import fingerprint, records
 from convnets.files import read_json, sha256, write_json
 
+STAMP = "stamp.json"  # that of a run, in its folder
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
 HASHED_WHEN_PLANNING = 1_000_000
 
@@ -24,7 +25,8 @@ HASHED_WHEN_PLANNING = 1_000_000
 class Stamp:
     """What a step was made from and what it made.
 
-    `inputs` and `outputs` hold the SHA-256 of each file by its path relative to the stamp; `sizes` the bytes of each output.
+    `inputs` and `outputs` hold the digest (`content_digest`) of each file by its path relative to the stamp; `sizes` the bytes of
+    each output.
     `seconds` is the wall time that the step took.
     """
 
@@ -54,14 +56,14 @@ def stamping(
         What the step took before.
     """
     started = time.monotonic()
-    read = {_relative(file, path): sha256(file) for file in inputs}
+    read = {_relative(file, path): content_digest(file) for file in inputs}
     yield
     files = [(_relative(file, path), file) for file in outputs]
     stamp = Stamp(
         fingerprint=fingerprint.digest(components),
         components=components,
         inputs=read,
-        outputs={name: sha256(file) for name, file in files},
+        outputs={name: content_digest(file) for name, file in files},
         sizes={name: file.stat().st_size for name, file in files},
         seconds=round(seconds + time.monotonic() - started, 3),
     )
@@ -125,21 +127,36 @@ def damage(path: Path, stamp: Stamp) -> list[str]:
 
 
 def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thorough: bool) -> bool:
-    if recorded is None or file.stat().st_size != size:
+    if recorded is None or size is None:
         return False
-    return (size > HASHED_WHEN_PLANNING and not thorough) or _content(file) == recorded
+    if size > HASHED_WHEN_PLANNING and not thorough:
+        return file.stat().st_size == size
+    return _content(file) == recorded
 
 
 _contents: dict[tuple[Path, int, int], str] = {}
 
 
 def _content(file: Path) -> str:
-    """Return a file's SHA-256, computed once while its size and time stamp stay."""
+    """Return a file's digest, computed once while its size and time stamp stay."""
     status = file.stat()
     key = (file, status.st_size, status.st_mtime_ns)
     if key not in _contents:
-        _contents[key] = sha256(file)
+        _contents[key] = content_digest(file)
     return _contents[key]
+
+
+def content_digest(file: Path) -> str:
+    """Return the SHA-256 of a file's content; that of a run's summary leaves out the id of its tracked run.
+
+    A run is finished before it is tracked, and may be tracked elsewhere later: neither makes it another run.
+    """
+    if file.name == records.METRICS:
+        with suppress(ValueError):
+            value = read_json(file)
+            if isinstance(value, dict):
+                return fingerprint.digest({key: entry for key, entry in value.items() if key != "mlflow_run_id"})
+    return sha256(file)
 
 
 def _relative(file: Path, stamp: Path) -> str:

@@ -5,19 +5,19 @@ stamps alone. Snakemake's own memory and the files' time stamps play no part, so
 `.snakemake` folder makes or hides a difference.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from convnets import fingerprint, stamps, unfinished
+from convnets import fingerprint, records, stamps, stores, unfinished
 from convnets.configuration import Configuration
+from convnets.files import read_json
 from convnets.fingerprint import Components
 
 SCRIPTS = Path(__file__).parents[1]
-RUN_FILES = ("history.csv", "metrics.json", "model.keras")
-STAMP = "stamp.json"
 DOWNLOAD = "get_cifar10"  # no step: the batches have digests of their own
 TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
 
@@ -58,7 +58,7 @@ class Steps:
         config, figures, tables = self.configuration, self.results / "figures", self.results / "tables"
         seeds, labels = list(config.seeds), config.labels
         data = self.results / "data"
-        members = {name: {"label": label, "comparisons": config.comparisons_of(name)} for name, label in labels.items()}
+        members = {name: asdict(member) for name, member in config.plan.members.items()}
 
         self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"], [DOWNLOAD])
         self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
@@ -69,8 +69,8 @@ class Steps:
                     rule=TRAINING,
                     settings=asdict(settings),
                     components=fingerprint.run_components(settings, seed, config.dataset),
-                    outputs=tuple(folder / name for name in RUN_FILES),
-                    stamp=folder / STAMP,
+                    outputs=tuple(folder / name for name in records.RUN_FILES),
+                    stamp=folder / stamps.STAMP,
                 )
         for name, comparison in config.comparisons.items():
             chosen = self._runs([member.variant for member in comparison.members])
@@ -114,14 +114,45 @@ class Steps:
         # The data set's content is looked at whenever it is about to be trained on.
         found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, thorough=key == DATA)
         if key == STORE and not found:
-            database = str(self.configuration.tracking["uri"]).removeprefix("sqlite:///")
-            if database != self.configuration.tracking["uri"] and not Path(database).is_file():
-                found.append(f"the tracking store {database} is missing")
-            found += [
-                f"the training {run.name} was killed, and its tracked run is open"
-                for run in unfinished.abandoned(self.results / "unfinished")
-            ]
+            found += self._store_reasons()
+        if key == PUBLISHING and not found:
+            found += self._publishing_reasons()
         return found
+
+    def _store_reasons(self) -> Iterator[str]:
+        """Yield what the store is to be opened for although its settings are the same."""
+        database = self.configuration.store.database
+        if database and not database.is_file():
+            yield f"the tracking store {database} is missing"
+        for (variant, seed), folder in unfinished.folders(self.results / "unfinished").items():
+            training = unfinished.begun(folder)
+            if training is None or unfinished.is_held(folder):
+                continue
+            if self.is_finished(variant, seed, training.fingerprint):
+                yield f"the training {folder.name} was killed when it had just ended"
+            elif training.is_open:
+                yield f"the training {folder.name} was killed, and its tracked run may be open"
+
+    def is_finished(self, variant: str, seed: str, wanted: str) -> bool:
+        """Return whether the results hold a run with this fingerprint."""
+        stamp = stamps.read(self.run_folder(variant, seed) / stamps.STAMP)
+        return stamp is not None and stamp.fingerprint == wanted
+
+    def _publishing_reasons(self) -> Iterator[str]:
+        """Yield what is not in the store yet."""
+        store = self.configuration.store
+        for key in self.untracked():
+            yield f"{key.removeprefix(TRAINING + '/')} is not in the tracking store {store.uri} yet"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            problem = read_json(self.results / "tracking" / "published.json")["problem"]
+            if problem:
+                yield f"publishing did not end: {problem}"
+
+    def untracked(self) -> list[str]:
+        """Return the finished runs that were not brought to the store."""
+        runs = [(key, step) for key, step in self.all.items() if step.rule == TRAINING and not self.reasons(key)]
+        store = self.configuration.store
+        return [key for key, step in runs if not stores.is_tracked(step.stamp.parent, store, step.fingerprint)]
 
     @cached_property
     def data_is_needed(self) -> bool:
@@ -135,14 +166,20 @@ class Steps:
             self._stale[key] = bool(self.reasons(key)) or any(map(self.is_stale, before))
         return self._stale[key]
 
+    def newest_stale_output(self) -> float:
+        """Return the time stamp, in seconds since 1970, of the newest output of any stale step; 0 if there is none."""
+        stale = (step for key, step in self.all.items() if self.is_stale(key))
+        files = (file for step in stale for file in (*step.outputs, step.stamp) if file.exists())
+        return max((file.stat().st_mtime for file in files), default=0.0)
+
     def left(self) -> list[Path]:
         """Return what the configuration no longer asks for: folders of runs, finished or not, and the files of comparisons."""
         wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
-        found = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder not in wanted]
-        begun = {f"{folder.parent.name}-{folder.name}" for folder in wanted}
-        found += [
-            folder for folder in self.results.glob("unfinished/*") if folder.name not in begun and not unfinished.is_held(folder)
-        ]
+        begun = unfinished.folders(self.results / "unfinished")
+        held = {self.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
+        runs = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder.name[4:].isdigit()]
+        found = [folder for folder in runs if folder not in wanted | held]
+        found += [folder for run, folder in begun.items() if self.run_folder(*run) not in wanted | held]
         stamped = {step.stamp for step in self.all.values()}
         for stamp in self.results.glob("stamps/plot_comparison/*.json"):
             if stamp not in stamped:

@@ -1,231 +1,214 @@
-"""MLflow: the store with its experiment, one tracked run per training, and what comparisons add to runs.
+"""MLflow: how a store is reached, what it answers, and its runs as a whole.
 
-The store is created by one process before any training, since processes that first touch a fresh SQLite store at once break
-each other's schema migration. For each variant and seed there is one active run: a run that ends well retires the former ones.
+For each variant and seed there is one active run: one that ends well supersedes the former ones, which are kept in MLflow's bin.
 """
 
-import json
 import logging
 import os
+import re
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# A server that does not answer is given up soon: what it misses is delivered later. MLflow's own limits add up to many minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 import mlflow
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import Run, RunStatus
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Run
 
 from convnets import fingerprint, unfinished
 from convnets.errors import InputError
-from convnets.files import read_json, write_json
-from convnets.records import Epoch
-from convnets.signals import shielded
+from convnets.stores import Store
 
-COMPARISON_TAG = "comparison."
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
-BEGUN_TAG = "training"  # one value for each training that is begun, kept when it goes on
+TRAINING_TAG = "training"  # a token that one training alone bears
+NOTE_TAG = "mlflow.note.content"  # shown as the description
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
-# The user interface opens in its view for generative models unless an address says otherwise.
-TRAINING_VIEW = "workflowType=machine_learning"
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+MOVED_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Store:
-    """Where runs are tracked: an MLflow tracking URI and an experiment."""
+class StoreError(InputError):
+    """The store cannot be used, or did not take something: one line that says why, free of secrets."""
 
-    uri: str
-    experiment: str
 
-    def connect(self) -> str:
-        """Direct MLflow to this store and return the experiment's id.
+@contextmanager
+def reached(store: Store) -> Iterator[None]:
+    """Turn whatever goes wrong on the way to the store into a `StoreError` that names it."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
+        raise StoreError(f"the tracking store {store.uri} cannot be used: {reason_of(error)}") from error
 
-        Raises
-        ------
-        InputError
-            The store cannot be reached or has no such experiment.
-        """
-        database = self.uri.removeprefix("sqlite:///")
-        if database != self.uri and not Path(database).is_file():
-            # Not to be made here: processes that do so at once break each other's migration.
-            raise InputError(f"the tracking store {self.uri} is gone; make it anew with `snakemake --forcerun create_store`")
-        mlflow.set_tracking_uri(self.uri)
-        with self.reached():
-            experiment = mlflow.get_experiment_by_name(self.experiment)
-        if experiment is None or experiment.lifecycle_stage != "active":
-            raise InputError(
-                f"the tracking store {self.uri} has no active experiment {self.experiment!r}; restore it with `mlflow experiments "
-                "restore`, or make it anew with `snakemake --forcerun create_store`"
-            )
-        return str(experiment.experiment_id)
 
-    @contextmanager
-    def reached(self) -> Iterator[None]:
-        """Turn whatever goes wrong on the way to the store into an `InputError` that names it."""
-        try:
-            yield
-        except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
-            reason = str(error).splitlines()[0]
-            raise InputError(f"the tracking store {self.uri} cannot be used: {reason}") from error
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error's message, without any secret that this process was given."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    for name in SECRETS:
+        if os.environ.get(name):
+            text = text.replace(os.environ[name], "***")
+    return re.sub(r"//[^/@\s]*:[^/@\s]*@", "//***@", text)
 
 
 @dataclass(frozen=True)
-class Membership:
-    """What tracking is told of a variant: its label, and the titles of the comparisons it belongs to, by id."""
-
-    label: str
-    comparisons: Mapping[str, str]
-
-    def tags(self) -> dict[str, str]:
-        """Return one tag per comparison."""
-        return {f"{COMPARISON_TAG}{name}": title for name, title in self.comparisons.items()}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The store, and every variant's membership: what one file tells each step that tracks."""
+class Connection:
+    """A store that answered: MLflow's client for it, and the id of the experiment."""
 
     store: Store
-    members: Mapping[str, Membership]
+    client: mlflow.MlflowClient
+    experiment: str
 
-    def write(self, path: Path) -> None:
-        """Write the plan as JSON."""
-        write_json(path, asdict(self))
+    def runs(self, variant: str | None = None, seed: int | str | None = None, **tags: str) -> Iterator[Run]:
+        """Yield the active runs, of one variant and seed if given, that bear these tags."""
+        wanted = {"variant": variant, "seed": seed, **tags}
+        terms = [f"tags.`{name}` = '{value}'" for name, value in wanted.items() if value is not None]
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], " and ".join(terms), max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
-    @staticmethod
-    def read(path: Path) -> "Plan":
-        """Read a plan."""
-        value = read_json(path)
-        return Plan(Store(**value["store"]), {name: Membership(**member) for name, member in value["members"].items()})
+    def run_of(self, training: str) -> Run | None:
+        """Return the active run of one training, or None if the store has none."""
+        return next(self.runs(**{TRAINING_TAG: training}), None)
 
 
-def create_store(store: Store, artifacts: Path | None, description: str) -> str:
-    """Create the experiment if it is not there yet, and return its id.
+def connect(store: Store) -> Connection:
+    """Direct MLflow to a store.
+
+    On a server, the experiment is created if it is not there yet; an SQLite store must exist (`create_store`).
+
+    Raises
+    ------
+    StoreError
+        The store cannot be reached or has no such experiment.
+    """
+    if store.database and not store.database.is_file():
+        # Not to be made here: processes that do so at once break each other's migration.
+        raise StoreError(f"the tracking store {store.uri} is gone; the next run of the workflow makes it anew")
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
+    with reached(store):
+        client = mlflow.MlflowClient(store.uri)
+        experiment = client.get_experiment_by_name(store.experiment)
+        if experiment is None and store.database is None:
+            create_experiment(client, store.experiment)
+            experiment = client.get_experiment_by_name(store.experiment)
+    if experiment is None:
+        raise StoreError(f"the tracking store {store.uri} has no experiment {store.experiment!r}; `make sync` creates it")
+    if experiment.lifecycle_stage != "active":
+        raise StoreError(
+            f"the experiment {store.experiment!r} was deleted in {store.uri}; restore it with `MLFLOW_TRACKING_URI={store.uri} "
+            f"mlflow experiments restore --experiment-id {experiment.experiment_id}`, or name another in tracking.experiment"
+        )
+    return Connection(store, client, str(experiment.experiment_id))
+
+
+def create_experiment(client: mlflow.MlflowClient, name: str, location: str | None = None) -> None:
+    """Create an experiment, unless another process has just done so."""
+    try:
+        client.create_experiment(name, location)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def create_store(store: Store, artifacts: Path | None) -> Connection:
+    """Create the store's experiment if it is not there yet.
 
     Parameters
     ----------
     store
-        The store, which an SQLite URI creates too.
+        The store. An SQLite database is created too: by one process, since several that first touch it at once break each other's
+        schema migration.
     artifacts
         The folder of the artifacts, or None to leave it to the server.
-    description
-        Shown above the experiment's runs, as Markdown.
     """
-    path = store.uri.removeprefix("sqlite:///")
-    if path != store.uri:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(store.uri)
     location = artifacts.resolve().as_uri() if artifacts else None
-    with store.reached():
-        experiment = mlflow.get_experiment_by_name(store.experiment)
+    with reached(store):
+        if store.database:
+            store.database.parent.mkdir(parents=True, exist_ok=True)
+        client = mlflow.MlflowClient(store.uri)
+        experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None:
-            mlflow.create_experiment(store.experiment, location)
-        elif location and experiment.artifact_location != location:
-            _move_artifacts(Path(path), experiment.artifact_location, location)
-    experiment_id = store.connect()
-    tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": description}
-    for key, value in tags.items():
-        mlflow.MlflowClient().set_experiment_tag(experiment_id, key, value)
-    return experiment_id
+            create_experiment(client, store.experiment, location)
+        elif store.database and location and experiment.artifact_location != location:
+            _move_artifacts(store.database, experiment.artifact_location, location)
+        connection = connect(store)
+        # The user interface opens in its view for generative models unless an experiment says otherwise.
+        client.set_experiment_tag(connection.experiment, "mlflow.experimentKind", "custom_model_development")
+    return connection
 
 
 def _move_artifacts(database: Path, old: str, new: str) -> None:
     """Let an SQLite store that was moved find its artifacts again: it holds absolute addresses, and MLflow has no call for it."""
-    columns = (
-        ("experiments", "artifact_location"),
-        ("runs", "artifact_uri"),
-        ("logged_models", "artifact_location"),
-        ("model_versions", "source"),
-        ("model_versions", "storage_location"),
-    )
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in columns:
+        for table, column in MOVED_COLUMNS:
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608
                 (new, len(old) + 1, len(old) + 1, f"{old}/"),
             )
 
 
-@contextmanager
-def training_run(
-    store: Store,
-    variant: str,
-    seed: int,
-    components: Mapping[str, Any],
-    membership: Membership,
-    params: Mapping[str, Any],
-    folder: Path,
-) -> Iterator[Run]:
-    """Track one training: a run that ends FINISHED, FAILED or, after a signal, KILLED.
+def close_abandoned(trainings: Path, store: Store) -> None:
+    """Close the runs that killed trainings left open, as KILLED.
 
-    A training that goes on where it was interrupted continues its run. A run that finishes supersedes the former ones of its
-    variant and seed.
+    A run in this store that cannot be closed is left to the next time; one in a former store is tried once.
 
     Parameters
     ----------
+    trainings
+        Holds a folder for each training that is not finished.
     store
-        Where to track.
-    variant, seed
-        Which training.
-    components
-        What its fingerprint is made from.
-    membership
-        The variant's label and comparisons.
-    params
-        Its settings.
-    folder
-        Keeps the run's id while the training is not finished.
+        Where runs are tracked now.
     """
-    experiment = store.connect()
-    mark = fingerprint.digest(components)
-    close_abandoned(folder)
-    left = unfinished.tracked_run(folder)
-    former = _find(left) if left and (left.uri, left.experiment, left.fingerprint) == (store.uri, store.experiment, mark) else None
-    token = left.token if left and former else uuid.uuid4().hex
-    tracked = unfinished.TrackedRun(store.uri, store.experiment, token, mark, is_open=True)
-    tracked.write(folder)
-    tags = {"variant": variant, "seed": str(seed), "fingerprint": mark, BEGUN_TAG: token, **membership.tags()}
-    begin = {"run_id": former.info.run_id} if former else {"experiment_id": experiment, "run_name": f"{variant}-seed{seed}"}
-    run = mlflow.start_run(**begin, tags=tags, description=membership.label)
-    status = RunStatus.FAILED
-    try:
-        with shielded():
-            mlflow.log_params({**params, "seed": seed})
-            mlflow.log_dict(dict(components), FINGERPRINT_FILE)
-        yield run
-        status = RunStatus.FINISHED
-    except (KeyboardInterrupt, SystemExit):
-        status = RunStatus.KILLED
-        raise
-    finally:
-        mlflow.end_run(RunStatus.to_string(status))
-        with suppress(OSError):  # a full disk; then it is the next training that finds the run closed
-            replace(tracked, is_open=False).write(folder)
-    for former in active_runs(experiment, variant, seed):
-        if former.info.run_id != run.info.run_id:
-            tags = {SUPERSEDED_TAG: run.info.run_id, REASON_TAG: _why_superseded(former, components)}
-            bin_run(former.info.run_id, tags)
+    for folder in unfinished.abandoned(trainings):
+        training = unfinished.begun(folder)
+        if training is None:
+            continue
+        former = Store(training.uri, training.experiment)
+        try:
+            _close_killed(former, training.training)
+        except StoreError as error:
+            logger.warning("the run of %s, which was killed, could not be closed: %s", folder.name, error)
+            if former == store and not (store.database and not store.database.is_file()):
+                continue
+        replace(training, is_open=False).write(folder)
 
 
-def _find(left: unfinished.TrackedRun) -> Run | None:
-    """Return the active run that a training has begun, or None if the store has none such."""
-    client = mlflow.MlflowClient(left.uri)
-    experiment = client.get_experiment_by_name(left.experiment)
-    runs = client.search_runs([experiment.experiment_id], f"tags.`{BEGUN_TAG}` = '{left.token}'") if experiment else []
-    return runs[0] if runs else None
+def _close_killed(store: Store, training: str) -> None:
+    connection = connect(store)
+    with reached(store):
+        run = connection.run_of(training)
+        if run and run.info.status == "RUNNING":
+            connection.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def supersede(connection: Connection, run_id: str, variant: str, seed: int, components: Mapping[str, Any]) -> None:
+    """Move every other active run of a variant and seed to MLflow's bin, tagged with what superseded it and why."""
+    for former in list(connection.runs(variant, seed)):
+        if former.info.run_id != run_id:
+            bin_run(connection, former, {SUPERSEDED_TAG: run_id, REASON_TAG: _why_superseded(former, components)})
 
 
 def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
@@ -247,151 +230,26 @@ def components_of(run: Run) -> Mapping[str, Any] | None:
     return components
 
 
-def retire(store: Store, variant: str, seed: int | str, reason: str) -> None:
+def retire(connection: Connection, variant: str, seed: int | str, reason: str) -> None:
     """Move every active run of a variant and seed to MLflow's bin, tagged with the reason."""
-    for run in active_runs(store.connect(), variant, seed):
-        bin_run(run.info.run_id, {RETIRED_TAG: reason})
+    for run in list(connection.runs(variant, seed)):
+        bin_run(connection, run, {RETIRED_TAG: reason})
 
 
-def bin_run(run_id: str, tags: Mapping[str, str]) -> None:
-    """Tag a run and move it to MLflow's bin, where it is kept and can be restored."""
-    client = mlflow.MlflowClient()
+def bin_run(connection: Connection, run: Run, tags: Mapping[str, str]) -> None:
+    """Tag a run and move it to MLflow's bin, where it is kept and can be restored; one that nobody goes on with is closed."""
     for key, value in tags.items():
-        client.set_tag(run_id, key, value[:5000])  # what a tag may hold
-    client.delete_run(run_id)
+        connection.client.set_tag(run.info.run_id, key, value[:5000])  # what a tag may hold
+    if run.info.status == "RUNNING":
+        connection.client.set_terminated(run.info.run_id, "KILLED")
+    connection.client.delete_run(run.info.run_id)
 
 
-def close_abandoned(folder: Path) -> None:
-    """Close the run that a training left open when it was killed, if it did; its process must be gone."""
-    left = unfinished.tracked_run(folder)
-    if left is None or not left.is_open:
-        return
-    run = _find(left)
-    if run and run.info.status == "RUNNING":
-        mlflow.MlflowClient(left.uri).set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
-    replace(left, is_open=False).write(folder)
-
-
-def active_runs(experiment: str, variant: str | None = None, seed: int | str | None = None) -> list[Run]:
-    """Return the experiment's active runs, of one variant and seed if given."""
-    terms = [f"tags.variant = '{variant}'"] if variant else []
-    terms += [f"tags.seed = '{seed}'"] if seed is not None else []
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = mlflow.MlflowClient().search_runs([experiment], " and ".join(terms), page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
-
-
-def log_dataset(manifest: Mapping[str, Any], path: Path) -> None:
-    """Record the prepared data set as the run's input, each split by the digest in the manifest."""
-    for split, entry in manifest["splits"].items():
-        # MLflow takes digests of up to 36 characters.
-        data = MetaDataset(LocalArtifactDatasetSource(str(path)), name=f"cifar10-{split}", digest=entry["sha256"][:36])
-        try:
-            mlflow.log_input(data, context=split)
-        except MlflowException:
-            # Runs that are the first to name a data set race to insert it; the loser finds it there at its second try.
-            mlflow.log_input(data, context=split)
-
-
-def log_history_row(row: Epoch) -> None:
-    """Log one row of the history at its iteration."""
-    values = asdict(row)
-    step = values.pop("iteration")
-    del values["epoch"]
-    mlflow.log_metrics(values, step=step)
-
-
-def logged_iterations(run: Run) -> set[int]:
-    """Return the iterations at which a run has a row of the history."""
-    return {point.step for point in mlflow.MlflowClient().get_metric_history(run.info.run_id, "seconds")}
-
-
-def log_summary(metrics: Mapping[str, float]) -> None:
-    """Log the run's summary metrics, unless it has them."""
-    logged = _active_run().data.metrics
-    mlflow.log_metrics({name: value for name, value in metrics.items() if name not in logged})
-
-
-def _active_run() -> Run:
-    """Return the run that is being tracked, with all that it holds now."""
-    run = mlflow.active_run()
-    assert run is not None
-    return mlflow.get_run(run.info.run_id)
-
-
-def log_figure(figure: Any, name: str) -> None:  # noqa: ANN401  (Matplotlib comes from the caller)
-    """Log a Matplotlib figure among the run's artifacts."""
-    mlflow.log_figure(figure, f"figures/{name}.png")
-
-
-def log_model(model: Any, example: Any, probabilities: Any) -> None:  # noqa: ANN401  (Keras and NumPy come from the caller)
-    """Log a Keras model, unless its run has one, with its signature, inferred from images and the probabilities it gives them."""
-    if _active_run().outputs.model_outputs:
-        return
-    mlflow.keras.log_model(
-        model,
-        name="model",
-        signature=mlflow.models.infer_signature(example, probabilities),
-        # Given, since MLflow would otherwise load the model in a new process to find out.
-        pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
-    )
-
-
-def publish(plan: Plan, run_ids: Mapping[str, str], figures: Mapping[str, Path]) -> dict[str, str]:
-    """Bring labels and the comparisons' tags and figures to the runs that belong to them.
-
-    Runs that the store does not have, since they were tracked elsewhere, are left out with a warning.
-
-    Parameters
-    ----------
-    plan
-        The store, and the comparisons of each variant.
-    run_ids
-        The variant of each run id that the results hold.
-    figures
-        The file of each comparison's figure.
-
-    Returns
-    -------
-    dict
-        For each comparison, the address in MLflow's user interface, relative to its root, of the page that compares its runs.
-    """
-    experiment = plan.store.connect()
-    client = mlflow.MlflowClient()
-    tags = {run.info.run_id: run.data.tags for run in active_runs(experiment)}
-    tracked = {run_id: variant for run_id, variant in run_ids.items() if run_id in tags}
-    if len(tracked) < len(run_ids):
-        missing = sorted({variant for run_id, variant in run_ids.items() if run_id not in tracked})
-        logger.warning("not in the tracking store %s, so not published: runs of %s", plan.store.uri, ", ".join(missing))
-    for run_id, variant in tracked.items():
-        client.set_tag(run_id, "mlflow.note.content", plan.members[variant].label)
-        wanted = plan.members[variant].tags()
-        for key in tags[run_id]:
-            if key.startswith(COMPARISON_TAG) and key not in wanted:
-                client.delete_tag(run_id, key)
-        for key, value in wanted.items():
-            if tags[run_id].get(key) != value:
-                client.set_tag(run_id, key, value)
-        for comparison in plan.members[variant].comparisons:
-            client.log_artifact(run_id, str(figures[comparison]), "figures")
-    pages = {}
-    for comparison in figures:
-        members = [run_id for run_id, variant in tracked.items() if comparison in plan.members[variant].comparisons]
-        pages[comparison] = compare_page(members, experiment)
-    return pages
-
-
-def runs_page(experiment: str) -> str:
-    """Return the address of MLflow's list of the experiment's runs, relative to the user interface's root."""
-    return f"#/experiments/{experiment}/runs?{TRAINING_VIEW}"
-
-
-def compare_page(run_ids: list[str], experiment: str) -> str:
-    """Return the address of MLflow's page that compares these runs, relative to the user interface's root."""
-    runs, experiments = (quote(json.dumps(ids)) for ids in (run_ids, [experiment]))
-    return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"
+def set_tags(connection: Connection, run: Run, wanted: Mapping[str, str], prefix: str) -> None:
+    """Let a run bear the wanted tags, and no other that begins with `prefix`."""
+    for key in run.data.tags:
+        if key.startswith(prefix) and key not in wanted:
+            connection.client.delete_tag(run.info.run_id, key)
+    for key, value in wanted.items():
+        if run.data.tags.get(key) != value:
+            connection.client.set_tag(run.info.run_id, key, value)

@@ -8,15 +8,15 @@ whether or not the training stopped in between and went on from a state.
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from convnets import backend, networks  # noqa: F401  (backend before keras)
+from convnets import backend, cifar10, hardware, networks
 from convnets.checkpoints import State
 from convnets.dataset import Dataset, Split
-from convnets.records import Epoch, Metrics
+from convnets.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Augmentation, Optimizer, Settings
 
 import keras  # isort: skip
@@ -37,10 +37,11 @@ class NonFiniteLossError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean cross-entropy and accuracy over a split."""
+    """Mean cross-entropy and accuracy over a split, and how many images of each class (row) were put into each class (column)."""
 
     loss: float
     accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,30 @@ class Result:
     """What a training run yields: its history and the model with the best epoch's weights, evaluated once on the test set."""
 
     history: tuple[Epoch, ...]
+    usage: tuple[Usage, ...]
     best: Epoch
     model: keras.Model
     parameters: int
     test: Evaluation
     batch_size: int
 
-    def summary(self, variant: str, seed: int, fingerprint: str, mlflow_run_id: str) -> Metrics:
-        """Return what is recorded of the run beside its history."""
+    def record(self, training: str, began: float, device: backend.Device, data: Mapping[str, str]) -> Record:
+        """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
+        return Record(
+            training=training,
+            began=began,
+            processor=hardware.processor(),
+            device=device.name,
+            threads=device.threads,
+            deterministic=device.deterministic,
+            peak_memory_bytes=hardware.peak_memory(),
+            data=data,
+            usage=self.usage,
+            confusion=self.test.confusion,
+        )
+
+    def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:
+        """Return the run's summary; it is not tracked yet."""
         last = self.history[-1]
         seconds = sum(epoch.seconds for epoch in self.history)
         return Metrics(
@@ -76,7 +93,7 @@ class Result:
             train_seconds=seconds,
             images_per_second=last.iteration * self.batch_size / seconds,
             fingerprint=fingerprint,
-            mlflow_run_id=mlflow_run_id,
+            mlflow_run_id=None,
         )
 
 
@@ -106,7 +123,7 @@ def train(
         At the first iteration whose loss is not finite.
     """
     if not tf.config.threading.get_intra_op_parallelism_threads():
-        raise RuntimeError("backend.use_threads must be called first: a run on another number of threads is another run")
+        raise RuntimeError("backend.configure must be called first: a run on another number of threads is another run")
     keras.utils.set_random_seed(seed)
     classifier = networks.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
     optimizer = _built_optimizer(settings, classifier)
@@ -119,10 +136,10 @@ def train(
     run = _training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
     validate = _evaluation_function(classifier, dataset.validation)
 
-    history = list(resumed.history) if resumed else []
+    history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
     best = resumed.best if resumed else []
     for number in range(len(history) + 1, settings.training.epochs + 1):
-        started = time.perf_counter()
+        started, meter = time.perf_counter(), hardware.Meter()
         rng = np.random.default_rng([seed, number])
         order = rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
         noise_seed = rng.integers(2**30, size=2)
@@ -141,10 +158,12 @@ def train(
             seconds=time.perf_counter() - started,
         )
         history.append(epoch)
+        usage.append(meter.read())
         weights = classifier.logits.get_weights()
         if best_epoch(history) is epoch:
             best = weights
-        observe(State(tuple(history), weights, [variable.numpy() for variable in optimizer.variables], best))
+        variables = [variable.numpy() for variable in optimizer.variables]
+        observe(State(tuple(history), tuple(usage), weights, variables, best))
 
     classifier.logits.set_weights(best)
     test = _evaluation_function(classifier, dataset.test)()
@@ -153,6 +172,7 @@ def train(
     classifier.model.compile(optimizer=fresh, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return Result(
         history=tuple(history),
+        usage=tuple(usage),
         best=best_epoch(history),
         model=classifier.model,
         parameters=classifier.logits.count_params(),
@@ -270,11 +290,13 @@ def _evaluation_function(classifier: networks.Classifier, data: Split) -> Callab
     starts = range(0, len(data), EVALUATION_BATCH)
     batches = [tf.constant(data.images[start : start + EVALUATION_BATCH]) for start in starts]
     labels = tf.constant(data.labels, tf.int64)
+    classes = len(cifar10.CLASSES)
 
     def evaluate() -> Evaluation:
         logits = tf.concat([logits_of(batch) for batch in batches], 0)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.int32))
-        return Evaluation(float(tf.reduce_mean(losses)), int(hits) / len(data))
+        confusion = tf.math.confusion_matrix(labels, tf.argmax(logits, 1), classes).numpy()
+        rows = tuple(map(tuple, confusion.tolist()))
+        return Evaluation(float(tf.reduce_mean(losses)), int(confusion.trace()) / len(data), rows)
 
     return evaluate

@@ -1,43 +1,63 @@
 """Trainings that are under way or were interrupted: a folder for each, locked by the process that trains.
 
-It keeps what it takes to go on: the training's checkpoints, and the id of its tracked run.
-The operating system releases the lock when the process ends, however it ends. So a folder that is not locked and names an
-open tracked run tells of a training that was killed. The locks also work between hosts that share a file system with locking.
+It keeps what it takes to go on: the training's checkpoints, and the token that its tracked run bears. The operating system
+releases the lock when the process ends, however it ends. So a folder that is not locked and names an open tracked run tells of a
+training that was killed. The locks also work between hosts that share a file system with locking.
 """
 
 import fcntl
 import os
 import platform
-import shutil
+import re
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from convnets.errors import InputError
-from convnets.files import read_json, write_json
+from convnets.files import read_json, remove_partial, write_json
 
-LOCK, RUN, FAILURE = "lock", "run.json", "failure.json"
-PATIENCE = 2.0  # seconds; whoever only looks whether a training is under way holds its lock for a moment
+LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
+PATIENCE_S = 2.0  # whoever only looks whether a training is under way holds its lock for a moment
+NAME = re.compile(r"(?P<variant>.+)-seed(?P<seed>\d+)")
 
 
 @dataclass(frozen=True)
-class TrackedRun:
-    """The tracked run of an unfinished training: its store and experiment, the fingerprint, and whether it is still open.
+class Begun:
+    """A training that was begun, and may go on.
 
-    `token` is a tag that the run alone bears, recorded before there is a run: its id is only known once the store has answered.
+    `training` is a token that this training alone bears, also as a tag of its tracked run, whose id is only known once a store has
+    answered; `began` is its start in seconds since 1970; `is_open` tells whether a run may be open in the store `uri`.
     """
 
+    training: str
+    began: float
+    fingerprint: str
     uri: str
     experiment: str
-    token: str
-    fingerprint: str
     is_open: bool
 
     def write(self, folder: Path) -> None:
-        """Record this run in the training's folder."""
-        write_json(folder / RUN, asdict(self))
+        """Record this in the training's folder."""
+        write_json(folder / BEGUN, asdict(self))
+
+
+def name_of(variant: str, seed: int | str) -> str:
+    """Return the name of a training's folder, which is also that of its tracked run."""
+    return f"{variant}-seed{seed}"
+
+
+def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
+    """Record that a training begins, or that it goes on: then under its old token."""
+    former = begun(folder)
+    if former and former.fingerprint == fingerprint:
+        training = replace(former, uri=uri, experiment=experiment, is_open=True)
+    else:
+        training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open=True)
+    training.write(folder)
+    return training
 
 
 @contextmanager
@@ -47,24 +67,54 @@ def claimed(folder: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        Another process holds it.
+        Another process holds it, or the file system has no locks.
     """
-    file = _lock(folder, PATIENCE)
+    file = _lock(folder)
     if file is None:
-        holder = (folder / LOCK).read_text(encoding="utf-8").strip()
-        raise InputError(f"{folder}: this run is being trained by {holder}; wait until it ends, or end it")
+        with suppress(OSError):
+            holder = (folder / LOCK).read_text(encoding="utf-8").strip()
+            raise InputError(f"{folder}: this run is being trained by {holder}; wait until it ends, or end it")
+        raise InputError(f"{folder}: this run was being trained by another process a moment ago; run the workflow again")
     with os.fdopen(file, "w", encoding="utf-8") as lock:
         lock.truncate()
         lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
         lock.flush()
+        remove_partial(folder)
         yield
-        shutil.rmtree(folder)
+        _empty(folder)
+        (folder / LOCK).unlink()
+    _remove(folder)
 
 
-def tracked_run(folder: Path) -> TrackedRun | None:
-    """Return the tracked run that a training has begun, or None if there is none or its record cannot be read."""
+def _empty(folder: Path) -> None:
+    """Remove what a folder holds, but for its lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Remove an empty folder. Its lock must be closed, since a network file system keeps a name for a file that is open."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def remove(folder: Path) -> bool:
+    """Remove the folder of a training that nobody holds, and return whether that was so."""
+    file = _lock(folder, 0)
+    if file is None:
+        return False
+    _empty(folder)
+    (folder / LOCK).unlink()
+    os.close(file)
+    _remove(folder)
+    return True
+
+
+def begun(folder: Path) -> Begun | None:
+    """Return the training that was begun in this folder, or None if there is none or its record cannot be read."""
     try:
-        return TrackedRun(**read_json(folder / RUN))
+        return Begun(**read_json(folder / BEGUN))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -84,34 +134,55 @@ def failure_of(folder: Path, fingerprint: str) -> str | None:
         return None
 
 
+def folders(unfinished: Path) -> dict[tuple[str, str], Path]:
+    """Return the folder of each training that is not finished, by variant and seed."""
+    matches = ((NAME.fullmatch(path.name), path) for path in sorted(unfinished.glob("*-seed*")) if path.is_dir())
+    return {(match["variant"], match["seed"]): path for match, path in matches if match}
+
+
 def abandoned(unfinished: Path) -> list[Path]:
-    """Return the folders of trainings that were killed and whose tracked run was left open."""
-    folders = sorted(path.parent for path in unfinished.glob(f"*/{RUN}"))
-    return [folder for folder in folders if (run := tracked_run(folder)) and run.is_open and not is_held(folder)]
+    """Return the folders of trainings that were killed and whose tracked run may be open."""
+    return [path for path in folders(unfinished).values() if (training := begun(path)) and training.is_open and not is_held(path)]
 
 
 def is_held(folder: Path) -> bool:
-    """Return whether a process is training in this folder now."""
-    file = _lock(folder, 0)
-    if file is not None:
+    """Return whether a process is training in this folder now. Changes nothing."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks, on which nothing can be trained
+        return False
+    finally:
         os.close(file)
-    return file is None
+    return False
 
 
-def _lock(folder: Path, patience: float) -> int | None:
+def _lock(folder: Path, patience: float = PATIENCE_S) -> int | None:
     """Return the descriptor of the folder's lock, or None if another process keeps it for `patience` seconds."""
     ends = time.monotonic() + patience
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # whoever held it has just removed the folder
+            continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it may have removed the folder in the meantime: then this is the lock of nothing.
-            if (folder / LOCK).is_file() and os.path.samestat(os.fstat(file), (folder / LOCK).stat()):
-                return file
+            if os.path.samestat(os.fstat(file), (folder / LOCK).stat()):
+                return file  # else its holder has removed the folder, and this is the lock of nothing
+        except FileNotFoundError:
+            pass
         except BlockingIOError:
             if time.monotonic() >= ends:
                 os.close(file)
                 return None
             time.sleep(0.1)
+        except OSError as error:
+            os.close(file)
+            raise InputError(f"{folder} is on a file system without locks ({error.strerror}); put <results> on another") from error
         os.close(file)

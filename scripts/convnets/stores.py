@@ -1,0 +1,95 @@
+"""Where runs are tracked, and what tracking is told of each variant; without MLflow, so that planning can know it too."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from convnets.files import read_json, write_json
+
+COMPARISON_TAG = "comparison."
+SQLITE = "sqlite:///"
+TRACKED = "tracked.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking URI and an experiment."""
+
+    uri: str
+    experiment: str
+
+    @property
+    def database(self) -> Path | None:
+        """The file of an SQLite store, or None for any other."""
+        return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is a server with a user interface of its own."""
+        return self.uri.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What tracking is told of a variant: its label, and the titles of the comparisons it belongs to, by id."""
+
+    label: str
+    comparisons: Mapping[str, str]
+
+    def tags(self) -> dict[str, str]:
+        """Return one tag per comparison."""
+        return {f"{COMPARISON_TAG}{name}": title for name, title in self.comparisons.items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The store, whether its finished runs are used in place of training them again, and every variant's membership."""
+
+    store: Store
+    reuse: bool
+    members: Mapping[str, Membership]
+
+    def write(self, path: Path) -> None:
+        """Write the plan as JSON."""
+        write_json(path, asdict(self))
+
+    @staticmethod
+    def read(path: Path) -> "Plan":
+        """Read a plan.
+
+        Raises
+        ------
+        OSError, ValueError, TypeError, KeyError
+            There is none, or it is damaged.
+        """
+        value = read_json(path)
+        members = {name: Membership(**member) for name, member in value["members"].items()}
+        return Plan(Store(**value["store"]), bool(value["reuse"]), members)
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Where a finished run was last brought to, whole: `tracked.json` in its folder."""
+
+    uri: str
+    experiment: str
+    fingerprint: str
+    run_id: str
+
+    def write(self, folder: Path) -> None:
+        """Record this in the run's folder."""
+        write_json(folder / TRACKED, asdict(self))
+
+
+def is_tracked(folder: Path, store: Store, fingerprint: str) -> bool:
+    """Return whether the run of this folder, with this fingerprint, was last brought to this store."""
+    try:
+        tracked = Tracked(**read_json(folder / TRACKED))
+    except (OSError, ValueError, TypeError):
+        return False
+    return (tracked.uri, tracked.experiment, tracked.fingerprint) == (store.uri, store.experiment, fingerprint)
+
+
+def forget(folder: Path) -> None:
+    """Take back that the run of this folder was tracked, since it is about to be made again."""
+    (folder / TRACKED).unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+#!/usr/bin/env python
+"""Bring to the tracking store whatever it lacks of the finished results, and say what is still missing.
+
+Trains and draws nothing. Looks at the store itself, so a store that was lost, or that never had the results, is filled again.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from convnets import backend, command, configuration, files, publishing, stamps, tracking  # noqa: F401  (backend before keras)
+from convnets.errors import InputError
+from convnets.publishing import Published
+from convnets.records import METRICS
+from convnets.steps import PUBLISHING, TRAINING, Steps
+
+
+def main() -> None:
+    """Publish what the configuration's results hold now."""
+    parser = command.parser(__doc__)
+    command.add_configuration_options(parser)
+    arguments = parser.parse_args()
+    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    store = steps.configuration.store
+    runs = [step.stamp.parent for key, step in steps.all.items() if step.rule == TRAINING and not steps.reasons(key)]
+    if not runs:
+        raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
+    drawn = [name for name in steps.configuration.comparisons if not steps.is_stale(f"plot_comparison/{name}")]
+    figures = {name: steps.results / "figures" / f"{name}.svg" for name in drawn}
+    artifacts = steps.configuration.tracking["artifacts"]
+    tracking.create_store(store, Path(str(artifacts)) if artifacts else None)
+
+    def publish() -> Published:
+        return publishing.publish(steps.configuration.plan, runs, figures, steps.results / "unfinished")
+
+    step = steps.all[PUBLISHING]
+    if any(map(steps.is_stale, step.after)):  # then the workflow has more to publish than there is now
+        published = publish()
+    else:
+        inputs = [steps.results / "tracking" / "plan.json", *(folder / METRICS for folder in runs), *figures.values()]
+        with stamps.stamping(step.stamp, step.components, inputs, step.outputs):
+            published = publish()
+            files.write_json(step.outputs[0], asdict(published))
+    print(f"{len(runs) - len(published.pending)} of {len(runs)} finished runs are in {store.uri}")
+    if published.problem:
+        raise InputError(f"{published.problem}; pending: {', '.join(published.pending) or 'the comparisons'}")
+
+
+if __name__ == "__main__":
+    command.run(main)

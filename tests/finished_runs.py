@@ -1,0 +1,79 @@
+"""Finished runs for tests of tracking: the files that a training writes, without the training."""
+
+import shutil
+import uuid
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+
+from convnets import fingerprint, networks, records, stamps, tracking
+from convnets.delivery import Finished
+from convnets.records import Epoch, Metrics, Record, Usage
+from convnets.settings import Augmentation, Network, Optimizer, Settings, Training
+from convnets.stores import Membership, Store
+
+MEMBER = Membership("a label", {"depth": "Number of layers"})
+NETWORK = Network((), 0, "dense", (4,), 0.5)
+BEGAN = 1_600_000_000.0
+
+
+def new_store(folder: Path) -> Store:
+    """Create an SQLite store in a folder."""
+    store = Store(f"sqlite:///{folder}/mlflow.db", "tests")
+    tracking.create_store(store, folder / "artifacts")
+    return store
+
+
+def write_model(path: Path) -> None:
+    """Write a small model, as a training does."""
+    classifier = networks.build(NETWORK, np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
+    classifier.model.compile("sgd", "sparse_categorical_crossentropy")
+    classifier.model.save(path)
+
+
+def epochs(count: int) -> tuple[list[Epoch], list[Usage]]:
+    """Return the history of so many epochs and what each used."""
+    numbers = range(1, count + 1)
+    history = [Epoch(n, 10 * n, 2 / n, 0.1 * n, 1.9 / n, 0.1 * n, 0.5) for n in numbers]
+    return history, [Usage(BEGAN + 10 * n, 99.5, 2**30 + n) for n in numbers]
+
+
+def write_run(
+    results: Path, model: Path, variant: str = "mlp100", seed: int = 1, dropout: float = 0.5, count: int = 3, **changes: Any
+) -> Finished:
+    """Write the files of a finished run into its folder and return it; `changes` are of its summary."""
+    folder = results / "runs" / variant / f"seed{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    training = Training(count, 32, Optimizer("sgd", 0.1, 0.0), "float32", Augmentation(False, 0.0))
+    settings = Settings(replace(NETWORK, dropout=dropout), training)
+    components = {"version": fingerprint.VERSION, "settings": asdict(settings), "libraries": {"keras": "3"}}
+    history, usage = epochs(count)
+    numbers: dict[str, Any] = dict.fromkeys(records.NUMBER_COLUMNS, 0.5)
+    numbers |= {"parameters": 12_342, "epochs": count, "iterations": 10 * count, "best_epoch": count, **changes}
+    mark = fingerprint.digest(components)
+    metrics = Metrics(variant=variant, seed=seed, fingerprint=mark, mlflow_run_id=None, **numbers)
+    digests = {"train": "a" * 64, "validation": "b" * 64, "test": "c" * 64}
+    record = Record(uuid.uuid4().hex, BEGAN, "a processor", "CPU", 1, True, 2**30, digests, usage, np.eye(10, dtype=int).tolist())
+    outputs = [folder / name for name in records.RUN_FILES]
+    with stamps.stamping(folder / stamps.STAMP, components, [], outputs):
+        records.write_history(folder / records.HISTORY, history)
+        shutil.copy(model, folder / records.MODEL)
+        records.write_record(folder / records.RECORD, record)
+        records.write_metrics(folder / records.METRICS, metrics)
+    return Finished.read(folder)
+
+
+def all_runs(store: Store) -> dict[str, Any]:
+    """Return every run of the experiment by id, those in the bin included."""
+    client = mlflow.MlflowClient(store.uri)
+    experiment = client.get_experiment_by_name(store.experiment).experiment_id
+    return {run.info.run_id: run for run in client.search_runs([experiment], run_view_type=mlflow.entities.ViewType.ALL)}
+
+
+def points(store: Store, run_id: str, name: str) -> list[tuple[int, float, int]]:
+    """Return the points of a metric: step, value and time in ms."""
+    history = mlflow.MlflowClient(store.uri).get_metric_history(run_id, name)
+    return sorted((point.step, point.value, point.timestamp) for point in history)

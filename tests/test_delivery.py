@@ -1,0 +1,235 @@
+"""Delivery to a real SQLite store: all that the files say, once, whatever went before; and reuse of what was delivered."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from finished_runs import BEGAN, MEMBER, all_runs, new_store, points, write_model, write_run
+
+from convnets import delivery, networks, presentation, records, reuse, stamps, stores, tracking
+from convnets.delivery import Finished
+from convnets.errors import InputError
+from convnets.stores import Store
+from convnets.tracking import StoreError
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh store and a model, made once, since they take seconds."""
+    folder = tmp_path_factory.mktemp("template")
+    new_store(folder)
+    write_model(folder / "model.keras")
+    return folder
+
+
+@pytest.fixture
+def model(template: Path) -> Path:
+    return template / "model.keras"
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path) -> Store:
+    shutil.copy(template / "mlflow.db", tmp_path)
+    return Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")
+
+
+def deliver(store: Store, finished: Finished) -> str:
+    def present(folder: Path) -> None:
+        presentation.present(finished, "a label", folder)
+
+    def load() -> Any:
+        return networks.load(finished.folder / records.MODEL)
+
+    return delivery.deliver(tracking.connect(store), finished, MEMBER, present, load)
+
+
+def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:
+    finished = write_run(tmp_path, model, seed=3)
+    run_id = deliver(store, finished)
+    client = mlflow.MlflowClient(store.uri)
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.info.status) == ("mlp100-seed3", "FINISHED")
+    assert (run.info.start_time, run.info.end_time) == (BEGAN * 1000, (BEGAN + 30) * 1000)
+    mark = finished.metrics.fingerprint
+    expected = {"variant": "mlp100", "seed": "3", "fingerprint": mark, "comparison.depth": "Number of layers"}
+    assert expected.items() <= run.data.tags.items()
+    assert run.data.params == {key: str(value) for key, value in finished.params.items()} | {"seed": "3"}
+    assert points(store, run_id, "val_loss") == [(10 * n, 1.9 / n, (BEGAN + 10 * n) * 1000) for n in (1, 2, 3)]
+    assert points(store, run_id, "system/process_memory_usage_megabytes")[1][1] == pytest.approx((2**30 + 2) / 1e6)
+    summary = {name: value for name, value in run.data.metrics.items() if name in records.NUMBER_COLUMNS}
+    assert summary == finished.metrics.numbers()
+    assert {item.dataset.name: item.dataset.digest for item in run.inputs.dataset_inputs} == {
+        "cifar10-train": "a" * 36,
+        "cifar10-validation": "b" * 36,
+        "cifar10-test": "c" * 36,
+    }
+    names = {item.path for folder in (None, "figures", "files") for item in client.list_artifacts(run_id, folder)}
+    assert names >= {"model_card.md", "fingerprint.json", "figures/learning_curves.png", "figures/confusion_matrix.png"}
+    assert names >= {f"files/{name}" for name in (*records.RUN_FILES, stamps.STAMP)}
+    assert json.loads((finished.folder / "metrics.json").read_text())["mlflow_run_id"] == run_id
+    assert stores.is_tracked(finished.folder, store, mark)
+    assert not stores.is_tracked(finished.folder, Store(store.uri, "another"), mark)
+
+
+def test_the_model_can_be_used_from_the_store(store: Store, model: Path, tmp_path: Path) -> None:
+    run_id = deliver(store, write_run(tmp_path, model))
+    (logged,) = mlflow.MlflowClient(store.uri).get_run(run_id).outputs.model_outputs
+    uri = f"models:/{logged.model_id}"
+    images = np.random.default_rng(0).integers(256, size=(4, 32, 32, 3)).astype(np.float32)
+    expected = networks.load(model)(images).numpy()
+    np.testing.assert_array_equal(mlflow.keras.load_model(uri)(images), expected)
+    np.testing.assert_allclose(mlflow.pyfunc.load_model(uri).predict(images), expected, rtol=1e-6)
+    info = mlflow.models.get_model_info(uri)
+    shapes = [info.signature.inputs.inputs[0].shape, info.signature.outputs.inputs[0].shape]
+    assert shapes == [(-1, 32, 32, 3), (-1, 10)]
+    assert info.saved_input_example_info is not None
+
+
+def test_delivering_again_changes_nothing(store: Store, model: Path, tmp_path: Path) -> None:
+    finished = write_run(tmp_path, model)
+    run_id = deliver(store, finished)
+    before = all_runs(store)[run_id].to_dictionary()
+    assert deliver(store, Finished.read(finished.folder)) == run_id
+    assert list(all_runs(store)) == [run_id]
+    assert all_runs(store)[run_id].to_dictionary() == before
+
+
+CALLS = ["log_batch", "log_inputs", "log_artifact", "log_artifacts", "log_model_artifacts", "set_terminated"]
+
+
+@pytest.mark.parametrize("broken", CALLS)
+def test_a_delivery_that_was_cut_off_is_completed_without_doubling_anything(
+    broken: str, store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = write_run(tmp_path, model)
+
+    def gone(*_: object, **__: object) -> None:
+        raise ConnectionError("the server went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, broken, gone)
+        with pytest.raises(StoreError, match="cannot be used: the server went away"):
+            deliver(store, finished)
+    (begun,) = all_runs(store).values()
+    assert begun.info.status == "RUNNING"
+    assert not stores.is_tracked(finished.folder, store, finished.metrics.fingerprint)
+    assert deliver(store, Finished.read(finished.folder)) == begun.info.run_id
+    (run,) = all_runs(store).values()
+    assert run.info.status == "FINISHED"
+    for name in (*delivery.HISTORY_COLUMNS, *delivery.SYSTEM_METRICS):
+        assert len(points(store, run.info.run_id, name)) == 3
+    for name in records.NUMBER_COLUMNS:
+        assert len(points(store, run.info.run_id, name)) == 1
+    assert len(delivery.models_of(tracking.connect(store), run)) == 1
+    assert len(run.inputs.dataset_inputs) == 3
+
+
+def test_a_run_that_is_new_supersedes_the_former_one_and_no_other(store: Store, model: Path, tmp_path: Path) -> None:
+    former, other = deliver(store, write_run(tmp_path, model)), deliver(store, write_run(tmp_path, model, seed=2))
+    newer = deliver(store, write_run(tmp_path, model, dropout=0.4))
+    assert {run.info.run_id for run in tracking.connect(store).runs()} == {other, newer}
+    kept = all_runs(store)[former]
+    assert kept.info.lifecycle_stage == "deleted"
+    assert kept.data.tags["superseded_by"] == newer
+    assert kept.data.tags["superseded_because"] == "setting network.dropout: 0.5 -> 0.4"
+    newest = deliver(store, write_run(tmp_path, model, dropout=0.4))
+    assert all_runs(store)[newer].data.tags["superseded_because"] == "trained again from the same fingerprint"
+    assert {run.info.run_id for run in tracking.connect(store).runs()} == {other, newest}
+
+
+def test_the_same_files_go_to_any_number_of_stores(store: Store, model: Path, tmp_path: Path) -> None:
+    finished = write_run(tmp_path, model)
+    first = deliver(store, finished)
+    (tmp_path / "second").mkdir()
+    second = new_store(tmp_path / "second")
+    other = deliver(second, Finished.read(finished.folder))
+    assert other != first
+    assert points(second, other, "val_loss") == points(store, first, "val_loss")
+    assert all_runs(second)[other].info.start_time == all_runs(store)[first].info.start_time
+    assert deliver(store, Finished.read(finished.folder)) == first
+    assert Finished.read(finished.folder).metrics.mlflow_run_id == first
+
+
+def test_two_runs_that_name_new_data_at_once(store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second try of the loser of MLflow's race; the first failure is put on, since the race cannot be timed."""
+    real, calls = mlflow.MlflowClient.log_inputs, []
+
+    def loses_once(*args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) == 1:
+            raise mlflow.exceptions.MlflowException("UNIQUE constraint failed")
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_inputs", loses_once)
+    run_id = deliver(store, write_run(tmp_path, model))
+    assert len(all_runs(store)[run_id].inputs.dataset_inputs) == 3
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "history.csv", "record.json", "stamp.json"])
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "a,b\n1,2\n"])
+def test_files_that_are_missing_or_damaged_are_named(name: str, text: str | None, model: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path, model).folder
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text)
+    with pytest.raises(InputError, match=rf"{name} is missing or damaged.*run the workflow again"):
+        Finished.read(folder)
+
+
+class TestReuse:
+    @staticmethod
+    def fetch(store: Store, finished: Finished, folder: Path, **changes: Any) -> bool:
+        metrics = finished.metrics
+        wanted = {"variant": metrics.variant, "seed": metrics.seed, "fingerprint": metrics.fingerprint, **changes}
+        return reuse.fetch(store, **wanted, folder=folder)
+
+    def test_a_finished_run_is_fetched_with_all_its_files(self, store: Store, model: Path, tmp_path: Path) -> None:
+        finished = write_run(tmp_path, model)
+        run_id = deliver(store, finished)
+        folder = tmp_path / "clone" / "runs" / "mlp100" / "seed1"
+        assert self.fetch(store, finished, folder)
+        assert sorted(path.name for path in folder.iterdir()) == sorted([*records.RUN_FILES, stamps.STAMP, stores.TRACKED])
+        fetched = Finished.read(folder)
+        assert (fetched.metrics, fetched.record) == (Finished.read(finished.folder).metrics, finished.record)
+        assert fetched.metrics.mlflow_run_id == run_id
+        assert stamps.damage(folder / stamps.STAMP, fetched.stamp) == []
+        assert stores.is_tracked(folder, store, finished.metrics.fingerprint)
+
+    @pytest.mark.parametrize("change", [{"fingerprint": "f" * 64}, {"seed": 2}, {"variant": "another"}])
+    def test_another_run_is_not_fetched(self, change: dict[str, Any], store: Store, model: Path, tmp_path: Path) -> None:
+        finished = write_run(tmp_path, model)
+        deliver(store, finished)
+        assert not self.fetch(store, finished, tmp_path / "clone", **change)
+        assert not (tmp_path / "clone").exists()
+
+    def test_a_run_that_is_not_finished_is_not_fetched(self, store: Store, model: Path, tmp_path: Path) -> None:
+        finished = write_run(tmp_path, model)
+        mlflow.MlflowClient(store.uri).set_terminated(deliver(store, finished), "KILLED")
+        assert not self.fetch(store, finished, tmp_path / "clone")
+
+    @pytest.mark.parametrize("name", [*records.RUN_FILES, stamps.STAMP])
+    @pytest.mark.parametrize("damage", ["missing", "changed"])
+    def test_what_is_incomplete_or_corrupt_is_refused(
+        self, name: str, damage: str, store: Store, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        finished = write_run(tmp_path, model)
+        run_id = deliver(store, finished)
+        run = all_runs(store)[run_id]
+        artifact = Path(run.info.artifact_uri.removeprefix("file://")) / "files" / name
+        content = artifact.read_bytes()
+        artifact.unlink()
+        if damage == "changed":
+            mark = finished.metrics.fingerprint.encode()
+            artifact.write_bytes(content.replace(b"0.5", b"0.6").replace(mark, b"f" * 64)[:-1] + b" ")
+        folder = tmp_path / "clone"
+        assert not self.fetch(store, finished, folder)
+        assert list(folder.iterdir()) == []
+        assert "mlp100, seed 1: not fetched, so it is trained: " in caplog.text
+
+    def test_a_store_that_is_away_is_no_obstacle(self, model: Path, tmp_path: Path) -> None:
+        finished = write_run(tmp_path, model)
+        assert not self.fetch(Store("sqlite:////nowhere/mlflow.db", "tests"), finished, tmp_path / "clone")

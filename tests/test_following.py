@@ -1,0 +1,121 @@
+"""Following a training into a store that is there, away, slow or comes back; with a real store, whose failures are put on."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from finished_runs import BEGAN, MEMBER, all_runs, epochs, new_store, points
+
+from convnets import following, tracking
+from convnets.delivery import Identity
+from convnets.following import Follower, followed
+from convnets.stores import Store
+
+IDENTITY = Identity("mlp100", 1, "f" * 64, "token", BEGAN)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return new_store(tmp_path)
+
+
+def follow(store: Store, identity: Identity = IDENTITY) -> Follower:
+    return Follower(store, identity, MEMBER, {"epochs": 3})
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def the_run(store: Store) -> Any:
+    (run,) = all_runs(store).values()
+    return run
+
+
+def test_points_arrive_while_the_training_goes_on(store: Store) -> None:
+    history, usage = epochs(3)
+    follower = follow(store)
+    with followed(follower):
+        wait_until(lambda: len(all_runs(store)) == 1)
+        for count in (1, 2, 2, 3):
+            follower.tell(history[:count], usage[:count])
+            wait_until(lambda count=count: len(points(store, the_run(store).info.run_id, "val_loss")) == count)
+    run = the_run(store)
+    assert run.info.status == "RUNNING"  # it is finished when its files are delivered
+    assert not follower.is_closed
+    assert (run.info.run_name, run.info.start_time, run.data.params) == ("mlp100-seed1", BEGAN * 1000, {"epochs": "3", "seed": "1"})
+    assert {"variant": "mlp100", "training": "token", "comparison.depth": "Number of layers"}.items() <= run.data.tags.items()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError("x"), "FAILED"), (SystemExit(143), "KILLED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_training_that_ends_early_says_how(error: BaseException, status: str, store: Store) -> None:
+    follower = follow(store)
+    with pytest.raises(type(error)), followed(follower):
+        follower.tell(*epochs(2))
+        raise error
+    assert follower.is_closed
+    assert the_run(store).info.status == status
+    assert len(points(store, the_run(store).info.run_id, "seconds")) == 2
+
+
+def test_a_training_that_goes_on_continues_its_run(store: Store) -> None:
+    with pytest.raises(SystemExit), followed(first := follow(store)):
+        first.tell(*epochs(2))
+        raise SystemExit(143)
+    run_id = the_run(store).info.run_id
+    with followed(second := follow(store)):
+        second.tell(*epochs(3))  # all that its checkpoint holds
+        wait_until(lambda: the_run(store).info.status == "RUNNING")
+    assert [step for step, *_ in points(store, run_id, "seconds")] == [10, 20, 30]
+
+
+def test_a_store_that_is_away_costs_nothing_and_gets_all_when_it_returns(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(following, "SHORTEST_PAUSE_S", 0.05)
+    away = threading.Event()
+    away.set()
+    real = mlflow.MlflowClient.log_batch
+
+    def log_batch(*args: Any, **kwargs: Any) -> None:
+        if away.is_set():
+            raise ConnectionError("connection refused")
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", log_batch)
+    history, usage = epochs(3)
+    with caplog.at_level("INFO"), followed(follower := follow(store)):
+        for count in (1, 2):
+            started = time.monotonic()
+            follower.tell(history[:count], usage[:count])
+            assert time.monotonic() - started < 0.05
+            time.sleep(0.2)
+        away.clear()
+        follower.tell(history, usage)
+        wait_until(lambda: len(points(store, the_run(store).info.run_id, "seconds")) == 3)
+    told = [record.getMessage() for record in caplog.records if "track" in record.getMessage()]
+    assert len(told) == 2
+    assert "not tracked for now: the tracking store" in told[0]
+    assert "connection refused. The training goes on" in told[0]
+    assert told[1].startswith("tracked again in")
+
+
+def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE_S", 0.3)
+    released = threading.Event()
+    monkeypatch.setattr(tracking, "connect", lambda _: released.wait(30))
+    follower = follow(store)
+    started = time.monotonic()
+    with followed(follower):
+        follower.tell(*epochs(2))
+    assert time.monotonic() - started < 1
+    released.set()

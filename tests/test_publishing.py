@@ -1,0 +1,152 @@
+"""Publishing into a real SQLite store: whatever it lacks, the comparisons' tags, figures and pages, and the best models."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from finished_runs import all_runs, new_store, points, write_model, write_run
+
+from convnets import publishing, tracking
+from convnets.delivery import Finished
+from convnets.publishing import Published, compare_page
+from convnets.stores import Membership, Plan, Store
+
+MEMBERS = {
+    "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),
+    "conv1": Membership("1 layer", {"depth": "Layers"}),
+}
+
+
+class Results:
+    """Two finished runs, two figures, and a store."""
+
+    def __init__(self, folder: Path, template: Path) -> None:
+        shutil.copy(template / "mlflow.db", folder)
+        self.folder = folder
+        self.plan = Plan(Store(f"sqlite:///{folder}/mlflow.db", "tests"), False, MEMBERS)
+        self.model = template / "model.keras"
+        self.runs = [
+            write_run(folder, self.model, "mlp100", best_val_accuracy=0.6),
+            write_run(folder, self.model, "conv1", best_val_accuracy=0.7),
+        ]
+        self.figures = {}
+        for name in ("depth", "mlp"):
+            self.figures[name] = folder / f"{name}.svg"
+            self.figures[name].write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+
+    def publish(self, plan: Plan | None = None) -> Published:
+        folders = [run.folder for run in self.runs]
+        return publishing.publish(plan or self.plan, folders, self.figures, self.folder / "unfinished")
+
+    def tracked(self) -> dict[str, Any]:
+        return {run.data.tags["variant"]: run for run in tracking.connect(self.plan.store).runs()}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    new_store(folder)
+    write_model(folder / "model.keras")
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path, template: Path) -> Results:
+    return Results(tmp_path, template)
+
+
+def test_runs_and_comparisons_are_published(results: Results) -> None:
+    published = results.publish()
+    assert (list(published.pending), published.problem) == ([], "")
+    runs = results.tracked()
+    mlp, conv = runs["mlp100"].info.run_id, runs["conv1"].info.run_id
+    experiment = runs["mlp100"].info.experiment_id
+    assert published.pages == {"depth": compare_page([mlp, conv], experiment), "mlp": compare_page([mlp], experiment)}
+    assert published.pages["mlp"] == (
+        f"#/compare-runs?runs=%5B%22{mlp}%22%5D&experiments=%5B%22{experiment}%22%5D&workflowType=machine_learning"
+    )
+    client = mlflow.MlflowClient(results.plan.store.uri)
+    assert {item.path for item in client.list_artifacts(mlp, "figures")} >= {"figures/depth.svg", "figures/mlp.svg"}
+    assert "figures/mlp.svg" not in {item.path for item in client.list_artifacts(conv, "figures")}
+    note = runs["conv1"].data.tags["mlflow.note.content"]
+    assert note.startswith("**1 layer**")
+    assert (
+        f"[figure](#/experiments/{experiment}/runs/{conv}/artifacts/figures/depth.svg), [compare]({published.pages['depth']})"
+        in note
+    )
+    description = client.get_experiment(experiment).tags["mlflow.note.content"]
+    assert f"[Layers]({published.pages['depth']})" in description
+    assert f"[An MLP]({published.pages['mlp']})" in description
+
+
+def test_the_best_model_of_each_comparison_is_registered(results: Results) -> None:
+    results.publish()
+    runs = results.tracked()
+    client = mlflow.MlflowClient(results.plan.store.uri)
+    for comparison, best in {"depth": "conv1", "mlp": "mlp100"}.items():
+        version = client.get_model_version_by_alias(f"tests-{comparison}", "best")
+        assert version.run_id == runs[best].info.run_id
+        assert mlflow.keras.load_model(f"models:/tests-{comparison}@best").count_params() == 12_342
+    results.publish()
+    assert len(client.search_model_versions("name = 'tests-depth'")) == 1
+    results.runs[0] = write_run(results.folder, results.model, "mlp100", dropout=0.3, best_val_accuracy=0.9)
+    results.publish()
+    assert client.get_model_version_by_alias("tests-depth", "best").run_id == results.tracked()["mlp100"].info.run_id
+
+
+def test_publishing_again_changes_nothing(results: Results) -> None:
+    first = results.publish()
+    before = {run_id: run.to_dictionary() for run_id, run in all_runs(results.plan.store).items()}
+    assert results.publish() == first
+    assert {run_id: run.to_dictionary() for run_id, run in all_runs(results.plan.store).items()} == before
+
+
+def test_comparisons_that_changed_are_brought_up_to_date(results: Results) -> None:
+    results.publish()
+    del results.figures["mlp"]
+    members = {**MEMBERS, "mlp100": Membership("another label", {"depth": "Another title"})}
+    results.publish(replace(results.plan, members=members))
+    tags = results.tracked()["mlp100"].data.tags
+    assert {key: value for key, value in tags.items() if key.startswith("comparison.")} == {"comparison.depth": "Another title"}
+    assert tags["mlflow.note.content"].startswith("**another label**")
+
+
+def test_a_lost_store_is_filled_again_from_the_files(results: Results, template: Path) -> None:
+    results.publish()
+    before = {name: points(results.plan.store, run.info.run_id, "val_loss") for name, run in results.tracked().items()}
+    other = Store(f"sqlite:///{results.folder}/other.db", "tests")
+    shutil.copy(template / "mlflow.db", results.folder / "other.db")
+    results.plan = replace(results.plan, store=other)
+    assert results.publish().problem == ""
+    assert {name: points(other, run.info.run_id, "val_loss") for name, run in results.tracked().items()} == before
+    ids = {run.metrics.mlflow_run_id for run in (Finished.read(run.folder) for run in results.runs)}
+    assert ids == {run.info.run_id for run in results.tracked().values()}
+
+
+def test_a_store_that_is_away_leaves_everything_pending(results: Results) -> None:
+    published = results.publish(replace(results.plan, store=Store("http://127.0.0.1:9", "tests")))
+    assert list(published.pending) == ["mlp100/seed1", "conv1/seed1"]
+    assert published.problem.startswith("the tracking store http://127.0.0.1:9 cannot be used: ")
+    assert "\n" not in published.problem
+    assert published.pages == {}
+
+
+def test_a_store_that_goes_away_leaves_the_rest_pending(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = mlflow.MlflowClient.log_artifacts, []
+
+    def once(*args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) > 1:
+            raise ConnectionError("connection reset")
+        real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "log_artifacts", once)
+        published = results.publish()
+    assert list(published.pending) == ["conv1/seed1"]
+    assert "connection reset" in published.problem
+    assert results.publish().problem == ""
+    assert {run.info.status for run in results.tracked().values()} == {"FINISHED"}
