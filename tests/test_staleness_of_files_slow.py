@@ -18,6 +18,8 @@ import pytest
 from staleness import ALL_RUNS, FIGURES, SMALL, active_runs, audited, finished, put, settle, trainings
 from workflow import Workflow, copy_project
 
+from convnets import unfinished
+
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
@@ -107,6 +109,37 @@ def test_a_file_is_edited_by_hand(name: str, expected: set[str], workflow: Workf
     path.write_text(path.read_text().replace("0", "1", 1))
     why = settle(workflow, expected)
     assert any(f"{path.name} is not as it was written" in reasons for reasons in why.values())
+
+
+def test_outputs_dated_in_the_future(workflow: Workflow) -> None:
+    """As copied from a machine whose clock is ahead: what is stale is made again all the same."""
+    ahead = time.time() + 3600
+    for path in workflow.results().rglob("*"):
+        if path.is_file():
+            os.utime(path, (ahead, ahead))
+    settle(workflow, set())
+    put(workflow.config, "variants.mlp.dropout", 0.25)
+    put(workflow.config, "comparisons.head.title", "Another title")
+    settle(workflow, trainings(["mlp"]) | {"plot_comparison/head", "create_store"})
+
+
+def test_a_training_that_was_killed_when_it_had_just_ended(workflow: Workflow) -> None:
+    folder = workflow.results("unfinished", "mlp-seed1")
+    stamp = json.loads(workflow.results("runs", "mlp", "seed1", "stamp.json").read_text())
+    unfinished.begin(folder, stamp["fingerprint"], "sqlite:///elsewhere.db", "tests")
+    settle(workflow, {"create_store", "publish_comparisons"})
+    assert not folder.exists()
+
+
+def test_official_batches_survive_being_forced_offline(workflow: Workflow, real_batches: Path) -> None:
+    put(workflow.config, "dataset.source", "/nowhere")
+    before = {path: path.stat().st_mtime_ns for path in real_batches.glob("*.bin")}
+    workflow.run("--forcerun", "get_cifar10", "--until", "prepare_dataset")
+    assert len(before) == 6
+    assert all(path.is_file() for path in before)
+    assert "holds the official batches already" in (workflow.folder / "logs" / "get_cifar10.log").read_text()
+    put(workflow.config, "dataset.source", "auto")
+    settle(workflow, set())
 
 
 def test_a_byte_of_the_data_set_changes(workflow: Workflow) -> None:

@@ -4,6 +4,8 @@ The exact set of steps that Snakemake plans is checked each time, and that `make
 once it ran. Each test starts from what the one before it left, finished. Slow: minutes.
 """
 
+import json
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -131,15 +133,47 @@ def test_a_comparison_leaves(workflow: Workflow) -> None:
 
 
 def test_where_runs_are_tracked(workflow: Workflow) -> None:
-    """Runs stay in the store that they were tracked in, so the audit of another one fails."""
+    """Any store gets all that the files hold, without any training."""
     before = dict(workflow.config["tracking"])
-    workflow.config["tracking"] = {**before, "experiment": "another"}
-    settle(workflow, {"create_store", "publish_comparisons"})
-    done = workflow.script("audit_results")
-    assert done.returncode == 1
-    assert "mlp/seed1: the store has no active run" in done.stdout
-    workflow.config["tracking"] = {**before, "uri": f"sqlite:///{workflow.folder}/other.db"}
-    settle(workflow, {"create_store", "publish_comparisons"})
-    workflow.config["tracking"] = before
-    settle(workflow, {"create_store", "publish_comparisons"})
+    for change in ({"experiment": "another"}, {"uri": f"sqlite:///{workflow.folder}/other.db"}, {"reuse": True}, {}):
+        workflow.config["tracking"] = {**before, **change}
+        why = settle(workflow, {"create_store", "publish_comparisons"})
+        assert change == {"reuse": True} or any("is not in the tracking store" in text for text in why["publish_comparisons"])
+        audited(workflow)
+    assert not (workflow.folder / "mlruns").exists()
+    assert (workflow.folder / "artifacts").is_dir()  # beside other.db
+
+
+def test_a_store_is_lost(workflow: Workflow) -> None:
+    shutil.rmtree(workflow.results("mlflow"))
+    why = settle(workflow, {"create_store", "publish_comparisons"})
+    assert any("is missing" in text for text in why["create_store"])
     audited(workflow)
+
+
+def test_a_server_is_away(workflow: Workflow) -> None:
+    """Everything is made all the same; what is pending is said, and delivered when a store is there."""
+    put(workflow.config, "tracking.uri", "http://127.0.0.1:9")
+    put(workflow.config, "variants.mlp.dropout", 0.35)
+    assert workflow.planned() == {"create_store", *trainings(["mlp"])}
+    done = workflow.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything is made, but not everything is tracked yet: the tracking store http://127.0.0.1:9 cannot" in done.stdout
+    log = (workflow.folder / "logs" / "train_variant" / "mlp" / "seed1.log").read_text()
+    assert "not tracked for now: the tracking store http://127.0.0.1:9 cannot be used" in log
+    assert "Traceback" not in log
+    assert json.loads(workflow.results("runs", "mlp", "seed1", "metrics.json").read_text())["mlflow_run_id"] is None
+    assert workflow.planned() == {"publish_comparisons"}
+    done = workflow.script("sync_runs")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    put(workflow.config, "tracking.uri", None)
+    done = workflow.script("sync_runs")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{len(VARIANTS)} of {len(VARIANTS)} finished runs are in sqlite:///")
+    audited(workflow)
+    settle(workflow, {"create_store", "publish_comparisons"})
+    workflow.results("tracking", "published.json").unlink()
+    assert workflow.planned() == {"publish_comparisons"}
+    assert workflow.script("sync_runs").returncode == 0
+    assert workflow.planned() == set()
