@@ -21,9 +21,9 @@ RUN_FILES = [*records.RUN_FILES, stamps.STAMP]
 steps = workflow_steps.Steps(configuration)
 MARKER.parent.mkdir(exist_ok=True)
 reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
+for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
+    os.utime(path)
 MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
-if (newest := steps.newest_stale_output()) >= time.time():  # outputs from a machine whose clock is ahead
-    os.utime(MARKER, (newest + 1, newest + 1))
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its

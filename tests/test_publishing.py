@@ -12,7 +12,7 @@ from finished_runs import all_runs, new_store, points, write_model, write_run
 from convnets import publishing, tracking
 from convnets.delivery import Finished
 from convnets.publishing import Published, compare_page
-from convnets.stores import Membership, Plan, Store
+from convnets.stores import Membership, Plan, Store, is_tracked
 
 MEMBERS = {
     "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),
@@ -124,6 +124,16 @@ def test_a_lost_store_is_filled_again_from_the_files(results: Results, template:
     assert {name: points(other, run.info.run_id, "val_loss") for name, run in results.tracked().items()} == before
     ids = {run.metrics.mlflow_run_id for run in (Finished.read(run.folder) for run in results.runs)}
     assert ids == {run.info.run_id for run in results.tracked().values()}
+
+
+def test_a_store_that_was_moved_is_known_under_its_new_address(results: Results) -> None:
+    results.publish()
+    ids = set(all_runs(results.plan.store))
+    moved = Store(f"sqlite:///{results.folder}/moved.db", "tests")
+    shutil.copy(results.folder / "mlflow.db", results.folder / "moved.db")
+    assert results.publish(replace(results.plan, store=moved)).problem == ""
+    assert set(all_runs(moved)) == ids
+    assert all(is_tracked(run.folder, moved, run.metrics.fingerprint) for run in results.runs)
 
 
 def test_a_store_that_is_away_leaves_everything_pending(results: Results) -> None:

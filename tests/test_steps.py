@@ -86,10 +86,8 @@ def test_a_run_is_untracked_until_the_configured_store_has_it(steps: Steps) -> N
     assert again(steps).untracked() == [key]
 
 
-def test_the_newest_output_that_is_stale_is_found(steps: Steps) -> None:
-    assert steps.newest_stale_output() == 0
+def test_files_dated_in_the_future_are_found(steps: Steps) -> None:
     folder = finish(steps, f"{TRAINING}/mlp100/seed1")
+    assert steps.dated_after(3e9) == []
     os.utime(folder / "history.csv", (4e9, 4e9))
-    assert again(steps).newest_stale_output() == 0  # it is fresh
-    (folder / "metrics.json").unlink()
-    assert again(steps).newest_stale_output() == 4e9
+    assert steps.dated_after(3e9) == [folder / "history.csv"]

@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from convnets import delivery, presentation, tracking
 from convnets.delivery import Finished
 from convnets.records import MODEL
-from convnets.stores import COMPARISON_TAG, Membership, Plan
+from convnets.stores import COMPARISON_TAG, Membership, Plan, is_tracked
 from convnets.tracking import Connection, StoreError
 
 # The user interface opens in its view for generative models unless an address says otherwise.
@@ -70,7 +70,8 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
             tracked = {run.data.tags.get(tracking.TRAINING_TAG): run for run in connection.runs()}
         for run in finished:
             there = tracked.get(run.identity.training)
-            if not there or there.info.status != "FINISHED" or run.metrics.mlflow_run_id != there.info.run_id:
+            is_whole = there is not None and (there.info.status, there.info.run_id) == ("FINISHED", run.metrics.mlflow_run_id)
+            if not is_whole or not is_tracked(run.folder, plan.store, run.metrics.fingerprint):
                 _deliver(connection, run, plan.members[run.metrics.variant])
             names.pop(run.identity.training)
         with tracking.reached(plan.store):

@@ -166,11 +166,10 @@ class Steps:
             self._stale[key] = bool(self.reasons(key)) or any(map(self.is_stale, before))
         return self._stale[key]
 
-    def newest_stale_output(self) -> float:
-        """Return the time stamp, in seconds since 1970, of the newest output of any stale step; 0 if there is none."""
-        stale = (step for key, step in self.all.items() if self.is_stale(key))
-        files = (file for step in stale for file in (*step.outputs, step.stamp) if file.exists())
-        return max((file.stat().st_mtime for file in files), default=0.0)
+    def dated_after(self, seconds: float) -> list[Path]:
+        """Return the files of the results whose time stamp is later than this time, in seconds since 1970."""
+        files = (file for step in self.all.values() for file in (*step.outputs, step.stamp) if file.exists())
+        return [file for file in files if file.stat().st_mtime > seconds]
 
     def left(self) -> list[Path]:
         """Return what the configuration no longer asks for: folders of runs, finished or not, and the files of comparisons."""

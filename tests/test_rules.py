@@ -1,0 +1,46 @@
+"""The rules and the steps that decide what is stale declare the same graph: the same jobs, outputs and inputs."""
+
+import re
+from pathlib import Path
+
+import pytest
+from workflow import CONFIG, Workflow, wildcards_of
+
+from convnets import configuration
+from convnets.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[set[str], set[str]]]:
+    """Return inputs and outputs of every job of the default configuration, as Snakemake plans them when all is forced."""
+    folder = tmp_path_factory.mktemp("rules")
+    (folder / "batches").mkdir()
+    done = Workflow(folder / "project", folder / "batches", CONFIG).snakemake("--dry-run", "--forceall")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for rule, text in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE):
+        lists = dict(re.findall(r"^    (input|output): (.*)$", text.replace(" (update)", ""), re.MULTILINE))
+        found["/".join([rule, *wildcards_of(text)])] = tuple(set(lists.get(key, "").split(", ")) for key in ("input", "output"))
+    return found
+
+
+def test_jobs_outputs_and_inputs_are_those_of_the_steps(jobs: dict[str, tuple[set[str], set[str]]]) -> None:
+    steps = Steps(configuration.resolve(CONFIG))
+    assert set(jobs) == {*steps.all, DOWNLOAD, "all"}
+    made_by = {output: key for key, (_, outputs) in jobs.items() for output in outputs}
+    for key, step in steps.all.items():
+        inputs, outputs = jobs[key]
+        assert outputs == {str(path) for path in (*step.outputs, step.stamp)}, key
+        before = {made_by[path] for path in inputs if path in made_by}
+        # A training waits for the store and the data, whose being made again does not make it stale.
+        assert before - ({STORE, DATA} if step.rule == TRAINING else set()) == set(step.after), key
+    everything, _ = jobs["all"]
+    assert {made_by[path] for path in everything} >= {key for key, step in steps.all.items() if key != STORE and step.stamp}
+
+
+def test_every_result_is_asked_for(jobs: dict[str, tuple[set[str], set[str]]]) -> None:
+    """Whatever a step leaves for the user is an input of `all`, so that nothing is made on the way only and forgotten."""
+    asked, _ = jobs["all"]
+    made = {output for _, outputs in jobs.values() for output in outputs if output}
+    internal = {path for path in made if "/stamps/" in path or path.startswith("resources")}
+    assert made - internal - asked == {"results/data/cifar10.npz", str(Path("results/tracking/plan.json"))}
