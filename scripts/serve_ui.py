@@ -4,7 +4,7 @@
 import os
 import sys
 
-from convnets import command, configuration, files, publishing, tracking
+from convnets import command, configuration, files, pages, tracking
 from convnets.errors import InputError
 
 
@@ -20,11 +20,12 @@ def main() -> None:
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
     connection = tracking.connect(store)
     root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
-    print(f"The runs in MLflow's user interface: {root}/{publishing.runs_page(connection.experiment)}")
+    print(f"All runs: {root}/{pages.runs_page(connection.experiment)}")
     if published.is_file():
-        print("Side by side:")
-        for comparison, page in files.read_json(published)["pages"].items():
-            print(f"  {comparison}: {root}/{page}")
+        addresses = files.read_json(published)
+        for comparison, page in addresses["curves"].items():
+            print(f"{comparison}, learning curves: {root}/{page}")
+            print(f"{comparison}, side by side: {root}/{addresses['compare'][comparison]}")
     if not store.is_server:
         sys.stdout.flush()
         server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri, "--host", "127.0.0.1"]

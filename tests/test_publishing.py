@@ -1,5 +1,6 @@
 """Publishing into a real SQLite store: whatever it lacks, the comparisons' tags, figures and pages, and the best models."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,10 @@ import mlflow
 import pytest
 from finished_runs import all_runs, new_store, points, write_model, write_run
 
-from convnets import publishing, tracking
+from convnets import pages, publishing, tracking
 from convnets.delivery import Finished
-from convnets.publishing import Published, compare_page
+from convnets.pages import compare_page
+from convnets.publishing import Published
 from convnets.stores import Membership, Plan, Store, is_tracked
 
 MEMBERS = {
@@ -64,8 +66,8 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     runs = results.tracked()
     mlp, conv = runs["mlp100"].info.run_id, runs["conv1"].info.run_id
     experiment = runs["mlp100"].info.experiment_id
-    assert published.pages == {"depth": compare_page([mlp, conv], experiment), "mlp": compare_page([mlp], experiment)}
-    assert published.pages["mlp"] == (
+    assert published.compare == {"depth": compare_page([mlp, conv], experiment), "mlp": compare_page([mlp], experiment)}
+    assert published.compare["mlp"] == (
         f"#/compare-runs?runs=%5B%22{mlp}%22%5D&experiments=%5B%22{experiment}%22%5D&workflowType=machine_learning"
     )
     client = mlflow.MlflowClient(results.plan.store.uri)
@@ -73,13 +75,27 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     assert "figures/mlp.svg" not in {item.path for item in client.list_artifacts(conv, "figures")}
     note = runs["conv1"].data.tags["mlflow.note.content"]
     assert note.startswith("**1 layer**")
-    assert (
-        f"[figure](#/experiments/{experiment}/runs/{conv}/artifacts/figures/depth.svg), [compare]({published.pages['depth']})"
-        in note
-    )
-    description = client.get_experiment(experiment).tags["mlflow.note.content"]
-    assert f"[Layers]({published.pages['depth']})" in description
-    assert f"[An MLP]({published.pages['mlp']})" in description
+    links = f"[curves]({published.curves['depth']}), [side by side]({published.compare['depth']})"
+    assert f"- Layers (no setting differs): {links}" in note
+    assert f"#/experiments/{experiment}/runs/{conv}/artifacts/figures/depth.svg" in note
+    tags = client.get_experiment(experiment).tags
+    first, *_ = tags["mlflow.note.content"].splitlines()
+    assert first.startswith(f"Compare: [Layers]({published.curves['depth']}) · [An MLP]({published.curves['mlp']})")
+    views = {key.removeprefix(pages.VIEW_TAG): json.loads(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)}
+    assert {name: view["searchFilter"] for name, view in views.items()} == {
+        "overview": "",
+        "depth": "tags.`comparison.depth` LIKE '%'",
+        "mlp": "tags.`comparison.mlp` LIKE '%'",
+    }
+    assert all(len(value) <= 5000 for value in tags.values())
+
+
+def test_what_differs_between_the_runs_of_a_comparison_is_said(results: Results) -> None:
+    results.runs[1] = write_run(results.folder, results.model, "conv1", dropout=0.25)
+    results.publish()
+    runs = results.tracked()
+    assert "- Layers (dropout = 0.5): " in runs["mlp100"].data.tags["mlflow.note.content"]
+    assert "- Layers (dropout = 0.25): " in runs["conv1"].data.tags["mlflow.note.content"]
 
 
 def test_the_best_model_of_each_comparison_is_registered(results: Results) -> None:
@@ -141,7 +157,7 @@ def test_a_store_that_is_away_leaves_everything_pending(results: Results) -> Non
     assert list(published.pending) == ["mlp100/seed1", "conv1/seed1"]
     assert published.problem.startswith("the tracking store http://127.0.0.1:9 cannot be used: ")
     assert "\n" not in published.problem
-    assert published.pages == {}
+    assert published.curves == published.compare == {}
 
 
 def test_a_store_that_goes_away_leaves_the_rest_pending(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:

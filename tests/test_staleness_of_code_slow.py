@@ -54,7 +54,7 @@ COUNTED = {
     ),
     "tracking constant": (
         *('REASON_TAG = "superseded_by", "superseded_because"', 'REASON_TAG = "superseded_by", "superseded_why"'),
-        *({"create_store", "publish_comparisons"}, "tracking.statements"),
+        *({"create_store", "publish_comparisons"}, "the statements of tracking"),
     ),
 }
 

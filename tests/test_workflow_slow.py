@@ -124,8 +124,11 @@ def test_the_tracking_store_holds_one_run_for_each_summary(finished: Workflow) -
     assert {key for key in shared.data.tags if key.startswith("comparison.")} == {
         f"comparison.{name}" for name in ("depth", "mlp", "augmentation", "conv1x1")
     }
-    pages = json.loads(finished.results("tracking", "published.json").read_text())["pages"]
-    assert pages["dropout"].count("%22") == 6  # two runs and the experiment, each quoted
+    published = json.loads(finished.results("tracking", "published.json").read_text())
+    assert published["compare"]["dropout"].count("%22") == 6  # two runs and the experiment, each quoted
+    assert set(published["curves"]) == {"dropout", "depth", "mlp", "augmentation", "conv1x1"}
+    (zero,) = (run for run in runs.values() if run.data.tags["variant"] == "conv2_dropout00")
+    assert "- Dropout, two convolutional layers (dropout = 0.0): [curves](#/" in zero.data.tags["mlflow.note.content"]
 
 
 def test_logs_show_each_epoch(finished: Workflow) -> None:

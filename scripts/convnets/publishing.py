@@ -4,25 +4,21 @@ Works through whatever the store lacks, so that it can be repeated: after a serv
 have changed.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from convnets import delivery, presentation, tracking
+from convnets import delivery, pages, presentation, tracking
 from convnets.delivery import Finished
 from convnets.records import MODEL
 from convnets.stores import COMPARISON_TAG, Membership, Plan, is_tracked
 from convnets.tracking import Connection, StoreError
 
-# The user interface opens in its view for generative models unless an address says otherwise.
-TRAINING_VIEW = "workflowType=machine_learning"
 BEST = "best"  # the alias of a comparison's best model in the registry
 
 logger = logging.getLogger(__name__)
@@ -32,13 +28,14 @@ logger = logging.getLogger(__name__)
 class Published:
     """What came of it.
 
-    `pages` holds, for each comparison, the address of the page that compares its runs, relative to the user interface's root, and
-    `runs_page` that of the list of runs; both are empty if the store could not be reached. `pending` names the runs that are not
-    in the store yet, and `problem` says why, in one line.
+    Addresses are relative to the user interface's root: `runs` of the list of runs, `curves` of each comparison's learning curves,
+    `compare` of the page that sets its runs side by side. They are empty if the store could not be reached. `pending` names the
+    runs that are not in the store yet, and `problem` says why, in one line.
     """
 
-    runs_page: str
-    pages: Mapping[str, str]
+    runs: str
+    curves: Mapping[str, str]
+    compare: Mapping[str, str]
     pending: Sequence[str]
     problem: str
 
@@ -62,8 +59,7 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
     try:
         connection = tracking.connect(plan.store)
     except StoreError as error:
-        return Published("", {}, list(names.values()), str(error))
-    problem = ""
+        return Published("", {}, {}, list(names.values()), str(error))
     try:
         tracking.close_abandoned(unfinished_trainings, plan.store)
         with tracking.reached(plan.store):
@@ -75,10 +71,11 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
                 _deliver(connection, run, plan.members[run.metrics.variant])
             names.pop(run.identity.training)
         with tracking.reached(plan.store):
-            return Published(runs_page(connection.experiment), _publish_comparisons(connection, plan, finished, figures), [], "")
+            compare = _publish_comparisons(connection, plan, finished, figures)
     except StoreError as error:
-        problem = str(error)
-    return Published(runs_page(connection.experiment), {}, list(names.values()), problem)
+        return Published("", {}, {}, list(names.values()), str(error))
+    curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
+    return Published(pages.runs_page(connection.experiment), curves, compare, [], "")
 
 
 def _deliver(connection: Connection, run: Finished, membership: Membership) -> None:
@@ -93,24 +90,49 @@ def _deliver(connection: Connection, run: Finished, membership: Membership) -> N
 def _publish_comparisons(
     connection: Connection, plan: Plan, finished: Sequence[Finished], figures: Mapping[str, Path]
 ) -> dict[str, str]:
-    """Bring labels, comparisons' tags and figures to the runs, and the best models to the registry; return the compare pages."""
-    client = connection.client
+    """Bring descriptions, comparisons' tags, views and figures to the store, and the best models to its registry.
+
+    Returns
+    -------
+    dict
+        For each comparison, the page that sets its runs side by side.
+    """
+    client, experiment = connection.client, connection.experiment
     tracked = {run.data.tags.get(tracking.TRAINING_TAG): run for run in connection.runs()}
     shown = [(run, tracked[run.identity.training]) for run in finished]
-    pages = {}
-    for comparison in figures:
-        members = [(run, there) for run, there in shown if comparison in plan.members[run.metrics.variant].comparisons]
-        pages[comparison] = compare_page([there.info.run_id for _, there in members], connection.experiment)
-        _register_best(connection, comparison, members)
+    members = {
+        comparison: [(run, there) for run, there in shown if comparison in plan.members[run.metrics.variant].comparisons]
+        for comparison in figures
+    }
+    compare = {
+        comparison: pages.compare_page([there.info.run_id for _, there in runs], experiment) for comparison, runs in members.items()
+    }
     for run, there in shown:
         member = plan.members[run.metrics.variant]
-        wanted = {**member.tags(), tracking.NOTE_TAG: note_of_run(member, there, pages)}
-        tracking.set_tags(connection, there, wanted, COMPARISON_TAG)
-        for comparison in pages.keys() & member.comparisons.keys():
+        titles = {comparison: title for comparison, title in member.comparisons.items() if comparison in figures}
+        differences = {comparison: differing(run, [other for other, _ in members[comparison]]) for comparison in titles}
+        note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
+        tracking.set_tags(connection, there, {**member.tags(), tracking.NOTE_TAG: note}, COMPARISON_TAG)
+        for comparison in titles:
             client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
-    titles = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
-    client.set_experiment_tag(connection.experiment, tracking.NOTE_TAG, note_of_experiment(titles, pages))
-    return pages
+    for comparison, runs in members.items():
+        _register_best(connection, comparison, runs)
+    titles = {name: title for member in plan.members.values() for name, title in member.comparisons.items() if name in figures}
+    several_seeds = len({run.metrics.seed for run in finished}) > 1
+    tags = {
+        tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),
+        **pages.views(list(titles), several_seeds=several_seeds),
+    }
+    for key, value in tags.items():
+        client.set_experiment_tag(experiment, key, value)
+    return compare
+
+
+def differing(run: Finished, members: Sequence[Finished]) -> str:
+    """Say which settings of a run not all members of a comparison have, such as "dropout = 0.0"."""
+    return ", ".join(
+        f"{name} = {value}" for name, value in run.params.items() if any(other.params[name] != value for other in members)
+    )
 
 
 def _register_best(connection: Connection, comparison: str, members: Sequence[tuple[Finished, Run]]) -> None:
@@ -133,38 +155,3 @@ def _register_best(connection: Connection, comparison: str, members: Sequence[tu
             name, f"models:/{model.model_id}", there.info.run_id, description=text, model_id=model.model_id
         )
     client.set_registered_model_alias(name, BEST, found.version)
-
-
-def note_of_run(member: Membership, run: Run, pages: Mapping[str, str]) -> str:
-    """Return a run's description, as Markdown: its label, and for each comparison its figure and the page that compares it."""
-    lines = [f"**{member.label}**", ""]
-    address = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/figures"
-    for comparison, title in member.comparisons.items():
-        if comparison in pages:
-            lines.append(f"- {title}: [figure]({address}/{comparison}.svg), [compare]({pages[comparison]})")
-    return "\n".join(lines)
-
-
-def note_of_experiment(titles: Mapping[str, str], pages: Mapping[str, str]) -> str:
-    """Return the experiment's description, as Markdown: what it is, and a link to each comparison."""
-    links = [f"- [{titles[comparison]}]({page})" for comparison, page in pages.items()]
-    return "\n".join(
-        [
-            "Convolutional networks on CIFAR-10, one run per variant and seed; a curve's step is the iteration. Side by side:",
-            "",
-            *links,
-            "",
-            "Group by the tag `variant` to see seeds together. Each run's artifacts hold its figures, its model and its files.",
-        ]
-    )
-
-
-def runs_page(experiment: str) -> str:
-    """Return the address of MLflow's list of the experiment's runs, relative to the user interface's root."""
-    return f"#/experiments/{experiment}/runs?{TRAINING_VIEW}"
-
-
-def compare_page(run_ids: Sequence[str], experiment: str) -> str:
-    """Return the address of MLflow's page that compares these runs, relative to the user interface's root."""
-    runs, experiments = (quote(json.dumps(ids)) for ids in (list(run_ids), [experiment]))
-    return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"

@@ -1,0 +1,124 @@
+"""MLflow's user interface: the addresses of its pages, what they show, and the descriptions that link them.
+
+Addresses are relative to the interface's root. A view of the run list (columns, order, charts) is a tag of the experiment, in the
+format that the interface itself writes when a user shares a view (read from MLflow 3.17).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from convnets.stores import COMPARISON_TAG
+
+# The user interface opens in its view for generative models unless an address says otherwise.
+TRAINING_VIEW = "workflowType=machine_learning"
+VIEW_TAG = "mlflow.sharedViewState."
+OVERVIEW = "overview"  # the view of all runs
+COLUMNS = (
+    *("tags.`variant`", "tags.`seed`", "metrics.`best_val_accuracy`", "metrics.`test_accuracy`", "metrics.`min_val_loss`"),
+    *("metrics.`final_val_loss`", "metrics.`parameters`", "metrics.`train_seconds`"),
+)
+CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
+SECTIONS = {"step": "Learning curves over iterations", "time-relative": "Learning curves over time"}
+
+
+def runs_page(experiment: str) -> str:
+    """Return the address of the list of all runs."""
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={OVERVIEW}&{TRAINING_VIEW}"
+
+
+def curves_page(experiment: str, comparison: str) -> str:
+    """Return the address of the page that draws the learning curves of a comparison's runs."""
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={comparison}&compareRunsMode=CHART&{TRAINING_VIEW}"
+
+
+def compare_page(run_ids: Sequence[str], experiment: str) -> str:
+    """Return the address of the page that sets these runs side by side, setting by setting and metric by metric."""
+    runs, experiments = (quote(json.dumps(ids)) for ids in (list(run_ids), [experiment]))
+    return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"
+
+
+def figure_page(experiment: str, run_id: str, comparison: str) -> str:
+    """Return the address of a comparison's figure among a run's artifacts."""
+    return f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
+
+
+def views(comparisons: Sequence[str], *, several_seeds: bool) -> dict[str, str]:
+    """Return the tags of the experiment that hold the view of all runs and one of each comparison.
+
+    Several seeds are drawn as their mean, one line per variant.
+    """
+    grouped = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "variant"}]}
+    found = {OVERVIEW: _view("", "metrics.`best_val_accuracy`", ascending=False, group_by=None)}
+    for name in comparisons:
+        wanted = f"tags.`{COMPARISON_TAG}{name}` LIKE '%'"
+        found[name] = _view(wanted, "attributes.`run_name`", ascending=True, group_by=grouped if several_seeds else None)
+    return {f"{VIEW_TAG}{name}": json.dumps(view, separators=(",", ":")) for name, view in found.items()}
+
+
+def _view(search: str, order: str, *, ascending: bool, group_by: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a view of the run list, with charts of the learning curves over iterations and over time."""
+    sections = [
+        {"uuid": axis, "name": name, "display": True, "isReordered": False, "columns": 2, "cardHeight": 360}
+        for axis, name in SECTIONS.items()
+    ]
+    charts = [
+        {"type": "LINE", "uuid": f"{axis}-{metric}", "metricSectionId": axis, "xAxisKey": axis, "runsCountToCompare": 20}
+        | {"metricKey": metric, "selectedMetricKeys": [metric], "displayName": metric, "scaleType": "linear", "lineSmoothness": 0}
+        for axis in SECTIONS
+        for metric in CURVES
+    ]
+    return {
+        "searchFilter": search,
+        "orderByKey": order,
+        "orderByAsc": ascending,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "selectedColumns": list(COLUMNS),
+        "groupBy": group_by,
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsExpanded": {},
+        "compareRunSections": sections,
+        "compareRunCharts": charts,
+        "hideEmptyCharts": True,
+    }
+
+
+def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
+    """Return the experiment's description, as Markdown: first of all a link to each comparison's curves."""
+    links = " · ".join(f"[{title}]({curves_page(experiment, comparison)})" for comparison, title in titles.items())
+    return (
+        f"Compare: {links} · [all runs]({runs_page(experiment)})\n\n"
+        "Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's\n"
+        "description says what it differs in and links to its comparisons; its artifacts hold figures, model and files.\n"
+    )
+
+
+def note_of_run(
+    label: str, titles: Mapping[str, str], differences: Mapping[str, str], compare: Mapping[str, str], experiment: str, run_id: str
+) -> str:
+    """Return a run's description, as Markdown.
+
+    Parameters
+    ----------
+    label
+        Of its variant.
+    titles, differences, compare
+        For each comparison that it belongs to: its title, what the run has otherwise than others in it, and the page that sets
+        its runs side by side.
+    experiment, run_id
+        Where it is tracked.
+    """
+    lines = [f"**{label}**", ""]
+    for comparison, title in titles.items():
+        links = {
+            "curves": curves_page(experiment, comparison),
+            "side by side": compare[comparison],
+            "figure": figure_page(experiment, run_id, comparison),
+        }
+        shown = ", ".join(f"[{name}]({address})" for name, address in links.items())
+        lines.append(f"- {title} ({differences[comparison] or 'no setting differs'}): {shown}")
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""A proxy on loopback that passes HTTP requests on to a server, or fails in a way that is chosen while it runs."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}  # headers that belong to one connection
+
+
+class FaultyProxy:
+    """A proxy whose `mode` says what becomes of a request.
+
+    - "pass": it is passed on, and so is the reply;
+    - "delay": the same after `seconds`;
+    - "drop": the connection is closed without a reply;
+    - "lose": it is passed on, and the reply is lost, so that the client cannot know what came of it;
+    - a number: the reply is that HTTP status.
+
+    `fails_from` puts the mode off until so many requests have come. `requests` counts them.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.mode: str | int = "pass"
+        self.seconds = 3.0
+        self.requests = 0
+        self.fails_from = 0
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                mode = proxy.mode if proxy.requests >= proxy.fails_from else "pass"
+                proxy.requests += 1
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if isinstance(mode, int):
+                    self._reply(mode, {}, b'{"error_code": "TEST", "message": "put on by the test"}')
+                    return
+                if mode == "drop":
+                    self._close()
+                    return
+                if mode == "delay":
+                    time.sleep(proxy.seconds)
+                connection = HTTPConnection("127.0.0.1", port, timeout=60)
+                try:
+                    connection.request(self.command, self.path, body, dict(self.headers))
+                    reply = connection.getresponse()
+                    content = reply.read()
+                except (OSError, HTTPException):
+                    self._close()
+                    return
+                finally:
+                    connection.close()
+                if mode == "lose":
+                    self._close()
+                else:
+                    self._reply(reply.status, dict(reply.getheaders()), content)
+
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+            def _reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+                self.send_response_only(status)
+                for name, value in headers.items():
+                    if name.lower() not in HOP:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def _close(self) -> None:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: Any) -> None:
+                pass  # a client that has given up
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def faulty_proxy(port: int) -> Iterator[FaultyProxy]:
+    proxy = FaultyProxy(port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

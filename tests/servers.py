@@ -1,0 +1,120 @@
+"""The real parts that slow tests of tracking need: a PostgreSQL cluster, an MLflow server, a faulty proxy, a browser.
+
+Each is private to its test, on free ports of 127.0.0.1. Where a part cannot be had, the test is skipped and says so.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+
+SECONDS = 60  # until a part must be up
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_up(port: int, path: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        assert process.poll() is None, f"the server on port {port} has ended"
+        connection = HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, HTTPException):
+            pass
+        finally:
+            connection.close()
+        assert time.monotonic() < deadline, f"the server on port {port} does not answer"
+        time.sleep(0.2)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Run a PostgreSQL cluster with an empty database; yield its address. PostgreSQL refuses to run as root."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs or not (programs[-1] / "initdb").is_file():
+        pytest.skip("NOT TESTED: a store in PostgreSQL, since Debian's package postgresql is not installed")
+    prefix: list[str] = []
+    folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to other users
+    if os.geteuid() == 0:
+        prefix = ["runuser", "-u", "postgres", "--"]
+        shutil.chown(folder, "postgres")
+    data, port = folder / "data", free_port()
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*prefix, str(programs[-1] / program), *arguments]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run("initdb", "--pgdata", str(data), "--username", "mlflow", "--auth", "trust", "--no-sync", "--encoding", "UTF8")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    run("pg_ctl", "start", "--pgdata", str(data), "--wait", "--log", str(folder / "log"), "--options", options)
+    try:
+        run("createdb", "--host", "127.0.0.1", "--port", str(port), "--username", "mlflow", "mlflow")
+        yield f"postgresql://mlflow@127.0.0.1:{port}/mlflow"
+    finally:
+        run("pg_ctl", "stop", "--pgdata", str(data), "--mode", "immediate")
+        shutil.rmtree(folder)
+
+
+class MlflowServer:
+    """An `mlflow server` that passes artifacts on, in a process group of its own."""
+
+    def __init__(self, folder: Path, backend: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.port, self.folder, self.backend = free_port(), folder, backend
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "2"]
+        command += [
+            "--backend-store-uri",
+            self.backend,
+            "--artifacts-destination",
+            str(self.folder / "artifacts"),
+            "--serve-artifacts",
+        ]
+        # The server checks the Host header, which names the proxy's port when a request came through one.
+        environment = {**os.environ, "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*,localhost:*", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until_up(self.port, "/health", self.process)
+
+    def kill(self) -> None:
+        """End the server and its workers at once, as a crash would."""
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@contextmanager
+def mlflow_server(folder: Path, backend: str) -> Iterator[MlflowServer]:
+    server = MlflowServer(folder, backend)
+    try:
+        yield server
+    finally:
+        server.kill()

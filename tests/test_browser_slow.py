@@ -1,0 +1,153 @@
+"""MLflow's user interface in a real browser: what a reader sees behind the links that are published. Slow: a minute.
+
+Screenshots go to the folder that SCREENSHOTS names, or to pytest's own.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from finished_runs import new_store, write_model, write_run
+from servers import mlflow_server
+
+from convnets import figures, pages, publishing, tracking
+from convnets.publishing import Published
+from convnets.stores import Membership, Plan
+
+EXECUTABLES = [Path(name) for name in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")]
+PATIENCE_MS = 30_000
+DEPTH, DROPOUT = "Number of layers", "Dropout, two layers"
+MEMBERS = {
+    "conv1": Membership("1 conv layer", {"depth": DEPTH}),
+    "conv2": Membership("2 conv layers", {"depth": DEPTH, "dropout": DROPOUT}),
+    "conv3": Membership("3 conv layers", {"depth": DEPTH}),
+    "conv2_dropout00": Membership("2 conv layers, no dropout", {"dropout": DROPOUT}),
+}
+ACCURACIES = {"conv1": 0.6125, "conv2": 0.7031, "conv3": 0.7344, "conv2_dropout00": 0.6953}
+
+
+class Interface:
+    """A served store with four runs in two comparisons, and a browser page to look at it."""
+
+    def __init__(self, root: str, published: Published, runs: dict[str, Any], page: Any, screenshots: Path) -> None:
+        self.root, self.published, self.runs, self.page, self.screenshots = root, published, runs, page, screenshots
+
+    def open(self, address: str, *texts: str) -> Any:
+        """Open a page of the interface and wait until it shows these texts."""
+        self.page.goto("about:blank")
+        self.page.goto(f"{self.root}/{address}")
+        for text in texts:
+            self.page.get_by_text(text, exact=False).first.wait_for(timeout=PATIENCE_MS)
+        return self.page
+
+    def keep(self, name: str) -> None:
+        self.page.screenshot(path=self.screenshots / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: MLflow's user interface, without Playwright")
+    executable = next((path for path in EXECUTABLES if path.is_file()), None)
+    if executable is None:
+        pytest.skip("NOT TESTED: MLflow's user interface, since there is no Chromium (Debian's package chromium)")
+    folder = tmp_path_factory.mktemp("interface")
+    screenshots = Path(os.environ.get("SCREENSHOTS", folder / "screenshots"))
+    screenshots.mkdir(parents=True, exist_ok=True)
+    store = new_store(folder)
+    write_model(folder / "model.keras")
+    runs = [
+        write_run(
+            folder, folder / "model.keras", name, dropout=0.0 if name.endswith("00") else 0.5, count=12, best_val_accuracy=value
+        )
+        for name, value in ACCURACIES.items()
+    ]
+    drawn = {name: folder / f"{name}.svg" for name in ("depth", "dropout")}
+    for name, path in drawn.items():
+        figures.save(figures.learning_curves(pd.read_csv(runs[0].folder / "history.csv"), name), path)
+    published = publishing.publish(Plan(store, False, MEMBERS), [run.folder for run in runs], drawn, folder / "unfinished")
+    assert published.problem == ""
+    tracked = {run.data.tags["variant"]: run for run in tracking.connect(store).runs()}
+    with mlflow_server(folder / "server", store.uri) as server, playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(executable), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        yield Interface(server.uri, published, tracked, page, screenshots)
+        browser.close()
+
+
+def test_the_list_of_runs_shows_names_and_numbers_best_first(interface: Interface) -> None:
+    page = interface.open(interface.published.runs, "conv3-seed1", "best_val_accu", "4 matching runs")
+    interface.keep("runs")
+    text = page.inner_text("body")
+    order = re.findall(r"(conv\w+)-seed1", text)
+    assert order == ["conv3", "conv2", "conv2_dropout00", "conv1"]  # by validation accuracy
+    for value in ("0.734", "0.703", "0.695", "0.613"):
+        assert value in text
+    for title in (DEPTH, DROPOUT):
+        assert page.get_by_role("link", name=title).count() == 1
+
+
+def test_a_comparison_is_one_click_away_and_draws_its_curves(interface: Interface) -> None:
+    page = interface.open(interface.published.runs, "4 matching runs")
+    page.get_by_role("link", name=DEPTH).click()
+    page.get_by_text("3 matching runs").wait_for(timeout=PATIENCE_MS)
+    page.locator(".scatterlayer .trace").first.wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(2000)
+    interface.keep("curves")
+    text = page.inner_text("body")
+    for section in pages.SECTIONS.values():
+        assert section in text
+    assert re.findall(r"^(conv\w+)-seed1$", text, re.MULTILINE)[:3] == ["conv1", "conv2", "conv3"]
+    assert "conv2_dropout00" not in text
+    charts = page.locator(".js-plotly-plot")
+    assert charts.count() >= 2
+    for index in range(2):
+        legend = charts.nth(index).locator("xpath=ancestor::*[contains(., 'conv3-seed1')][1]").inner_text()
+        assert all(f"{name}-seed1" in legend for name in ("conv1", "conv2", "conv3"))
+        names = {name for name in ("conv1", "conv2", "conv3") if f"{name}-seed1" in legend}
+        assert charts.nth(index).locator(".scatterlayer .trace path.js-line").count() >= len(names)
+
+
+def test_the_compare_page_sets_exactly_its_runs_side_by_side(interface: Interface) -> None:
+    page = interface.open(interface.published.compare["dropout"], "Comparing 2 Runs from 1 Experiment", "conv2_dropout00-seed1")
+    interface.keep("compare")
+    text = page.inner_text("body")
+    assert re.findall(r"(conv\w+)-seed1", text)[:2] == ["conv2", "conv2_dropout00"]
+    assert "conv3" not in text
+    assert "0.6953" in text or "0.695" in text
+
+
+def test_a_run_says_what_it_is_and_leads_to_its_comparisons(interface: Interface) -> None:
+    run = interface.runs["conv2_dropout00"]
+    page = interface.open(f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}", "2 conv layers, no dropout")
+    interface.keep("run")
+    text = page.inner_text("body")
+    assert f"{DROPOUT} (dropout = 0.0): curves, side by side, figure" in text
+    assert "Finished" in text
+    page.get_by_role("link", name="side by side").first.click()
+    page.get_by_text("Comparing 2 Runs").wait_for(timeout=PATIENCE_MS)
+
+
+def test_a_runs_charts_and_system_metrics_are_drawn(interface: Interface) -> None:
+    run = interface.runs["conv3"]
+    address = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    page = interface.open(f"{address}/model-metrics", "val_loss")
+    page.locator(".js-plotly-plot").first.wait_for(timeout=PATIENCE_MS)
+    interface.keep("metrics")
+    page = interface.open(f"{address}/system-metrics", "cpu_utilization_percentage", "process_memory_usage_megabytes")
+    page.locator(".scatterlayer .trace").first.wait_for(timeout=PATIENCE_MS)
+    interface.keep("system")
+    assert page.locator(".js-plotly-plot").count() == 2
+
+
+def test_a_comparisons_figure_is_shown_among_the_artifacts(interface: Interface) -> None:
+    run = interface.runs["conv1"]
+    page = interface.open(pages.figure_page(run.info.experiment_id, run.info.run_id, "depth"), "depth.svg")
+    picture = page.locator("img[src^='blob:'], img[src*='depth.svg'], img[src^='data:image']").first
+    picture.wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(1000)
+    interface.keep("artifact")
+    assert picture.evaluate("image => image.naturalWidth") > 300

@@ -1,0 +1,206 @@
+"""Tracking against real parts: an MLflow server on PostgreSQL, behind a proxy that fails, killed, started again. Slow: minutes."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from conftest import ROOT
+from faulty_proxy import FaultyProxy, faulty_proxy
+from finished_runs import MEMBER, all_runs, epochs, points, write_model, write_run
+from servers import MlflowServer, mlflow_server, postgres
+
+from convnets import dataset, delivery, files, fingerprint, following, publishing, records, reuse, tracking
+from convnets.delivery import Finished, Identity
+from convnets.following import Follower, followed
+from convnets.settings import from_dict
+from convnets.stores import Membership, Plan, Store
+
+EPOCHS, TRAININGS = 400, 16
+SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [64, 32, 32]}
+SETTINGS: dict[str, Any] = {
+    "network": {"filters": [], "kernel_size": 0, "head": "dense", "dense_units": [4], "dropout": 0.5},
+    "training": {
+        "epochs": EPOCHS,
+        "batch_size": 32,
+        "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.0},
+        "precision": "float32",
+        "augmentation": {"horizontal_flip": False, "channel_offset": 0.0},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    folder = tmp_path_factory.mktemp("server")
+    with postgres() as database, mlflow_server(folder, database) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    write_model(path)
+    return path
+
+
+@pytest.fixture
+def proxy(server: MlflowServer) -> Iterator[FaultyProxy]:
+    with faulty_proxy(server.port) as started:
+        yield started
+
+
+@pytest.fixture
+def store(server: MlflowServer, request: pytest.FixtureRequest) -> Store:
+    """An experiment of the test's own on the server."""
+    return Store(server.uri, request.node.name)
+
+
+def through(proxy: FaultyProxy, store: Store) -> Store:
+    return Store(proxy.uri, store.experiment)
+
+
+def publish(store: Store, runs: list[Finished], folder: Path) -> publishing.Published:
+    plan = Plan(store, False, {run.metrics.variant: Membership("a label", {}) for run in runs})
+    return publishing.publish(plan, [run.folder for run in runs], {}, folder / "unfinished")
+
+
+def assert_whole(store: Store, run: Finished) -> None:
+    """Check that the store has the run once, FINISHED, with each point once and at its time."""
+    tracked = [found for found in all_runs(store).values() if found.info.lifecycle_stage == "active"]
+    (there,) = [found for found in tracked if found.data.tags["training"] == run.record.training]
+    assert there.info.status == "FINISHED"
+    for name in (*delivery.HISTORY_COLUMNS, *delivery.SYSTEM_METRICS, *records.NUMBER_COLUMNS):
+        wanted = sorted((point.step, point.value, point.timestamp) for point in run.points() if point.key == name)
+        assert points(store, there.info.run_id, name) == wanted
+    assert len(delivery.models_of(tracking.connect(store), there)) == 1
+
+
+@pytest.mark.parametrize("mode", ["drop", "lose", "delay", 401, 403, 500, 503])
+def test_whatever_a_server_does_a_run_arrives_once(
+    mode: str | int, proxy: FaultyProxy, store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it fails, all is pending and said in one line; when it works again, all is there, once."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    run = write_run(tmp_path, model, count=50)
+    tracking.connect(store)  # the experiment is there when the server begins to fail
+    proxy.mode, proxy.seconds = mode, 2.0
+    started = time.monotonic()
+    published = publish(through(proxy, store), [run], tmp_path)
+    assert time.monotonic() - started < 20
+    assert list(published.pending) == ["mlp100/seed1"]
+    assert published.problem.startswith(f"the tracking store {proxy.uri} cannot be used: ")
+    assert "\n" not in published.problem
+    assert proxy.requests
+    proxy.mode = "pass"
+    assert publish(through(proxy, store), [run], tmp_path).problem == ""
+    assert_whole(store, run)
+    assert len(all_runs(store)) == 1
+
+
+@pytest.mark.parametrize("mode", ["lose", "drop"])
+@pytest.mark.parametrize("number", range(1, 14, 3))
+def test_a_server_that_fails_in_the_middle_of_a_delivery(
+    mode: str, number: int, proxy: FaultyProxy, store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the request with this number on. Where replies are lost, what was asked for was done."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    run = write_run(tmp_path, model, count=20)
+    tracking.connect(store)
+    proxy.fails_from, proxy.mode = number, mode
+    assert publish(through(proxy, store), [run], tmp_path).problem
+    proxy.mode = "pass"
+    assert publish(through(proxy, store), [Finished.read(run.folder)], tmp_path).problem == ""
+    assert_whole(store, run)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_server_that_is_killed_is_followed_again_when_it_returns(
+    server: MlflowServer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SHORTEST_PAUSE_S", 0.2)
+    history, usage = epochs(6)
+    follower = Follower(store, Identity("mlp100", 1, "f" * 64, "token", time.time()), MEMBER, {})
+    with followed(follower):
+        follower.tell(history[:2], usage[:2])
+        wait_until(lambda: bool(all_runs(store)))
+        (run_id,) = all_runs(store)
+        wait_until(lambda: len(points(store, run_id, "seconds")) == 2)
+        server.kill()
+        started = time.monotonic()
+        follower.tell(history[:4], usage[:4])
+        assert time.monotonic() - started < 0.1
+        time.sleep(1)
+        server.start()
+        follower.tell(history, usage)
+        wait_until(lambda: len(points(store, run_id, "seconds")) == 6)
+    assert len(all_runs(store)) == 1
+
+
+def test_a_lost_database_is_filled_again_and_a_clone_reuses_it(
+    server: MlflowServer, store: Store, model: Path, tmp_path: Path
+) -> None:
+    """After the experiment is gone for good, the files fill another; and whoever asks there gets the runs, checked."""
+    run = write_run(tmp_path, model)
+    assert publish(store, [run], tmp_path).problem == ""
+    mlflow.MlflowClient(store.uri).delete_experiment(tracking.connect(store).experiment)
+    fresh = Store(server.uri, f"{store.experiment} again")
+    assert publish(fresh, [Finished.read(run.folder)], tmp_path).problem == ""
+    assert_whole(fresh, run)
+    clone = tmp_path / "clone" / "runs" / "mlp100" / "seed1"
+    assert reuse.fetch(fresh, "mlp100", 1, run.metrics.fingerprint, clone)
+    assert Finished.read(clone).history == run.history
+    assert (clone / "model.keras").read_bytes() == (run.folder / "model.keras").read_bytes()
+
+
+def train(folder: Path, seed: int) -> "subprocess.Popen[bytes]":
+    mark = fingerprint.digest(fingerprint.run_components(from_dict(SETTINGS), seed, SPLIT))
+    command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", "mlp", "--seed", seed, "--fingerprint", mark]
+    command += ["--settings", json.dumps(SETTINGS), "--dataset", folder / "data.npz", "--manifest", folder / "manifest.json"]
+    command += ["--plan", folder / "plan.json", "--unfinished", folder / "unfinished" / f"mlp-seed{seed}"]
+    command += ["--run", folder / "runs" / "mlp" / f"seed{seed}"]
+    with (folder / f"log{seed}").open("w") as log:
+        return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
+
+
+def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
+    server: MlflowServer, store: Store, tmp_path: Path, real_batches: Path
+) -> None:
+    """Each with thousands of points. Whatever the trainings could not deliver themselves, publishing does."""
+    settings = dataset.DatasetSettings(0.1, 1, (64, 32, 32))
+    prepared = dataset.prepare(real_batches, settings)
+    dataset.save(prepared, tmp_path / "data.npz")
+    files.write_json(tmp_path / "manifest.json", dataset.manifest(prepared, "here", settings))
+    plan = Plan(store, False, {"mlp": Membership("an MLP", {})})
+    plan.write(tmp_path / "plan.json")
+    processes = {seed: train(tmp_path, seed) for seed in range(1, TRAININGS + 1)}
+    for _ in range(2):
+        before = len(list(tmp_path.glob("unfinished/*/checkpoint-*")))
+        wait_until(lambda before=before: len(list(tmp_path.glob("unfinished/*/checkpoint-*"))) > before, 240)
+        time.sleep(5)
+        server.kill()
+        time.sleep(3)
+        server.start()
+    for seed, process in processes.items():
+        assert process.wait(timeout=600) == 0, (tmp_path / f"log{seed}").read_text()
+        assert "Traceback" not in (tmp_path / f"log{seed}").read_text()
+    runs = [Finished.read(tmp_path / "runs" / "mlp" / f"seed{seed}") for seed in processes]
+    assert publish(store, runs, tmp_path).problem == ""
+    assert len(all_runs(store)) == TRAININGS
+    for run in runs:
+        assert len(run.points()) > 2000
+        assert_whole(store, Finished.read(run.folder))
+    shutil.rmtree(tmp_path / "runs")
