@@ -132,6 +132,7 @@ def test_a_server_that_is_killed_is_followed_again_when_it_returns(
     server: MlflowServer, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "SHORTEST_PAUSE_S", 0.2)
+    tracking.connect(store)  # creates the experiment, at which the test looks
     history, usage = epochs(6)
     follower = Follower(store, Identity("mlp100", 1, "f" * 64, "token", time.time()), MEMBER, {})
     with followed(follower):
