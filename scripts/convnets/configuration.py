@@ -18,14 +18,17 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 from snakemake.utils import update_config
 
-from convnets import comparisons, layers, settings
+from convnets import claims, comparisons, layers, settings
+from convnets.claims import Claim
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
 from convnets.settings import Settings
 from convnets.stores import SQLITE, Membership, Plan, Store
+from convnets.suggestions import suggest
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
 RESERVED_FIGURE = "vgg16"
+REMOVABLE = ("variants", "comparisons", "claims")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -34,13 +37,16 @@ class Configuration:
     """A valid configuration, resolved: what each variant is, what each comparison shows.
 
     `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
-    the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training.
+    the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training;
+    `accuracies` are those that the table of convergence looks for.
     """
 
     results: Path
     variants: Mapping[str, Settings]
     labels: Mapping[str, str]
     comparisons: Mapping[str, Comparison]
+    claims: tuple[Claim, ...]
+    accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
     dataset: Mapping[str, Any]
     images: Mapping[str, int]
@@ -57,6 +63,11 @@ class Configuration:
         """What tracking is told."""
         members = {name: Membership(label, self.comparisons_of(name)) for name, label in self.labels.items()}
         return Plan(self.store, bool(self.tracking["reuse"]), members)
+
+    def variants_of_claims(self, erratum: str = "") -> list[str]:
+        """Return the variants that claims are about, by id: any claims, or those that fall under an erratum."""
+        chosen = (claim for claim in self.claims if erratum in ("", claim.erratum))
+        return sorted({variant for claim in chosen for variant in claim.variants})
 
     def comparisons_of(self, variant: str) -> dict[str, str]:
         """Return the titles of the comparisons that a variant belongs to, by id."""
@@ -95,6 +106,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     InputError
         Listing everything that is wrong with it, one line each.
     """
+    config = _without_removed(config)
     problems = list(_not_finite(config)) or list(_schema_problems(config)) or list(_problems(config))
     if problems:
         raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
@@ -109,6 +121,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         variants={name: settings.resolve(config["network"], config["training"], value) for name, value in variants.items()},
         labels=labels,
         comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(config["comparisons"].items())},
+        claims=tuple(claims.resolve(name, value) for name, value in sorted(config["claims"].items(), key=_in_report)),
+        accuracies=tuple(sorted(float(accuracy) for accuracy in config["convergence"]["accuracies"])),
         seeds=tuple(sorted(int(seed) for seed in config["seeds"])),
         dataset={
             "validation_fraction": float(config["dataset"]["validation_fraction"]),
@@ -123,6 +137,18 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
             "reuse": bool(config["tracking"]["reuse"]),
         },
     )
+
+
+def _in_report(claim: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """Return what orders claims as the report makes them: section, then id."""
+    return claim[1]["section"], claim[0]
+
+
+def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration without the variants, comparisons and claims that are null: merging files cannot remove a key."""
+    sections = {name: config[name] for name in REMOVABLE if isinstance(config.get(name), Mapping)}
+    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
+    return {**config, **kept}
 
 
 def _not_finite(value: object, *keys: object) -> Iterator[str]:
@@ -210,14 +236,15 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         where = f"comparisons.{name}"
         for variant in comparison["variants"]:
             if variant not in known:
-                yield f"{where}.variants names {variant!r}, which is no variant{_suggest(variant, known)}"
+                yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, known)}"
         for key in ("labels", "colors"):
             for variant in comparison.get(key, {}):
                 if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
-                    yield f"{where}.{key}.{variant} is no variant{_suggest(variant, known)}"
+                    yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
+    yield from claims.problems(config["claims"], known)
     for head, variant in config["memory"].items():
         if variant not in known:
-            yield f"memory.{head} names {variant!r}, which is no variant{_suggest(variant, known)}"
+            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
         elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     credentials = urlsplit(config["tracking"]["uri"] or "")
@@ -225,11 +252,6 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         server = credentials.scheme.startswith("http")
         names = "MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME" if server else "PGPASSWORD or the like"
         yield f"tracking.uri holds a password; give it in the environment, in {names}"
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
 def _split_sizes(config: Mapping[str, Any]) -> dict[str, int]:
