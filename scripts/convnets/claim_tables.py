@@ -49,7 +49,7 @@ def _rounded(value: float) -> float | None:
 
 
 def claims_markdown(table: pd.DataFrame) -> str:
-    """Return the table of claims as Markdown."""
+    """Return the table of claims as Markdown, under a line that counts the verdicts."""
     shown = pd.DataFrame({"section": table["section"], "claim": table["id"], "statement": table["statement"]})
     shown["report"] = ["" if number is None else wording.number(number) for number in table["reported"]]
     measured = zip(table["measured"], table["ci_low"], table["ci_high"], strict=True)

@@ -16,6 +16,7 @@ from scipy import special
 ALPHA = 0.05  # of the whole family of tests
 CONFIDENCE = 0.95  # of an interval
 POWER = 0.8  # with which a number of runs is to decide
+ROUNDING = 1e-12  # relative; a smaller deviation is none
 MOST_RUNS = 1000  # beyond which "how many" is no practical question
 
 
@@ -75,8 +76,15 @@ class Estimate:
         return self.mean / self.deviation if self.has_spread else math.nan
 
 
-def estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
     """Return the estimate of the mean of independent values.
+
+    Parameters
+    ----------
+    values
+        One from each run.
+    magnitude
+        The size of the numbers that they were computed from, where that is not their own: it tells a spread from rounding.
 
     Raises
     ------
@@ -85,9 +93,11 @@ def estimate(values: Sequence[float]) -> Estimate:
     """
     if not values:
         raise ValueError("an estimate needs at least one value")
-    # Equal values have a mean that differs from them in the last bit, and so a deviation just above 0.
-    deviation = float(np.std(values, ddof=1)) if len(set(values)) > 1 else 0.0
-    return Estimate(len(values), float(np.mean(values)), deviation if len(values) > 1 else math.nan)
+    if len(values) == 1:
+        return Estimate(1, float(values[0]), math.nan)
+    deviation = float(np.std(values, ddof=1))
+    rounding = ROUNDING * max(magnitude, *map(abs, values))
+    return Estimate(len(values), float(np.mean(values)), deviation if deviation > rounding else 0.0)
 
 
 def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]:
@@ -132,6 +142,7 @@ def runs_needed(distances: Sequence[tuple[float, float]], level: float) -> int |
     missed: NDArray[np.float64] = np.zeros(len(counts))
     critical = special.stdtrit(counts - 1, 1 - level)
     for distance, deviation in distances:
-        missed += special.nctdtr(counts - 1, np.minimum(distance / deviation * np.sqrt(counts), 100), critical)
+        # SciPy gives NaN for probabilities that are just too small to be represented.
+        missed += np.nan_to_num(special.nctdtr(counts - 1, distance / deviation * np.sqrt(counts), critical))
     (enough,) = np.nonzero(missed <= 1 - POWER)
     return int(counts[enough[0]]) if len(enough) else None

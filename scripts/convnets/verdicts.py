@@ -20,7 +20,6 @@ from convnets.runs import Run
 
 REPRODUCED, CONTRADICTED, INCONCLUSIVE = "reproduced", "contradicted", "inconclusive"
 VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
-ROUNDING = 1e-12  # relative; what floating point adds to a number that is exact
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def _holds_exactly(finding: Finding) -> bool:
     """Return whether an exact value meets its condition: a bound on one side is strict, those on two sides belong to it."""
     if math.isinf(finding.low) or math.isinf(finding.high):
         return finding.slack > 0
-    return finding.slack >= -ROUNDING * abs(finding.estimate.mean)
+    return finding.slack >= -inference.ROUNDING * abs(finding.estimate.mean)
 
 
 def _relative_slack(finding: Finding) -> float:
@@ -181,13 +180,14 @@ def _finding(condition: Condition, runs: Mapping[str, Mapping[int, Run]], seeds:
     values = [[value_of(name, runs, seed) for name in names] for seed in used or [0]]
     if not condition.is_ratio:
         differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
-        return Finding(condition, inference.estimate(differences), condition.low, condition.high)
+        magnitude = max(abs(value) for pair in values for value in pair)
+        return Finding(condition, inference.estimate(differences, magnitude), condition.low, condition.high)
     low, high = math.log(condition.low), math.log(condition.high)
     if any(value <= 0 for pair in values for value in pair):
         return Finding(condition, Estimate(len(values), math.nan, math.nan), low, high)  # a ratio of such values says nothing
     # The ratio of a pair, as its logarithm: that of the means would have no exact interval, or one without bounds (Fieller).
     logs = [math.log(first) - math.log(second) for first, second in values]
-    return Finding(condition, inference.estimate(logs), low, high)
+    return Finding(condition, inference.estimate(logs, 1), low, high)
 
 
 def value_of(quantity: str, runs: Mapping[str, Mapping[int, Run]], seed: int) -> float:
