@@ -23,7 +23,7 @@ def main() -> None:
         concerned = claim_tables.concerned(arguments.claims, arguments.settings["claims"])
         table = claim_tables.errata(errata.find(study), concerned)
         tables.write_csv(table, arguments.csv)
-        tables.write_text(tables.markdown(table), arguments.markdown)
+        tables.write_text(claim_tables.errata_markdown(table), arguments.markdown)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def _rounded(value: float) -> float | None:
 
 
 def claims_markdown(table: pd.DataFrame) -> str:
-    """Return the table of claims as Markdown, under a line that counts the verdicts."""
+    """Return the table of claims as Markdown, under a line that counts the verdicts and above the notes."""
     shown = pd.DataFrame({"section": table["section"], "claim": table["id"], "statement": table["statement"]})
     shown["report"] = ["" if number is None else wording.number(number) for number in table["reported"]]
     measured = zip(table["measured"], table["ci_low"], table["ci_high"], strict=True)
@@ -58,11 +58,11 @@ def claims_markdown(table: pd.DataFrame) -> str:
         + ("" if low is None else f" [{wording.number(low)}, {wording.number(high)}]")
         for mean, low, high in measured
     ]
-    for column in ("seeds", "verdict", "note"):
-        shown[column] = table[column]
+    shown["seeds"], shown["verdict"] = table["seeds"], table["verdict"]
+    notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
     counts = table["verdict"].value_counts()
     summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
-    return f"{len(table)} claims: {summary}.\n\n{tables.markdown(shown)}"
+    return f"{len(table)} claims: {summary}.\n\n{tables.markdown(shown)}\n{notes}"
 
 
 def errata(found: Sequence[Erratum], concerned: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -70,6 +70,21 @@ def errata(found: Sequence[Erratum], concerned: Mapping[str, Sequence[str]]) -> 
     frame = pd.DataFrame([asdict(erratum) for erratum in found])
     frame["claims"] = ["; ".join(concerned.get(erratum.id, ())) for erratum in found]
     return frame
+
+
+def errata_markdown(table: pd.DataFrame) -> str:
+    """Return the errata as Markdown, a paragraph each."""
+    lines = []
+    for row in table.to_dict("records"):
+        lines += [
+            f"## {row['id']} (section {row['section']})",
+            "",
+            f"- The report: {row['reported']}.",
+            f"- Right: {row['correct']}.",
+        ]
+        lines += [f"- Why: {row['derivation']}", f"- What follows: {row['consequence']}"]
+        lines += [f"- Claims: {row['claims']}.", ""] if row["claims"] else [""]
+    return "\n".join(["# Errata of the report", "", *lines]).rstrip() + "\n"
 
 
 def concerned(claims_csv: Path, errata_of_claims: Mapping[str, str]) -> Mapping[str, list[str]]:

@@ -224,7 +224,7 @@ def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
     Raises
     ------
     InputError
-        A run is not complete, or one of its files cannot be read.
+        A run is not complete, is of another variant, or one of its files cannot be read.
     """
     folders: dict[Path, dict[str, Path]] = defaultdict(dict)
     for file in files:
@@ -251,4 +251,6 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
     numbers = [*(value for row in history for value in vars(row).values()), *metrics.numbers().values()]
     if not history or not all(map(math.isfinite, numbers)):
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
+    if metrics.variant not in settings:
+        raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
     return Run(metrics.variant, metrics.seed, settings[metrics.variant], history, metrics, peak)

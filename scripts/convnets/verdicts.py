@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from convnets import inference
 from convnets.claims import Claim, exact_numbers, is_exact, variant_and_metric
+from convnets.errors import InputError
 from convnets.inference import ALPHA, Estimate
 from convnets.runs import Run
 
@@ -110,8 +111,8 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
 
     Raises
     ------
-    ValueError
-        There is no run of a variant that a claim names, or no seed that all of its variants have.
+    InputError
+        There is no seed with a run of each variant that a claim names.
     """
     by_variant: dict[str, dict[int, Run]] = defaultdict(dict)
     for run in runs:
@@ -169,7 +170,7 @@ def _find(claim: Claim, runs: Mapping[str, Mapping[int, Run]]) -> tuple[tuple[Fi
     """Return the findings of a claim's conditions, and the number of seeds that they rest on."""
     seeds: list[int] = sorted(set.intersection(*(set(runs[variant]) for variant in claim.variants))) if claim.variants else []
     if claim.variants and not seeds:
-        raise ValueError(f"claims.{claim.id}: no seed has a run of each of {', '.join(claim.variants)}")
+        raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(claim.variants)}")
     return tuple(_finding(condition, runs, seeds) for condition in conditions(claim)), len(seeds)
 
 

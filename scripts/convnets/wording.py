@@ -41,12 +41,12 @@ def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -
 
 
 def number(value: float) -> str:
-    """Return a number for readers: whole ones whole, others with four digits after the point, or four that count if it is small."""
+    """Return a number for readers: whole ones whole, small ones with two digits that count, others with four after the point."""
     if math.isinf(value) or math.isnan(value):
         return str(value)
-    if float(value).is_integer() and abs(value) >= 1:
+    if float(value).is_integer():
         return f"{value:,.0f}"
-    return f"{value:,.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.2g}"
+    return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
 
 
 def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
