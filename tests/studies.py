@@ -1,5 +1,7 @@
 """Runs for tests of claims: those of the committed run with several seeds, made from its one seed by a little noise."""
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,8 +10,9 @@ from typing import Any
 import numpy as np
 from conftest import ROOT
 
-from convnets import configuration, records, runs
+from convnets import configuration, records, runs, stamps
 from convnets.runs import Run
+from convnets.steps import Steps
 
 REFERENCE = ROOT / "results" / "reference" / "runs"
 
@@ -70,3 +73,11 @@ def write(folder: Path, found: Iterable[Run]) -> list[Path]:
         records.write_metrics(place / records.METRICS, run.metrics)
         paths += [place / records.HISTORY, place / records.METRICS]
     return paths
+
+
+def tabulate(name: str, config: dict[str, Any], folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the script of a table as its step does, with the outputs in a folder."""
+    settings = stamps.to_json(Steps(configuration.resolve(config)).all[f"tabulate_{name}"].settings)
+    outputs = ["--csv", folder / f"{name}.csv", "--markdown", folder / f"{name}.md", "--stamp", folder / f"{name}.json"]
+    command = [sys.executable, ROOT / "scripts" / f"tabulate_{name}.py", "--settings", settings, *arguments, *outputs]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)

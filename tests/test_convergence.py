@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import pytest
 import studies
-from test_claims import tabulate
+from studies import tabulate
 
 from convnets import configuration, convergence, footprint, runs, training
 from convnets.records import Epoch
