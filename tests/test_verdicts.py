@@ -206,6 +206,8 @@ def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
     text = wording.note(judgements["depth_three_best_accuracy"], found, resolved.images)
     assert re.search(r"Shown, p = .* for all claims together; effect size \(d_z\) \d+\.\d\.", text)
     assert re.search(r"maxima over the epochs, .* test_accuracy: conv3_dropout05 0\.73", text)
+    text = wording.note(judgements["conv1x1_accuracy"], found, resolved.images)
+    assert re.search(r"; \d+\.\d deviations from the number printed\.", text)
     two = studies.repeated(studies.reference(config), 2)
     unsure = {each.claim.id: each for each in verdicts.judge(resolved.claims, two)}["conv1x1_accuracy_better"]
     assert unsure.verdict == INCONCLUSIVE

@@ -17,7 +17,7 @@ CAPTION = (
     "how many they are. Seconds are of one thread, validation included. Gaps are validation loss less training loss, and training "
     "accuracy less validation accuracy; training values are means over the epoch's batches with dropout and augmentation acting, "
     "which makes a gap look smaller than it is, even negative. FLOPs are those of one image's training step, activations those of "
-    "one batch; peak memory is that of the whole training process.\n"
+    "one batch; peak memory is that of the whole training process, the largest of the seeds.\n"
 )
 
 

@@ -71,9 +71,12 @@ class Estimate:
         bounds = 2 - math.isinf(low) - math.isinf(high)
         return min(1.0, bounds * min(self.p_below(low), self.p_above(high)))
 
-    def standardised(self) -> float:
-        """Return the mean in deviations, which for paired differences is Cohen's d_z (Lakens, Front. Psychol. 4, 2013)."""
-        return self.mean / self.deviation if self.has_spread else math.nan
+    def standardised(self, origin: float = 0.0) -> float:
+        """Return how many deviations the mean lies above `origin`.
+
+        Of paired differences that is Cohen's d_z (Lakens, Front. Psychol. 4, 2013).
+        """
+        return (self.mean - origin) / self.deviation if self.has_spread else math.nan
 
 
 def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:

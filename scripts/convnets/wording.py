@@ -87,8 +87,11 @@ def _evidence(judgement: Judgement) -> str:
         CONTRADICTED: f"The contrary is shown, p = {_p(p_so)} for all claims together",
         INCONCLUSIVE: f"Neither it (p = {_p(p_not)}) nor the contrary (p = {_p(p_so)}) is shown for all claims together",
     }[judgement.verdict]
-    paired = "d_z" if judgement.decisive.condition.second else "mean in deviations"
-    return f"{text}; effect size ({paired}) {judgement.decisive.estimate.standardised():.1f}."
+    finding = judgement.decisive
+    if finding.condition.second:
+        return f"{text}; effect size (d_z) {finding.estimate.standardised():.1f}."
+    printed = (finding.low + finding.high) / 2
+    return f"{text}; {finding.estimate.standardised(printed):.1f} deviations from the number printed."
 
 
 def _p(value: float) -> str:
