@@ -13,6 +13,7 @@ include: "rules/data.smk"
 include: "rules/tracking.smk"
 include: "rules/train.smk"
 include: "rules/compare.smk"
+include: "rules/claims.smk"
 include: "rules/theory.smk"
 
 
@@ -22,6 +23,6 @@ rule all:
         "<results>/data/manifest.json",
         files_of_runs(RUN_FILES, configuration.variants),
         expand("<results>/figures/{figure}.{kind}", figure=[*configuration.comparisons, "vgg16"], kind=["svg", "png"]),
-        expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory"]),
-        expand("<results>/tables/{table}.md", table=["variants", "memory"]),
+        expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory", "claims", "errata", "convergence"]),
+        expand("<results>/tables/{table}.md", table=["variants", "memory", "claims", "errata", "convergence"]),
         "<results>/tracking/published.json",

@@ -24,13 +24,23 @@ SMALL: dict[str, Any] = {
         "depth": {"title": "Depth", "variants": ["conv1", "conv2"], "rows": [["validation"]], "colors": {"conv1": "red"}},
         "head": {"title": "Head", "variants": ["conv2", "conv2_1x1"], "rows": [["validation", "train"]]},
     },
+    "claims": {
+        "head": {
+            "section": "3",
+            "statement": "The 1x1 head ends with a lower loss.",
+            "test": "less",
+            "quantities": ["conv2_1x1.final_val_loss", "conv2.final_val_loss"],
+        },
+    },
     "memory": {"dense": "conv2", "conv1x1": "conv2_1x1"},
 }
+TABLES = {"tabulate_variants", "tabulate_convergence"}  # of all variants
 # What follows from a new run of a variant.
+CLAIMS = {"tabulate_claims", "tabulate_errata"}
 FOLLOWS = {
     "conv1": {"plot_comparison/depth"},
-    "conv2": {"plot_comparison/depth", "plot_comparison/head", "tabulate_memory"},
-    "conv2_1x1": {"plot_comparison/head", "tabulate_memory"},
+    "conv2": {"plot_comparison/depth", "plot_comparison/head", "tabulate_memory", *CLAIMS},
+    "conv2_1x1": {"plot_comparison/head", "tabulate_memory", *CLAIMS},
     "mlp": set(),
 }
 FIGURES = {"plot_comparison/depth", "plot_comparison/head"}
@@ -38,7 +48,7 @@ FIGURES = {"plot_comparison/depth", "plot_comparison/head"}
 
 def trainings(variants: Iterable[str], seed: int = 1) -> set[str]:
     """Return what is planned when the runs of these variants are stale."""
-    found = {"tabulate_variants", "publish_comparisons"}
+    found = {*TABLES, "publish_comparisons"}
     for variant in variants:
         found |= {f"train_variant/{variant}/seed{seed}", *FOLLOWS.get(variant, set())}
     return found

@@ -148,7 +148,7 @@ def test_every_key_of_the_configuration_is_in_the_schema_and_the_other_way_round
             return set()
         return set(value) | {f"{key}.{inner}" for key, part in value.items() for inner in present(part)}
 
-    by_id = ("variants", "comparisons")
+    by_id = ("variants", "comparisons", "claims")
     assert {key for key in present(config) if not key.startswith(tuple(f"{name}." for name in by_id))} == keys(schema)
     for name in by_id:
         used = {key for part in config[name].values() for key in part}

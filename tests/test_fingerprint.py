@@ -106,7 +106,7 @@ HARMLESS = {
     "comment": ("layers.py", "BYTES_PER_PARAMETER = 4", "# a comment\nBYTES_PER_PARAMETER = 4  # and another"),
     "docstring of a module": ("networks.py", '"""Keras models from network settings.', '"""Other words.'),
     "docstring of a function": ("layers.py", '"""Return the number of trainable parameters."""', '"""Count."""'),
-    "formatting": ("layers.py", "side, _ = feature_map(network)", "(side,\n     _) = feature_map( network )"),
+    "formatting": ("layers.py", "side, channels = feature_map(network)", "(side,\n     channels) = feature_map( network )"),
     "order of imports": ("training.py", "import logging\nimport math\n", "import math\nimport logging\n"),
     "import that nothing uses": ("layers.py", "from convnets.cifar10", "import shutil\nfrom convnets.cifar10"),
     "function that training does not call": ("layers.py", "def megabytes(", "def unused(x):\n    return x\n\n\ndef megabytes("),

@@ -33,6 +33,11 @@ def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
     }
 
 
+def test_the_count_of_verdicts_is_the_committed_runs() -> None:
+    first_line = (TABLES / "claims.md").read_text(encoding="utf-8").splitlines()[0]
+    assert f"> {first_line}\n" in README
+
+
 def test_every_link_leads_somewhere() -> None:
     import re
 

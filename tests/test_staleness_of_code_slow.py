@@ -4,13 +4,13 @@ import copy
 from pathlib import Path
 
 import pytest
-from staleness import SMALL, audited, finished, settle
+from staleness import CLAIMS, SMALL, TABLES, audited, finished, settle
 from workflow import Workflow
 
 VARIANTS = ("conv2", "conv2_1x1", "mlp")
-TABLES = {"tabulate_memory", "tabulate_vgg16"}
+FORMULAS = {"tabulate_memory", "tabulate_vgg16", "tabulate_convergence", *CLAIMS}
 RUNS = {f"train_variant/{variant}/seed1" for variant in VARIANTS} | {
-    *("plot_comparison/head", "tabulate_variants", "tabulate_memory", "publish_comparisons"),
+    *("plot_comparison/head", "tabulate_memory", *TABLES, *CLAIMS, "publish_comparisons"),
 }
 # The module of the models, one that only they import, the loop, the figures, the tables, the tracking: what changes nothing,
 HARMLESS = {
@@ -37,7 +37,7 @@ COUNTED = {
     "networks constant": ("CONVOLUTION_BIAS = 0.05", "CONVOLUTION_BIAS = 0.06", RUNS, "networks.CONVOLUTION_BIAS"),
     "layers local": ("side", "width", RUNS, "layers.feature_map"),
     "layers constant": ("len(network.filters)", "(len(network.filters) + 0)", RUNS, "layers.feature_map"),
-    "layers constant of tables": ("BYTES_PER_PARAMETER = 4", "BYTES_PER_PARAMETER = 8", TABLES, "layers.BYTES_PER_PARAMETER"),
+    "layers constant of tables": ("BYTES_PER_PARAMETER = 4", "BYTES_PER_PARAMETER = 8", FORMULAS, "layers.BYTES_PER_PARAMETER"),
     "training local": ("hits", "matches", RUNS, "training._training_function"),
     "training constant": ("ITERATIONS_PER_CALL = 50", "ITERATIONS_PER_CALL = 2", RUNS, "training.ITERATIONS_PER_CALL"),
     "figures local": ("ordered", "by_height", {"plot_comparison/head", "publish_comparisons"}, "figures._label_ends"),
@@ -47,6 +47,8 @@ COUNTED = {
     ),
     "tables local": ("groups", "by_variant", {"tabulate_variants"}, "tables.variants"),
     "tables constant": ("553.43", "553.44", {"tabulate_memory"}, "tables.REPORTED_DENSE"),
+    "inference constant": ("CONFIDENCE = 0.95", "CONFIDENCE = 0.9", CLAIMS, "inference.CONFIDENCE"),
+    "errata local": ("stack", "blocks_of_vgg16", {"tabulate_errata"}, "errata._table"),
     "publishing local": ("there", "tracked_run", {"publish_comparisons"}, "publishing.publish"),
     "publishing constant": (
         *('TRAINING_VIEW = "workflowType=machine_learning"', 'TRAINING_VIEW = "workflowType=machine_learning&"'),

@@ -10,7 +10,21 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from staleness import ALL_RUNS, FIGURES, SMALL, VARIANTS, active_runs, audited, finished, put, retire, settle, trainings
+from staleness import (
+    ALL_RUNS,
+    CLAIMS,
+    FIGURES,
+    SMALL,
+    TABLES,
+    VARIANTS,
+    active_runs,
+    audited,
+    finished,
+    put,
+    retire,
+    settle,
+    trainings,
+)
 from workflow import Workflow
 
 
@@ -54,8 +68,18 @@ SETTINGS = {
     ),
     "a label of a variant": (
         {"variants.conv1.label": "1 layer"},
-        {"plot_comparison/depth", "tabulate_variants", "create_store", "publish_comparisons"},
+        {"plot_comparison/depth", *TABLES, "create_store", "publish_comparisons"},
         'setting labels.conv1: "one layer" -> "1 layer"',
+    ),
+    "what a claim says": (
+        {"claims.head.statement": "It ends lower."},
+        CLAIMS,
+        'setting claims[0].statement: "The 1x1 head ends with a lower loss." -> "It ends lower."',
+    ),
+    "the accuracies of the table of convergence": (
+        {"convergence.accuracies": [0.1]},
+        {"tabulate_convergence"},
+        "setting accuracies",
     ),
     "a comparison's variants": (
         {"comparisons.depth.variants": ["conv1", "conv2", "mlp"]},
@@ -94,9 +118,9 @@ def test_a_seed_is_added_and_removed(workflow: Workflow) -> None:
     """The memory table needs one seed; what a removed seed left is shown, and removed when the user says so."""
     workflow.config["seeds"] = [2, 1]
     second = {f"train_variant/{variant}/seed2" for variant in VARIANTS}
-    settle(workflow, {*second, *FIGURES, "tabulate_variants", "publish_comparisons"})
+    settle(workflow, {*second, *FIGURES, *TABLES, *CLAIMS, "publish_comparisons"})
     workflow.config["seeds"] = [1]
-    settle(workflow, {*FIGURES, "tabulate_variants", "publish_comparisons"})
+    settle(workflow, {*FIGURES, *TABLES, *CLAIMS, "publish_comparisons"})
     shown = workflow.script("explain_steps").stdout
     for variant in VARIANTS:
         assert f"results/runs/{variant}/seed2" in shown
@@ -106,7 +130,7 @@ def test_a_seed_is_added_and_removed(workflow: Workflow) -> None:
 
 
 def test_a_variant_is_added_renamed_and_removed(workflow: Workflow) -> None:
-    tables = {"tabulate_variants", "create_store", "publish_comparisons"}
+    tables = {*TABLES, "create_store", "publish_comparisons"}
     workflow.config["variants"]["extra"] = {"label": "another", "filters": [2], "kernel_size": 3}
     settle(workflow, {"train_variant/extra/seed1", *tables})
     workflow.config["variants"]["renamed"] = workflow.config["variants"].pop("extra")

@@ -36,6 +36,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_every_file_of_the_contract_is_there(finished: Workflow) -> None:
     found = {str(path.relative_to(finished.results())) for path in finished.results().rglob("*") if path.is_file()}
     expected = {"data/manifest.json", "figures/vgg16.svg", "tables/variants.csv", "tables/vgg16.csv", "tables/memory.csv"}
+    expected |= {f"tables/{name}.{kind}" for name in ("claims", "errata", "convergence") for kind in ("csv", "md")}
     figures = ("dropout", "depth", "mlp", "augmentation", "conv1x1")
     expected |= {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
     expected |= {f"runs/{name}/seed1/{file}" for name in VARIANTS for file in RUN_FILES}
@@ -153,7 +154,7 @@ def test_a_variant_is_a_few_lines_of_yaml(finished: Workflow) -> None:
     overlay = finished.overlay
     overlay["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
     overlay["comparisons"] = {"depth": {"variants": ["conv1_dropout05", "wide"]}}
-    follows = {"create_store", "plot_comparison/depth", "tabulate_variants", "publish_comparisons"}
+    follows = {"create_store", "plot_comparison/depth", "tabulate_variants", "tabulate_convergence", "publish_comparisons"}
     assert finished.planned() == {"train_variant/wide/seed1", *follows}
     before = finished.results("runs", "mlp100", "seed1", "metrics.json").read_text()
     finished.run()

@@ -1,32 +1,29 @@
 """The configuration: checked whole before any job starts, and resolved into what each step is given.
 
-The schema holds what can be said of one key; `check` adds what several keys decide together. Every message names the key by its
-path in the file, says what is allowed, and suggests the nearest name for a misspelt one.
+The schema holds what can be said of one key; this module adds what several keys decide together. Every message names the key by
+its path in the file, says what is allowed, and suggests the nearest name for a misspelt one.
 """
 
-import difflib
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.exceptions import best_match
 from snakemake.utils import update_config
 
-from convnets import comparisons, layers, settings
+from convnets import claims, comparisons, layers, schema, settings
+from convnets.claims import Claim
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
 from convnets.settings import Settings
 from convnets.stores import SQLITE, Membership, Plan, Store
+from convnets.suggestions import suggest
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
 RESERVED_FIGURE = "vgg16"
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+REMOVABLE = ("variants", "comparisons", "claims")
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,16 @@ class Configuration:
     """A valid configuration, resolved: what each variant is, what each comparison shows.
 
     `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
-    the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training.
+    the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training;
+    `accuracies` are those that the table of convergence looks for.
     """
 
     results: Path
     variants: Mapping[str, Settings]
     labels: Mapping[str, str]
     comparisons: Mapping[str, Comparison]
+    claims: tuple[Claim, ...]
+    accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
     dataset: Mapping[str, Any]
     images: Mapping[str, int]
@@ -57,6 +57,11 @@ class Configuration:
         """What tracking is told."""
         members = {name: Membership(label, self.comparisons_of(name)) for name, label in self.labels.items()}
         return Plan(self.store, bool(self.tracking["reuse"]), members)
+
+    def variants_of_claims(self, erratum: str = "") -> list[str]:
+        """Return the variants that claims are about, by id: any claims, or those that fall under an erratum."""
+        chosen = (claim for claim in self.claims if erratum in ("", claim.erratum))
+        return sorted({variant for claim in chosen for variant in claim.variants})
 
     def comparisons_of(self, variant: str) -> dict[str, str]:
         """Return the titles of the comparisons that a variant belongs to, by id."""
@@ -95,7 +100,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     InputError
         Listing everything that is wrong with it, one line each.
     """
-    problems = list(_not_finite(config)) or list(_schema_problems(config)) or list(_problems(config))
+    config = _without_removed(config)
+    problems = list(schema.problems(config)) or list(_problems(config))
     if problems:
         raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
     variants = dict(sorted(config["variants"].items()))  # by id, since merging two files does not keep their order
@@ -109,6 +115,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         variants={name: settings.resolve(config["network"], config["training"], value) for name, value in variants.items()},
         labels=labels,
         comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(config["comparisons"].items())},
+        claims=tuple(claims.resolve(name, value) for name, value in sorted(config["claims"].items(), key=_in_report)),
+        accuracies=tuple(sorted(float(accuracy) for accuracy in config["convergence"]["accuracies"])),
         seeds=tuple(sorted(int(seed) for seed in config["seeds"])),
         dataset={
             "validation_fraction": float(config["dataset"]["validation_fraction"]),
@@ -125,74 +133,16 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     )
 
 
-def _not_finite(value: object, *keys: object) -> Iterator[str]:
-    """Yield one message per number that is infinite or none, which bounds would let pass."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield f"{_path(keys)} is {value}; a finite number is needed"
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _not_finite(part, *keys, key)
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            yield from _not_finite(part, *keys, index)
+def _in_report(claim: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """Return what orders claims as the report makes them: section, then id."""
+    return claim[1]["section"], claim[0]
 
 
-def _schema_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one message per violation of the schema."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    for error in sorted(
-        Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(key) for key in error.absolute_path]
-    ):
-        yield from _explain(error)
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    """Say what is wrong at which key, and what is allowed there."""
-    if error.validator in ("anyOf", "oneOf") and error.context:
-        # The alternative that the value comes nearest to tells most; null is never what was meant.
-        nearest = best_match(inner for inner in error.context if inner.validator != "type") or best_match(error.context)
-        if nearest and nearest.validator != "type":
-            yield from _explain(nearest)
-            return
-    path = _path(error.absolute_path)
-    schema: Any = error.schema
-    instance: Any = error.instance
-    allowed: Any = error.validator_value
-    hint = f"; it is: {' '.join(schema['description'].split())}" if "description" in schema else ""
-    if error.validator == "additionalProperties" and "properties" in schema:
-        known = list(schema["properties"])
-        for key in sorted(set(instance) - set(known), key=str):
-            near = difflib.get_close_matches(str(key), known, 1)
-            advice = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-            yield f"{_path([*error.absolute_path, key])} is not a key here; {advice}"
-    elif error.validator == "required":
-        yield from (f"{_path([*error.absolute_path, key])} is missing" for key in allowed if key not in instance)
-    elif error.validator == "type" and allowed == "number" and _reads_as_number(instance):
-        yield f"{path} is the text {instance!r}; YAML wants a point in such a number: {float(instance):e}"
-    elif error.validator == "dependentRequired":
-        needed = [f"{key} needs {other}" for key, others in allowed.items() for other in others if key in instance]
-        yield f"{path}: {'; '.join(needed)} beside it{hint}"
-    elif error.validator == "uniqueItems":
-        yield f"{path} lists something twice: {json.dumps(instance)}; each entry may stand once"
-    elif error.validator == "enum":
-        yield f"{path} is {json.dumps(instance)}; allowed: {', '.join(map(str, allowed))}"
-    else:
-        yield f"{path}: {error.message}{hint}"
-
-
-def _reads_as_number(value: object) -> bool:
-    """Return whether a value is a text that Python, unlike YAML, takes for a number."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _path(keys: Iterable[object]) -> str:
-    return ".".join(map(str, keys)) or "the configuration"
+def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration without the variants, comparisons and claims that are null: merging files cannot remove a key."""
+    sections = {name: config[name] for name in REMOVABLE if isinstance(config.get(name), Mapping)}
+    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
+    return {**config, **kept}
 
 
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -210,14 +160,15 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         where = f"comparisons.{name}"
         for variant in comparison["variants"]:
             if variant not in known:
-                yield f"{where}.variants names {variant!r}, which is no variant{_suggest(variant, known)}"
+                yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, known)}"
         for key in ("labels", "colors"):
             for variant in comparison.get(key, {}):
                 if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
-                    yield f"{where}.{key}.{variant} is no variant{_suggest(variant, known)}"
+                    yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
+    yield from claims.problems(config["claims"], known)
     for head, variant in config["memory"].items():
         if variant not in known:
-            yield f"memory.{head} names {variant!r}, which is no variant{_suggest(variant, known)}"
+            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
         elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     credentials = urlsplit(config["tracking"]["uri"] or "")
@@ -225,11 +176,6 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         server = credentials.scheme.startswith("http")
         names = "MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME" if server else "PGPASSWORD or the like"
         yield f"tracking.uri holds a password; give it in the environment, in {names}"
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
 def _split_sizes(config: Mapping[str, Any]) -> dict[str, int]:

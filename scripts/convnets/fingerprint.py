@@ -24,7 +24,7 @@ from convnets.settings import Settings
 VERSION = 3  # of what a fingerprint covers and how its parts are laid out; raise it when that changes
 PACKAGE = Path(__file__).parent
 # The libraries that can change a number or a picture, by the name they are imported under.
-LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "tensorflow")
+LIBRARIES = ("keras", "matplotlib", "numpy", "pandas", "scipy", "tensorflow")
 # The modules that start a step and record what it did. They cannot change what it makes.
 BOOKKEEPING = ("command", "fingerprint", "stamps")
 DEFINITION, IMPORTS, STATEMENTS, ORDER = "definition", "imports", "statements", "order"  # kinds of parts of a module

@@ -4,6 +4,8 @@ A convolution of a k x k kernel from c to f channels has k*k*c*f weights and f b
 n*m weights and m biases; pooling has none.
 """
 
+from itertools import pairwise
+
 from convnets.cifar10 import CLASSES, IMAGE_SHAPE
 from convnets.settings import Network
 
@@ -30,15 +32,18 @@ def feature_map(network: Network) -> tuple[int, int]:
     return side, network.filters[-1] if network.filters else IMAGE_SHAPE[2]
 
 
+def convolution_blocks_parameters(network: Network) -> int:
+    """Return the number of trainable parameters of the convolution blocks, the head left out."""
+    channels = (IMAGE_SHAPE[2], *network.filters)
+    return sum(convolution_parameters(network.kernel_size, *pair) for pair in pairwise(channels))
+
+
 def network_parameters(network: Network) -> int:
     """Return the number of trainable parameters."""
-    total, channels = 0, IMAGE_SHAPE[2]
-    for filters in network.filters:
-        total += convolution_parameters(network.kernel_size, channels, filters)
-        channels = filters
+    total = convolution_blocks_parameters(network)
+    side, channels = feature_map(network)
     if network.head == "conv1x1":
         return total + convolution_parameters(1, channels, len(CLASSES))
-    side, _ = feature_map(network)
     inputs = side * side * channels
     for units in (*network.dense_units, len(CLASSES)):
         total += dense_parameters(inputs, units)

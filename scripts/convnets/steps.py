@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from convnets import fingerprint, records, stamps, stores, unfinished
+from convnets import errata, fingerprint, records, stamps, stores, unfinished
 from convnets.configuration import Configuration
 from convnets.files import read_json
 from convnets.fingerprint import Components
@@ -83,11 +83,31 @@ class Steps:
         outputs = [tables / f"memory.{kind}" for kind in ("csv", "md")]
         first = [key_of(TRAINING, variant=variant, seed=seeds[0]) for variant in config.memory.values()]
         self._add("tabulate_memory", {"networks": networks, "seed": seeds[0]}, outputs, first)
+        self._declare_claims(tables)
         self._add("tabulate_vgg16", {}, [tables / "vgg16.csv"])
         self._add("draw_vgg16", {}, [figures / f"vgg16.{kind}" for kind in ("svg", "png")])
         drawn = [f"plot_comparison/{name}" for name in config.comparisons]
         published = {"variants": list(config.variants), "seeds": seeds, "comparisons": list(config.comparisons)}
         self._add(PUBLISHING, published, [self.results / "tracking" / "published.json"], [STORE, *every, *drawn])
+
+    def _declare_claims(self, tables: Path) -> None:
+        """Declare what is concluded from the runs: the tables of claims, of errata and of convergence."""
+        config = self.configuration
+        settings = {name: asdict(value) for name, value in config.variants.items()}
+        seeds, images = list(config.seeds), config.images
+        named = config.variants_of_claims()
+        claims = {"claims": [asdict(claim) for claim in config.claims], "variants": {name: settings[name] for name in named}}
+        outputs = {name: [tables / f"{name}.{kind}" for kind in ("csv", "md")] for name in ("claims", "errata", "convergence")}
+        self._add("tabulate_claims", {**claims, "seeds": seeds, "images": images}, outputs["claims"], self._runs(named))
+        wrong = {
+            "networks": {head: settings[variant] for head, variant in config.memory.items()},
+            "images": images,
+            "epochs": {name: config.variants[name].training.epochs for name in config.variants_of_claims(errata.BUDGETS)},
+            "claims": {claim.id: claim.erratum for claim in config.claims if claim.erratum},
+        }
+        self._add("tabulate_errata", wrong, outputs["errata"], ["tabulate_claims"])
+        convergence = {"variants": settings, "labels": config.labels, "seeds": seeds, "accuracies": config.accuracies}
+        self._add("tabulate_convergence", convergence, outputs["convergence"], self._runs(config.variants))
 
     def _add(
         self, rule: str, settings: Mapping[str, Any], outputs: list[Path], after: list[str] | None = None, name: str = ""

@@ -49,7 +49,7 @@ def variants_markdown(table: pd.DataFrame) -> str:
         shown[heading] = [
             f"{mean:,.{digits}f}" + (f" ± {deviation:,.{digits}f}" if pd.notna(deviation) else "") for mean, deviation in pairs
         ]
-    return _markdown(shown)
+    return markdown(shown)
 
 
 def vgg16_blocks() -> pd.DataFrame:
@@ -131,7 +131,7 @@ def memory_markdown(table: pd.DataFrame) -> str:
     shown["report: parameters"] = [f"{count:,}" if pd.notna(count) else "" for count in table["reported_parameters"]]
     shown["report: MB"] = [f"{size}" if pd.notna(size) else "" for size in table["reported_megabytes"]]
     shown["note"] = table["note"]
-    return _markdown(shown)
+    return markdown(shown)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -146,6 +146,7 @@ def write_text(text: str, path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table as Markdown, its texts as they are."""
     text: str = table.to_markdown(index=False, disable_numparse=True)
     return text + "\n"

@@ -1,0 +1,223 @@
+"""Where the report is wrong: what it prints, what is right, why, and what that does to its conclusion.
+
+Right numbers are computed: by the formulas of layer shapes for the networks that the configuration names, and from what the report
+itself prints.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from convnets import layers, runs, vgg16
+from convnets.cifar10 import CLASSES
+from convnets.layers import BYTES_PER_PARAMETER
+from convnets.settings import Network, Training
+
+# What the report prints.
+PRINTED_ACCURACIES = (0.7002, 0.6967)  # section 2.1, dropout 0.0 and 0.5: best validation accuracy
+PRINTED_LOSSES = (0.87, 1.04)  # section 2.4, augmentation on and off
+PRINTED_MEGABYTES = (553.43, 0.8856)  # table 1
+PRINTED_ITERATIONS = 15_000  # section 2.3: so many more for the MLP
+PRINTED_HEAD = layers.convolution_parameters(1, vgg16.CHANNELS, len(CLASSES))  # table 1: 1x1x512x10+10
+
+BUDGETS = "epoch_budgets"  # its claims name the variants whose budgets are compared
+IDS = (
+    "missing_bias", "filters_for_layers", "chance", "loss_as_error_rate", "epoch_budgets", "same_iterations",
+    "dropout_without_layer", "table1_dense", "table1_convolutions", "table1_head", "table1_megabytes", "fully_connected_majority",
+    "reference_to_table",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """An error of the report: where, what it prints, what is right, how that follows, and what becomes of the conclusion."""
+
+    id: str
+    section: str
+    reported: str
+    correct: str
+    derivation: str
+    consequence: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the report's experiments are here.
+
+    `dense` and `conv1x1` are the networks of table 1, `training` is how the first is trained, `images` counts those of each split,
+    `epochs` are those of the variants whose iterations section 2.3 compares.
+    """
+
+    dense: Network
+    conv1x1: Network
+    training: Training
+    images: Mapping[str, int]
+    epochs: Mapping[str, int]
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """Whole batches in the training images."""
+        return self.images["train"] // self.training.batch_size
+
+
+def find(study: Study) -> list[Erratum]:
+    """Return the errata in the order of `IDS`, which is that of the report."""
+    found = [*_theory(), *_practice(study), *_table(study)]
+    return sorted(found, key=lambda erratum: IDS.index(erratum.id))
+
+
+def _theory() -> list[Erratum]:
+    names = ("conv3", "conv4", "conv5")
+    blocks = {block.name: block for block in vgg16.BLOCKS}
+    channels = {"conv3": blocks["conv2"].width, "conv4": blocks["conv3"].width, "conv5": blocks["conv4"].width}
+    full = {name: layers.convolution_parameters(vgg16.KERNEL_SIZE, channels[name], blocks[name].width) for name in names}
+    convolutions = [block for block in vgg16.BLOCKS if block.kind == "conv"]
+    weights = {name: full[name] - blocks[name].width for name in names}
+    return [
+        Erratum(
+            "missing_bias",
+            "1",
+            "; ".join(f"{name}, first layer: 3x3x{channels[name]}x{blocks[name].width} = {full[name]:,}" for name in names),
+            "; ".join(f"3x3x{channels[name]}x{blocks[name].width} + {blocks[name].width} = {full[name]:,}" for name in names),
+            "As printed, the products are "
+            + ", ".join(f"{count:,}" for count in weights.values())
+            + "; the results are right only with one bias per filter added, which the formulas leave out.",
+            "None: the results, and the totals made of them, are right.",
+        ),
+        Erratum(
+            "filters_for_layers",
+            "1",
+            "; ".join(f"{block.name}: {block.layers} filters" for block in convolutions),
+            "; ".join(f"{block.name}: {block.layers} layers of {block.width} filters" for block in convolutions),
+            "What the report calls filters in cascade are layers; its formulas use the right numbers of filters.",
+            "None for the numbers.",
+        ),
+    ]
+
+
+def _practice(study: Study) -> list[Erratum]:
+    validation = study.images["validation"]
+    without, with_dropout = PRINTED_ACCURACIES
+    deviation = sum(runs.accuracy_deviation(value, validation) ** 2 for value in PRINTED_ACCURACIES) ** 0.5
+    difference = without - with_dropout
+    per_epoch = study.iterations_per_epoch
+    shortest, longest = min(study.epochs.values(), default=0), max(study.epochs.values(), default=0)
+    budgets = ", ".join(f"{variant} {epochs}" for variant, epochs in study.epochs.items())
+    return [
+        Erratum(
+            "chance",
+            "2.1",
+            f"best accuracies {without} and {with_dropout}: dropout 0.0 does better in validation",
+            f"a difference of {difference:.4f} with a deviation by chance of {deviation:.4f}",
+            f"One accuracy p on {validation:,} images has the deviation sqrt(p (1 - p) / {validation:,}), "
+            f"{runs.accuracy_deviation(without, validation):.4f} here; the difference of two {deviation:.4f}, so the two lie "
+            f"{difference / deviation:.1f} deviations apart. Other seeds, and taking the best of all epochs, add to that.",
+            "Best accuracies of one run each cannot say which probability of dropout is better; nor those of the other sections, "
+            "where they lie as near.",
+        ),
+        Erratum(
+            "loss_as_error_rate",
+            "2.1 to 3",
+            f"error rate of dropout 0.0 about twice that of 0.5; classification errors {PRINTED_LOSSES[0]} and {PRINTED_LOSSES[1]}",
+            f"these are cross-entropies; by the accuracies printed, the error rates are {1 - without:.4f} and "
+            f"{1 - with_dropout:.4f}, a ratio of {(1 - without) / (1 - with_dropout):.2f}",
+            f"An error rate is 1 less the accuracy and cannot exceed 1, as {PRINTED_LOSSES[1]} does. The cross-entropy grows with "
+            "the confidence of wrong answers even while their number stays.",
+            "Dropout 0.0 makes about as many mistakes as 0.5, but more confident ones: overfitting of the probabilities, "
+            "not of the classification.",
+        ),
+        Erratum(
+            BUDGETS,
+            "2.3",
+            f"the MLP needs about {PRINTED_ITERATIONS:,} iterations more, so it is the slowest",
+            f"it was given {(longest - shortest) * per_epoch:,} iterations more: ({longest} - {shortest}) epochs of {per_epoch}",
+            f"{study.images['train']:,} images in batches of {study.training.batch_size} are {per_epoch} iterations an epoch, and "
+            f"the epochs were set ({budgets}). The curves end where these budgets end, so their difference measures neither "
+            "convergence nor time.",
+            "The conclusion on speed does not follow; tables/convergence.md has iterations and seconds to given accuracies.",
+        ),
+        Erratum(
+            "same_iterations",
+            "2.4",
+            "with and without augmentation alike in speed, since both needed the same number of iterations",
+            "both were given the same number of iterations",
+            "The number of iterations was set, not found. What an iteration takes differs, since augmentation is work of its own.",
+            "The conclusion does not follow; the seconds are compared instead.",
+        ),
+        Erratum(
+            "dropout_without_layer",
+            "3",
+            "the network with the 1x1 convolution is trained with a dropout of 0.5",
+            "no dropout acts in it",
+            "Dropout follows the fully connected layers, which are removed; the code shown adds none.",
+            "The comparison changes two things at once, the head and the regularisation, so a lower loss cannot be put down to the "
+            "head alone.",
+        ),
+    ]
+
+
+def _table(study: Study) -> list[Erratum]:
+    counts = vgg16.parameters()
+    vgg, stack = sum(counts.values()), vgg16.convolution_stack_parameters()
+    dense, conv1x1 = layers.network_parameters(study.dense), layers.network_parameters(study.conv1x1)
+    blocks = layers.convolution_blocks_parameters(study.conv1x1)
+    dense_blocks = layers.convolution_blocks_parameters(study.dense)
+    _, channels = layers.feature_map(study.conv1x1)
+    head = conv1x1 - blocks
+    printed = counts["conv5"] + PRINTED_HEAD
+    return [
+        Erratum(
+            "table1_dense",
+            "3.1",
+            f"{vgg:,} parameters, {PRINTED_MEGABYTES[0]} MB",
+            f"{dense:,} parameters, {dense * BYTES_PER_PARAMETER:,} bytes",
+            f"The number is that of VGG-16. The network that was trained has {dense_blocks:,} parameters in its convolution blocks "
+            f"and {dense - dense_blocks:,} in its fully connected layers, {BYTES_PER_PARAMETER} bytes each.",
+            f"The table compares a network that was not trained. Removing the fully connected layers saves a factor of "
+            f"{dense / conv1x1:.2f}, not the {PRINTED_MEGABYTES[0] / PRINTED_MEGABYTES[1]:.0f} of the table.",
+        ),
+        Erratum(
+            "table1_convolutions",
+            "3.1",
+            f"{counts['conv5']:,} parameters in the three convolutional layers, shared by both networks",
+            f"{blocks:,}; with the 1x1 head {conv1x1:,}",
+            f"{counts['conv5']:,} is the fifth block of VGG-16. VGG-16's whole convolutional stack has {stack:,}, with the table's "
+            f"1x1 head {stack + PRINTED_HEAD:,}.",
+            "Neither row is about the networks compared, nor are the two rows about the same network: the first counts all blocks "
+            "of VGG-16, the second one of them.",
+        ),
+        Erratum(
+            "table1_head",
+            "3.1",
+            f"1x1x{vgg16.CHANNELS}x{len(CLASSES)}+{len(CLASSES)} = {PRINTED_HEAD:,} parameters in the 1x1 convolution",
+            f"1x1x{channels}x{len(CLASSES)}+{len(CLASSES)} = {head:,}",
+            f"The last block of the network that was trained has {channels} filters; {vgg16.CHANNELS} are those of VGG-16.",
+            "Small beside the other errors of the row.",
+        ),
+        Erratum(
+            "table1_megabytes",
+            "3.1",
+            f"{PRINTED_MEGABYTES[1]} MB for {counts['conv5']:,} + {PRINTED_HEAD:,} parameters",
+            f"{layers.megabytes(printed):.2f} MB; for the network that was trained {layers.megabytes(conv1x1):.4f} MB",
+            f"{printed:,} / 8 = {printed / 8:,.0f}: the parameters were divided by 8, as if a weight were one bit. At "
+            f"{BYTES_PER_PARAMETER} bytes each, as in section 1, they take {printed * BYTES_PER_PARAMETER:,} bytes.",
+            f"The row is {BYTES_PER_PARAMETER * 8} times too small beside the other, so the saving that the table shows is so much "
+            "too large.",
+        ),
+        Erratum(
+            "fully_connected_majority",
+            "3.1",
+            "most parameters of the network with fully connected layers are in these",
+            f"{(vgg - stack) / vgg:.1%} in VGG-16, {(dense - dense_blocks) / dense:.1%} in the network that was trained",
+            f"VGG-16: {vgg - stack:,} of {vgg:,}. Trained network: {dense - dense_blocks:,} of {dense:,}, in "
+            f"{len(study.dense.dense_units) + 1} fully connected layers, not three.",
+            "True of VGG-16 only, so it does not explain what removing these layers saves here.",
+        ),
+        Erratum(
+            "reference_to_table",
+            "3, 3.1",
+            "figure 1 for the numbers of parameters; '4' for the results compared with",
+            "table 1; figure 4",
+            "Figure 1 shows curves of dropout. What the text says is in table 1 and in figure 4.",
+            "None.",
+        ),
+    ]

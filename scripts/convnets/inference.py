@@ -1,0 +1,151 @@
+"""Statistical inference from few runs: intervals, one-sided tests, equivalence, families of tests, and how many runs would do.
+
+Everything rests on values that are independent from seed to seed, such as the difference of two variants trained with the same
+seed, and on their being about normal, so that Student's t applies. With five seeds that cannot be checked, and tests that do
+without it could not reject anything: the smallest p-value of a sign test of five is 1/32.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+ALPHA = 0.05  # of the whole family of tests
+CONFIDENCE = 0.95  # of an interval
+POWER = 0.8  # with which a number of runs is to decide
+ROUNDING = 1e-12  # relative; a smaller deviation is none
+MOST_RUNS = 1000  # beyond which "how many" is no practical question
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean that was estimated from `count` independent values with the sample standard deviation `deviation`.
+
+    One value says nothing of the deviation (it is none then), and neither do values that are all equal: then no interval is
+    given and nothing is shown.
+    """
+
+    count: int
+    mean: float
+    deviation: float
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether the values tell how much they vary."""
+        return self.count > 1 and self.deviation > 0
+
+    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the two-sided confidence interval of the mean (Student, 1908), NaN without a spread."""
+        if not self.has_spread:
+            return math.nan, math.nan
+        half = float(special.stdtrit(self.count - 1, (1 + level) / 2)) * self.deviation / math.sqrt(self.count)
+        return self.mean - half, self.mean + half
+
+    def p_above(self, bound: float) -> float:
+        """Return the p-value of the hypothesis that the mean is `bound` or less; small values show that it lies above."""
+        if math.isinf(bound):
+            return 0.0 if bound < 0 else 1.0
+        if not self.has_spread:
+            return 1.0
+        return float(special.stdtr(self.count - 1, (bound - self.mean) * math.sqrt(self.count) / self.deviation))
+
+    def p_below(self, bound: float) -> float:
+        """Return the p-value of the hypothesis that the mean is `bound` or more; small values show that it lies below."""
+        return Estimate(self.count, -self.mean, self.deviation).p_above(-bound)
+
+    def p_inside(self, low: float, high: float) -> float:
+        """Return the p-value of the hypothesis that the mean lies outside of (low, high), either of which may be infinite.
+
+        Two one-sided tests, each of which has to reject (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987).
+        """
+        return max(self.p_above(low), self.p_below(high))
+
+    def p_outside(self, low: float, high: float) -> float:
+        """Return the p-value of the hypothesis that the mean lies inside of [low, high], either of which may be infinite.
+
+        Two one-sided tests, one of which has to reject, hence the factor of Bonferroni.
+        """
+        bounds = 2 - math.isinf(low) - math.isinf(high)
+        return min(1.0, bounds * min(self.p_below(low), self.p_above(high)))
+
+    def standardised(self, origin: float = 0.0) -> float:
+        """Return how many deviations the mean lies above `origin`.
+
+        Of paired differences that is Cohen's d_z (Lakens, Front. Psychol. 4, 2013).
+        """
+        return (self.mean - origin) / self.deviation if self.has_spread else math.nan
+
+
+def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
+    """Return the estimate of the mean of independent values.
+
+    Parameters
+    ----------
+    values
+        One from each run.
+    magnitude
+        The size of the numbers that they were computed from, where that is not their own: it tells a spread from rounding.
+
+    Raises
+    ------
+    ValueError
+        There are none.
+    """
+    if not values:
+        raise ValueError("an estimate needs at least one value")
+    if len(values) == 1:
+        return Estimate(1, float(values[0]), math.nan)
+    deviation = float(np.std(values, ddof=1))
+    rounding = ROUNDING * max(magnitude, *map(abs, values))
+    return Estimate(len(values), float(np.mean(values)), deviation if deviation > rounding else 0.0)
+
+
+def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]:
+    """Return p-values adjusted so that rejecting those up to a level errs anywhere with at most that probability.
+
+    Holm's step-down procedure (Scand. J. Stat. 6, 1979), which holds however the tests depend on each other.
+
+    Parameters
+    ----------
+    p_values
+        One per hypothesis.
+    most_true
+        How many of the hypotheses can be true at once, where logic allows fewer than all. The factor of a step is never more
+        than that (Shaffer, J. Am. Stat. Assoc. 81, 1986).
+    """
+    most = len(p_values) if most_true is None else most_true
+    adjusted = [1.0] * len(p_values)
+    reached = 0.0
+    for step, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        reached = max(reached, min(1.0, min(most, len(p_values) - step) * p_values[index]))
+        adjusted[index] = reached
+    return adjusted
+
+
+def runs_needed(distances: Sequence[tuple[float, float]], level: float) -> int | None:
+    """Return the number of runs with which one-sided t-tests will all reject, with a probability of at least `POWER`.
+
+    The tests may depend on each other: the probabilities of missing are added (Bonferroni).
+
+    Parameters
+    ----------
+    distances
+        For each test, how far the true mean lies beyond the bound, and the deviation of a single value, in the same unit.
+    level
+        The level of each test.
+
+    Returns
+    -------
+    The number, at least 2; None if `MOST_RUNS` are not enough.
+    """
+    counts = np.arange(2, MOST_RUNS + 1)
+    missed: NDArray[np.float64] = np.zeros(len(counts))
+    critical = special.stdtrit(counts - 1, 1 - level)
+    for distance, deviation in distances:
+        # SciPy gives NaN for probabilities that are just too small to be represented.
+        missed += np.nan_to_num(special.nctdtr(counts - 1, distance / deviation * np.sqrt(counts), critical))
+    (enough,) = np.nonzero(missed <= 1 - POWER)
+    return int(counts[enough[0]]) if len(enough) else None

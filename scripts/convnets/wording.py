@@ -1,0 +1,146 @@
+"""What is said of a judged claim: the note beside its verdict."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from convnets import inference
+from convnets.claims import exact_numbers, is_exact, variant_and_metric
+from convnets.runs import ACCURACIES, Run, accuracy_deviation
+from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
+
+MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images that it is reported for
+
+
+def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -> str:
+    """Return the note of a claim.
+
+    Parameters
+    ----------
+    judgement
+        The claim and its verdict.
+    runs
+        All runs that were judged.
+    images
+        The number of images of each split, which tell how much an accuracy varies by their draw.
+    """
+    claim = judgement.claim
+    used = [run for run in runs if run.variant in claim.variants]
+    parts = [_values(claim.quantities, used)]
+    if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
+        parts.append(f"What decides: {_name(judgement.decisive)}.")
+    if not claim.is_exact:
+        parts.append(_evidence(judgement))
+        if judgement.verdict == INCONCLUSIVE:
+            parts.append(_advice(judgement, used, images))
+    if any(variant_and_metric(quantity)[1] in MAXIMISED for quantity in claim.quantities):
+        tested = _values([f"{variant}.test_accuracy" for variant in claim.variants], used)
+        parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
+    if claim.erratum:
+        parts.append(f"See erratum {claim.erratum}.")
+    return " ".join(filter(None, parts))
+
+
+def number(value: float) -> str:
+    """Return a number for readers: whole ones whole, small ones with two digits that count, others with four after the point."""
+    if math.isinf(value) or math.isnan(value):
+        return str(value)
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+
+
+def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
+    """Return the means of quantities, those of one metric after its name."""
+    means = {quantity: _mean(quantity, runs) for quantity in quantities}
+    metrics = {variant_and_metric(quantity)[1] for quantity in quantities if quantity not in exact_numbers()}
+    if len(metrics) == 1 and not any(quantity in exact_numbers() for quantity in quantities):
+        shown = ", ".join(f"{variant_and_metric(quantity)[0]} {number(mean)}" for quantity, mean in means.items())
+        return f"{next(iter(metrics))}: {shown}."
+    return ", ".join(f"{quantity} {number(mean)}" for quantity, mean in means.items()) + "."
+
+
+def _mean(quantity: str, runs: Sequence[Run]) -> float:
+    if quantity in exact_numbers():
+        return exact_numbers()[quantity]
+    variant, metric = variant_and_metric(quantity)
+    values = [run.value(metric) for run in runs if run.variant == variant]
+    return values[0] if is_exact(quantity) else sum(values) / len(values)
+
+
+def _name(finding: Finding) -> str:
+    """Return what a finding is about: a quantity, or two with what relates them."""
+    first, second = finding.condition.first, finding.condition.second
+    if not second:
+        return first
+    same = variant_and_metric(first)[1] == variant_and_metric(second)[1] and first not in exact_numbers()
+    names = [variant_and_metric(name)[0] for name in (first, second)] if same else [first, second]
+    return f" {'/' if finding.condition.is_ratio else '-'} ".join(names)
+
+
+def _evidence(judgement: Judgement) -> str:
+    """Return the p-value that the verdict rests on, and the size of the effect."""
+    if not all(item.estimate.has_spread for item in judgement.findings):
+        return ""
+    p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
+    text = {
+        REPRODUCED: f"Shown, p = {_p(p_not)} for all claims together",
+        CONTRADICTED: f"The contrary is shown, p = {_p(p_so)} for all claims together",
+        INCONCLUSIVE: f"Neither it (p = {_p(p_not)}) nor the contrary (p = {_p(p_so)}) is shown for all claims together",
+    }[judgement.verdict]
+    finding = judgement.decisive
+    if finding.condition.second:
+        return f"{text}; effect size (d_z) {finding.estimate.standardised():.1f}."
+    printed = (finding.low + finding.high) / 2
+    return f"{text}; {finding.estimate.standardised(printed):.1f} deviations from the number printed."
+
+
+def _p(value: float) -> str:
+    return "1" if value >= 1 else f"{value:.2g}" if value >= 0.0001 else "below 0.0001"
+
+
+def _advice(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -> str:
+    """Return how many seeds would probably decide the claim, and what that rests on."""
+    findings = judgement.findings
+    if any(math.isnan(item.estimate.mean) for item in findings):
+        return "A ratio of values that are not all above 0 says nothing."
+    deviations = [item.estimate.deviation for item in findings if item.estimate.has_spread]
+    basis = f"At the mean and spread measured, {{}} seeds would decide it with a probability of {inference.POWER:.0%}."
+    if len(deviations) < len(findings):
+        if judgement.seeds > 1:
+            return "The values do not differ from seed to seed, which says nothing of how much they vary."
+        guesses = [_guess(item, runs, images) for item in findings]
+        deviations = [guess for guess in guesses if guess is not None]
+        basis = (
+            "One seed tells nothing of how much runs vary. If they varied as much as an accuracy does by the draw of the images "
+            f"(binomial deviation {max(deviations, default=0):.2g}; a guess), {{}} seeds would decide it."
+        )
+        if len(deviations) < len(findings):
+            return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+    if all(item.slack > 0 for item in findings):
+        bounds = [(item, deviation) for item, deviation in zip(findings, deviations, strict=True)]
+        distances = [(item.estimate.mean - item.low, deviation) for item, deviation in bounds if math.isfinite(item.low)]
+        distances += [(item.high - item.estimate.mean, deviation) for item, deviation in bounds if math.isfinite(item.high)]
+        needed = inference.runs_needed(distances, judgement.level)
+    elif any(item.slack < 0 for item in findings):
+        # The contrary needs one condition only, the one violated most clearly, at the level that is left for each.
+        tests = sum(2 - math.isinf(item.low) - math.isinf(item.high) for item in findings)
+        farthest = max(((-item.slack, deviation) for item, deviation in zip(findings, deviations, strict=True)), key=_in_deviations)
+        needed = inference.runs_needed([farthest], judgement.level / tests)
+    else:
+        return "What is measured lies on the bound of the claim."
+    return basis.format(f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}")
+
+
+def _in_deviations(pair: tuple[float, float]) -> float:
+    return pair[0] / pair[1]
+
+
+def _guess(finding: Finding, runs: Sequence[Run], images: Mapping[str, int]) -> float | None:
+    """Return the deviation of a finding by the draw of the images alone, or None if it is not about accuracies."""
+    variance = 0.0
+    for quantity in filter(None, (finding.condition.first, finding.condition.second)):
+        split = ACCURACIES.get(variant_and_metric(quantity)[1])
+        if split is None or finding.condition.is_ratio:
+            return None
+        variance += accuracy_deviation(_mean(quantity, runs), images[split]) ** 2
+    return math.sqrt(variance)

@@ -1,0 +1,83 @@
+"""Runs for tests of claims: those of the committed run with several seeds, made from its one seed by a little noise."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from conftest import ROOT
+
+from convnets import configuration, records, runs, stamps
+from convnets.runs import Run
+from convnets.steps import Steps
+
+REFERENCE = ROOT / "results" / "reference" / "runs"
+
+
+@dataclass(frozen=True)
+class Values:
+    """A run of which nothing is known but some quantities."""
+
+    variant: str
+    seed: int
+    quantities: dict[str, float]
+
+    def value(self, metric: str) -> float:
+        return self.quantities[metric]
+
+
+def reference(config: dict[str, Any]) -> list[Run]:
+    """Return the runs of the committed study, the first seed of each variant."""
+    variants = configuration.resolve(config).variants
+    folders = [REFERENCE / variant / "seed1" for variant in variants]
+    return runs.read([folder / name for folder in folders for name in (records.HISTORY, records.METRICS)], variants)
+
+
+def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:
+    """Return so many seeds of each run, whose values differ by noise of this deviation (of times: relative)."""
+    rng = np.random.default_rng(1)
+
+    def noise() -> float:
+        return float(rng.normal(0, deviation))
+
+    return [
+        replace(
+            run,
+            seed=seed,
+            history=tuple(
+                replace(
+                    row,
+                    train_loss=row.train_loss + noise(),
+                    val_loss=row.val_loss + noise(),
+                    val_accuracy=row.val_accuracy + noise(),
+                    seconds=row.seconds * (1 + noise()),
+                )
+                for row in run.history
+            ),
+            metrics=replace(run.metrics, seed=seed, test_accuracy=run.metrics.test_accuracy + noise()),
+        )
+        for run in found
+        for seed in range(1, seeds + 1)
+    ]
+
+
+def write(folder: Path, found: Iterable[Run]) -> list[Path]:
+    """Write the files of runs as a training leaves them, and return them."""
+    paths = []
+    for run in found:
+        place = folder / run.variant / f"seed{run.seed}"
+        records.write_history(place / records.HISTORY, run.history)
+        records.write_metrics(place / records.METRICS, run.metrics)
+        paths += [place / records.HISTORY, place / records.METRICS]
+    return paths
+
+
+def tabulate(name: str, config: dict[str, Any], folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the script of a table as its step does, with the outputs in a folder."""
+    settings = stamps.to_json(Steps(configuration.resolve(config)).all[f"tabulate_{name}"].settings)
+    outputs = ["--csv", folder / f"{name}.csv", "--markdown", folder / f"{name}.md", "--stamp", folder / f"{name}.json"]
+    command = [sys.executable, ROOT / "scripts" / f"tabulate_{name}.py", "--settings", settings, *arguments, *outputs]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)

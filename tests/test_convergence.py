@@ -1,0 +1,113 @@
+"""The table of convergence, and the memory that formulas give."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import studies
+from studies import tabulate
+
+from convnets import configuration, convergence, footprint, runs, training
+from convnets.records import Epoch
+from convnets.runs import Run
+from convnets.settings import Network, Optimizer
+
+
+@pytest.fixture
+def run(config: dict[str, Any]) -> Run:
+    """A run of four epochs of 2 s, ten iterations each."""
+    (found,) = (run for run in studies.reference(config) if run.variant == "mlp100")
+    curve = [(2.0, 0.20, 1.9, 0.30), (1.5, 0.40, 1.2, 0.55), (1.0, 0.60, 1.1, 0.60), (0.5, 0.80, 1.4, 0.60)]
+    history = tuple(Epoch(number, 10 * number, *row, 2.0) for number, row in enumerate(curve, 1))
+    return replace(found, history=history)
+
+
+def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
+    expected = {
+        "epochs": 4, "iterations": 40, "best_epoch": 3, "best_val_accuracy": 0.6, "min_val_loss": 1.1,
+        "epochs_to_min_val_loss": 3, "iterations_to_min_val_loss": 30, "seconds_to_min_val_loss": 6.0,
+        "val_accuracy_at_min_val_loss": 0.6, "loss_gap_at_min_val_loss": 0.1, "accuracy_gap_at_min_val_loss": 0.0,
+        "final_val_loss": 1.4, "final_val_accuracy": 0.6, "final_train_loss": 0.5, "final_train_accuracy": 0.8,
+        "final_loss_gap": 0.9, "final_accuracy_gap": 0.2, "train_seconds": 8.0, "seconds_per_epoch": 2.0,
+        "images_per_second": 40 * 64 / 8, "parameters": 308_310, "megabytes": 1.23324, "convolution_parameters": 0,
+        "dense_parameters": 308_310, "test_accuracy": run.metrics.test_accuracy, "test_loss": run.metrics.test_loss,
+    }  # fmt: skip
+    assert set(expected) == set(runs.METRICS)
+    assert {metric: run.value(metric) for metric in runs.METRICS} == pytest.approx(expected)
+    assert set(runs.ACCURACIES) < set(runs.METRICS)
+
+
+def test_metrics_are_those_of_the_summary_where_it_has_them(config: dict[str, Any]) -> None:
+    for run in studies.reference(config):
+        for name, value in run.metrics.numbers().items():
+            assert run.value(name) == pytest.approx(value), (run.variant, name)
+
+
+def test_accuracies_that_not_every_seed_reaches(run: Run) -> None:
+    settings = {"mlp100": run.settings}
+    slower = replace(run, seed=2, history=tuple(replace(row, val_accuracy=row.val_accuracy - 0.04) for row in run.history))
+    table = convergence.table([run, slower], settings, {"mlp100": "MLP"}, [0.3, 0.55, 0.6, 0.7])
+    (row,) = table.to_dict("records")
+    assert (row["seeds"], row["reached_0.3"], row["reached_0.55"], row["reached_0.6"], row["reached_0.7"]) == (2, 2, 2, 1, 0)
+    assert (row["iterations_to_0.3_mean"], row["iterations_to_0.55_mean"]) == (15, 25)
+    assert (row["seconds_to_0.55_mean"], row["seconds_to_0.6_mean"]) == (5, 6)
+    assert row["final_loss_gap_mean"] == pytest.approx(0.9)
+    shown = convergence.readable(table, [0.3, 0.55, 0.6, 0.7])
+    assert shown["iterations (s) to 0.3"][0] == "15 (3)"
+    assert shown["iterations (s) to 0.6"][0] == "30 (6), 1 of 2 seeds"
+    assert shown["iterations (s) to 0.7"][0] == "not reached"
+    assert "nan" not in shown.to_string().lower()
+
+
+def test_activations_by_hand() -> None:
+    two = 3072 + (32 * 32 * 16 + 16 * 16 * 16) + (16 * 16 * 32 + 8 * 8 * 32)
+    assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.5)) == two + 3 * 50 + 10
+    assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.0)) == two + 50 + 10
+    assert footprint.activations(Network((16, 32), 5, "conv1x1", (), 0.0)) == two + 8 * 8 * 10 + 10
+    assert footprint.activations(Network((), 0, "dense", (100,), 0.5)) == 3072 + 300 + 10
+
+
+def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
+    chosen = configuration.resolve(config).variants["conv3_1x1"]
+    low = replace(chosen, training=replace(chosen.training, precision="mixed_bfloat16"))
+    assert footprint.activation_bytes(chosen) == 2 * footprint.activation_bytes(low)
+    assert footprint.activation_bytes(chosen) == footprint.activations(chosen.network) * 64 * 4
+    assert footprint.optimizer_bytes(chosen) == footprint.optimizer_bytes(low) == 65_962 * 4
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_optimizers_keep_so_many_values_in_keras(name: str, momentum: float) -> None:
+    settings = Optimizer(name, 0.1, 0.0 if name == "adam" else momentum)
+    optimizer = training.make_optimizer(settings)
+    optimizer.build([keras.Variable([0.0] * 7)])
+    kept = sum(variable.shape.num_elements() for variable in optimizer.variables if variable.shape.rank)
+    assert kept == 7 * footprint.optimizer_slots(settings)
+
+
+def test_the_table(config: dict[str, Any], tmp_path: Path) -> None:
+    files = studies.write(tmp_path / "runs", studies.repeated(studies.reference(config), 2))
+    for run in ("conv3_1x1/seed1", "conv3_1x1/seed2"):
+        path = tmp_path / "runs" / run / "record.json"
+        path.write_text(json.dumps({"peak_memory_bytes": 800_000_000 + int(run[-1])}))
+        files.append(path)
+    done = tabulate("convergence", config, tmp_path, "--runs", *files)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "convergence.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["variant"]: row for row in csv.DictReader(file)}
+    assert list(rows) == sorted(config["variants"])
+    head = rows["conv3_1x1"]
+    assert (head["parameters"], head["optimizer_bytes"], head["peak_memory_bytes"]) == ("65962", "263848", "800000002")
+    assert {rows[name]["peak_memory_bytes"] for name in rows if name != "conv3_1x1"} == {""}
+    assert (head["reached_0.7"], rows["mlp100"]["reached_0.6"], rows["mlp100"]["iterations_to_0.6_mean"]) == ("2", "0", "")
+    assert head["training_flops_per_image"] == str(
+        3 * 2 * (2400 * 512 + 400 * 32 * 256 + 800 * 64 * 64 + 640 * 16) - 2 * 2400 * 512
+    )
+    text = (tmp_path / "convergence.md").read_text(encoding="utf-8")
+    assert "not reached" in text
+    assert "with dropout and augmentation acting" in text
+    assert "nan" not in text.lower()

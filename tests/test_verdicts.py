@@ -1,0 +1,247 @@
+"""Verdicts: what they rest on, how often they are wrong, and which of them a changed history changes."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import studies
+
+from convnets import claims, configuration, runs, verdicts, wording
+from convnets.claims import Claim
+from convnets.runs import Run
+from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition, Judgement
+
+IMAGES = {"train": 45_000, "validation": 5_000, "test": 10_000}
+# The claims in which nothing varies by seed, with the verdicts that formulas alone give.
+EXACT = {
+    "theory_parameters": REPRODUCED,
+    "theory_bits": REPRODUCED,
+    "theory_megabytes": REPRODUCED,
+    "mlp_iterations": REPRODUCED,
+    "augmentation_iterations": REPRODUCED,
+    "memory_fewer_parameters": REPRODUCED,
+    "memory_fully_connected_majority": REPRODUCED,
+    "memory_majority_trained": CONTRADICTED,
+    "memory_shared_parameters": CONTRADICTED,
+    "memory_table_dense": CONTRADICTED,
+    "memory_table_dense_megabytes": CONTRADICTED,
+    "memory_table_conv1x1": CONTRADICTED,
+    "memory_table_conv1x1_megabytes": CONTRADICTED,
+}
+
+
+def claim(test: str, *quantities: str, **changes: Any) -> Claim:
+    value = {"section": "1", "statement": "It is so.", "test": test, "quantities": list(quantities), **changes}
+    return claims.resolve("a_claim", value)
+
+
+def seeds_of(count: int = 5, **values: Iterable[float]) -> list[studies.Values]:
+    """Return runs whose final loss is given for each variant and seed."""
+    return [
+        studies.Values(variant, seed, {"final_val_loss": value, "iterations": 100 * len(variant)})
+        for variant, numbers in values.items()
+        for seed, value in zip(range(1, count + 1), numbers, strict=False)
+    ]
+
+
+def judged(one: Claim, found: Iterable[Any]) -> Judgement:
+    (judgement,) = verdicts.judge([one], list(found))
+    return judgement
+
+
+def verdicts_of(config: dict[str, Any], found: Iterable[Run]) -> dict[str, str]:
+    return {each.claim.id: each.verdict for each in verdicts.judge(configuration.resolve(config).claims, list(found))}
+
+
+def test_the_conditions_of_each_test() -> None:
+    inf = math.inf
+    expected = {
+        claim("equals", "a.x", "b.x", reported=[1, 2], margin=0.5): [
+            Condition("a.x", "", False, 0.5, 1.5),
+            Condition("b.x", "", False, 1.5, 2.5),
+        ],
+        claim("equivalent", "a.x", "b.x", margin=0.5): [Condition("a.x", "b.x", False, -0.5, 0.5)],
+        claim("equivalent", "a.x", "b.x", margin=1, target=3): [Condition("a.x", "b.x", False, 2, 4)],
+        claim("ratio", "a.x", "b.x", margin=1.25, target=2): [Condition("a.x", "b.x", True, 1.6, 2.5)],
+        claim("greater", "a.x", "b.x", "c.x"): [Condition("a.x", "b.x", False, 0, inf), Condition("b.x", "c.x", False, 0, inf)],
+        claim("less", "a.x", "b.x", margin=0.1): [Condition("a.x", "b.x", False, -inf, -0.1)],
+        claim("highest", "a.x", "b.x", "c.x"): [Condition("a.x", "b.x", False, 0, inf), Condition("a.x", "c.x", False, 0, inf)],
+        claim("lowest", "a.x", "b.x", "c.x", margin=2): [
+            Condition("a.x", "b.x", False, -inf, -2),
+            Condition("a.x", "c.x", False, -inf, -2),
+        ],
+    }
+    assert set(claims.TESTS) == {one.test for one in expected}
+    for one, conditions in expected.items():
+        assert verdicts.conditions(one) == conditions
+
+
+LOW, MIDDLE, HIGH = ([base + step for step in (0.00, 0.02, -0.01, 0.01, -0.02)] for base in (1.0, 1.5, 2.0))
+LATER = [value + 0.005 * number for number, value in enumerate(LOW)]  # so that differences have a spread
+
+
+@pytest.mark.parametrize(
+    ("one", "verdict"),
+    [
+        (claim("greater", "high.final_val_loss", "later.final_val_loss"), REPRODUCED),
+        (claim("greater", "later.final_val_loss", "high.final_val_loss"), CONTRADICTED),
+        (claim("greater", "high.final_val_loss", "later.final_val_loss", margin=2), CONTRADICTED),
+        (claim("less", "later.final_val_loss", "low.final_val_loss", margin=0.0), CONTRADICTED),
+        (claim("greater", "later.final_val_loss", "low.final_val_loss", margin=0.008), INCONCLUSIVE),  # 0.01, deviation 0.008
+        (claim("equivalent", "low.final_val_loss", "later.final_val_loss", margin=0.1), REPRODUCED),
+        (claim("equivalent", "low.final_val_loss", "later.final_val_loss", margin=0.011), INCONCLUSIVE),
+        (claim("equivalent", "high.final_val_loss", "later.final_val_loss", margin=0.1), CONTRADICTED),
+        (claim("equivalent", "high.final_val_loss", "later.final_val_loss", margin=0.1, target=1), REPRODUCED),
+        (claim("ratio", "high.final_val_loss", "low.final_val_loss", target=2, margin=1.25), REPRODUCED),
+        (claim("ratio", "low.final_val_loss", "high.final_val_loss", target=2, margin=1.25), CONTRADICTED),
+        (claim("equals", "low.final_val_loss", reported=1.0, margin=0.1), REPRODUCED),
+        (claim("equals", "low.final_val_loss", "high.final_val_loss", reported=[1.0, 1.0], margin=0.1), CONTRADICTED),
+        (claim("highest", "high.final_val_loss", "later.final_val_loss", "middle.final_val_loss"), REPRODUCED),
+        (claim("lowest", "high.final_val_loss", "later.final_val_loss", "middle.final_val_loss"), CONTRADICTED),
+        (claim("equals", "low.iterations", reported=300), REPRODUCED),
+        (claim("greater", "low.iterations", "high.iterations"), CONTRADICTED),
+    ],
+    ids=lambda value: f"{value.test}-{value.quantities[0]}" if isinstance(value, Claim) else value,
+)
+def test_verdicts(one: Claim, verdict: str) -> None:
+    middle = [value + 0.003 * (number % 2) for number, value in enumerate(MIDDLE)]
+    high = [value - 0.004 * (number % 2) for number, value in enumerate(HIGH)]
+    assert judged(one, seeds_of(low=LOW, later=LATER, middle=middle, high=high)).verdict == verdict
+
+
+@pytest.mark.parametrize("test", ["greater", "less", "highest", "lowest"])
+def test_values_that_differ_by_rounding_alone_show_nothing(test: str) -> None:
+    """Each of HIGH is 1 above its partner in LOW; nothing tells how much that varies."""
+    assert len({high - low for high, low in zip(HIGH, LOW, strict=True)}) > 1
+    found = seeds_of(low=LOW, high=HIGH)
+    judgement = judged(claim(test, "high.final_val_loss", "low.final_val_loss"), found)
+    assert judgement.verdict == INCONCLUSIVE
+    assert "do not differ from seed to seed" in wording.note(judgement, found, IMAGES)
+
+
+def test_the_condition_that_decides_is_shown() -> None:
+    middle = [value + 0.003 * (number % 2) for number, value in enumerate(MIDDLE)]
+    found = seeds_of(low=LOW, middle=middle, high=[value - 0.004 * (number % 2) for number, value in enumerate(HIGH)])
+    shown = judged(claim("highest", "high.final_val_loss", "low.final_val_loss", "middle.final_val_loss"), found)
+    assert shown.verdict == REPRODUCED
+    refuted = judged(claim("highest", "middle.final_val_loss", "low.final_val_loss", "high.final_val_loss"), found)
+    assert refuted.verdict == CONTRADICTED
+    assert refuted.decisive.condition.second == "high.final_val_loss"
+    assert refuted.decisive.measured == pytest.approx(-0.5, abs=0.01)
+    ratio = judged(claim("ratio", "high.final_val_loss", "low.final_val_loss", target=2, margin=1.25), found)
+    assert ratio.decisive.measured == pytest.approx(2, abs=0.01)
+    assert ratio.decisive.interval[0] < ratio.decisive.measured < ratio.decisive.interval[1]
+
+
+def test_runs_are_paired_by_seed() -> None:
+    """What all variants of a seed share cancels: differences are judged, not means."""
+    shift = [0, 10, -20, 30, -5]
+    low = [base + value for base, value in zip(shift, LOW, strict=True)]
+    high = [base + value + 0.1 for base, value in zip(shift, LATER, strict=True)]
+    found = seeds_of(low=low, high=high)
+    assert judged(claim("greater", "high.final_val_loss", "low.final_val_loss"), found).verdict == REPRODUCED
+    assert judged(claim("greater", "high.final_val_loss", "low.final_val_loss"), [*found[:5], *found[6:]]).seeds == 4
+
+
+def test_a_ratio_of_values_below_0_says_nothing() -> None:
+    found = seeds_of(low=[-1.0, 1, 1, 1, 1], high=HIGH)
+    judgement = judged(claim("ratio", "low.final_val_loss", "high.final_val_loss", target=1, margin=2), found)
+    assert judgement.verdict == INCONCLUSIVE
+    assert "not all above 0" in wording.note(judgement, found, IMAGES)
+
+
+def test_verdicts_are_wrong_at_most_as_often_as_allowed() -> None:
+    """Ten claims about six variants, each true or false by nothing or next to nothing, which is where errors are the most likely.
+
+    With each other they share variants, so that they depend on each other.
+    """
+    rng = np.random.default_rng(5)
+    names = ("a", "b", "c", "d", "e", "f")
+    pairs = [(one, other) for number, one in enumerate(names) for other in names[number + 1 :]][:10]
+    listed = [claim("greater", f"{one}.final_val_loss", f"{other}.final_val_loss") for one, other in pairs]
+    wrong, trials = 0, 600
+    for _ in range(trials):
+        samples = {name: rng.normal(1 - 1e-9 * number, 0.01, 5).tolist() for number, name in enumerate(names)}
+        found = verdicts.judge([*listed[:5], *(replace(one, test="less") for one in listed[5:])], seeds_of(**samples))
+        truth = [REPRODUCED] * 5 + [CONTRADICTED] * 5  # each mean is just above the next
+        wrong += any(each.verdict not in (INCONCLUSIVE, right) for each, right in zip(found, truth, strict=True))
+    assert wrong / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+def test_large_effects_are_found_almost_always() -> None:
+    rng = np.random.default_rng(6)
+    listed = [claim("greater", "a.final_val_loss", "b.final_val_loss"), claim("less", "a.final_val_loss", "b.final_val_loss")]
+    for _ in range(100):
+        samples = {"a": rng.normal(1.2, 0.01, 5).tolist(), "b": rng.normal(1, 0.01, 5).tolist()}
+        assert [each.verdict for each in verdicts.judge(listed, seeds_of(**samples))] == [REPRODUCED, CONTRADICTED]
+
+
+def test_one_seed_never_decides_what_varies(config: dict[str, Any]) -> None:
+    resolved = configuration.resolve(config)
+    found = studies.reference(config)
+    judgements = verdicts.judge(resolved.claims, found)
+    assert len(judgements) == len(config["claims"]) > 40
+    assert {each.claim.id: each.verdict for each in judgements if each.claim.is_exact} == EXACT
+    for each in judgements:
+        if not each.claim.is_exact:
+            assert each.verdict == INCONCLUSIVE
+            note = wording.note(each, found, resolved.images)
+            assert re.search(r"a guess\), (about \d+|more than 1,000) seeds would decide it|cannot be said|on the bound", note), (
+                note
+            )
+
+
+def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
+    resolved = configuration.resolve(config)
+    found = studies.repeated(studies.reference(config), 5)
+    judgements = {each.claim.id: each for each in verdicts.judge(resolved.claims, found)}
+    assert judgements["dropout_loss_ratio"].verdict == REPRODUCED
+    assert judgements["mlp_slowest"].verdict == CONTRADICTED
+    assert judgements["dropout_loss_ratio"].seeds == 5
+    text = wording.note(judgements["depth_three_best_accuracy"], found, resolved.images)
+    assert re.search(r"Shown, p = .* for all claims together; effect size \(d_z\) \d+\.\d\.", text)
+    assert re.search(r"maxima over the epochs, .* test_accuracy: conv3_dropout05 0\.73", text)
+    text = wording.note(judgements["conv1x1_accuracy"], found, resolved.images)
+    assert re.search(r"; \d+\.\d deviations from the number printed\.", text)
+    two = studies.repeated(studies.reference(config), 2)
+    unsure = {each.claim.id: each for each in verdicts.judge(resolved.claims, two)}["conv1x1_accuracy_better"]
+    assert unsure.verdict == INCONCLUSIVE
+    text = wording.note(unsure, two, resolved.images)
+    assert re.search(
+        r"At the mean and spread measured, (about|more than) [\d,]+ seeds would decide it with a probability of 80%", text
+    )
+
+
+DOCTORED = {
+    "the last loss of one variant": ("conv2_dropout00", {"val_loss": 0.9}, -1, {"dropout_loss_ratio"}),
+    "an epoch in the middle": ("conv1_dropout05", {"val_loss": 0.5}, 5, {"depth_one_worst_min_loss", "depth_three_min_loss"}),
+    "the best accuracy of one variant": (
+        "conv1_dropout05",
+        {"val_accuracy": 0.9},
+        3,
+        {"depth_one_worst_accuracy", "depth_orders_accuracy", "depth_three_best_accuracy"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DOCTORED)
+def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: str, config: dict[str, Any], tmp_path: Path) -> None:
+    variant, changes, row, expected = DOCTORED[case]
+    resolved = configuration.resolve(config)
+    found = studies.repeated(studies.reference(config), 5)
+    before = verdicts_of(config, found)
+
+    def doctored(run: Run) -> Run:
+        history = list(run.history)
+        history[row] = replace(history[row], **{name: value + run.seed * 1e-4 for name, value in changes.items()})
+        return replace(run, history=tuple(history))
+
+    files = studies.write(tmp_path, [doctored(run) if run.variant == variant else run for run in found])
+    after = verdicts_of(config, runs.read(files, resolved.variants))
+    assert {name for name in before if before[name] != after[name]} == expected
+    assert {after[name] for name in expected} == {CONTRADICTED}
