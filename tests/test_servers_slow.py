@@ -87,14 +87,14 @@ def test_whatever_a_server_does_a_run_arrives_once(
     mode: str | int, proxy: FaultyProxy, store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it fails, all is pending and said in one line; when it works again, all is there, once."""
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     run = write_run(tmp_path, model, count=50)
     tracking.connect(store)  # the experiment is there when the server begins to fail
-    proxy.mode, proxy.seconds = mode, 2.0
+    proxy.mode, proxy.seconds = mode, 8.0
     started = time.monotonic()
     published = publish(through(proxy, store), [run], tmp_path)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert list(published.pending) == ["mlp100/seed1"]
     assert published.problem.startswith(f"the tracking store {proxy.uri} cannot be used: ")
     assert "\n" not in published.problem
