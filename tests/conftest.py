@@ -2,8 +2,9 @@
 
 import copy
 import os
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
@@ -12,6 +13,9 @@ import yaml
 
 from convnets import batches, dataset, sources
 from convnets.errors import InputError
+
+if TYPE_CHECKING:
+    from convnets.stores import Store
 
 ROOT = Path(__file__).parents[1]
 pytest.register_assert_rewrite("staleness", "workflow")
@@ -52,6 +56,32 @@ def real_batches() -> Path:
         source = sources.fetch(os.environ.get("CIFAR10_SOURCE", "auto"), folder)
         (folder / "source.json").write_text(f'{{"source": "{source}"}}\n', encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a fresh tracking store and a small model, made once, since they take seconds."""
+    from finished_runs import new_store, write_model
+
+    folder = tmp_path_factory.mktemp("template")
+    new_store(folder)
+    write_model(folder / "model.keras")
+    return folder
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path) -> "Store":
+    """A fresh SQLite store of the test's own."""
+    from convnets.stores import Store
+
+    shutil.copy(template / "mlflow.db", tmp_path)
+    return Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")
+
+
+@pytest.fixture
+def model(template: Path) -> Path:
+    """The file of a small model."""
+    return template / "model.keras"
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,19 @@ Screenshots go to the folder that SCREENSHOTS names, or to pytest's own.
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from finished_runs import new_store, write_model, write_run
+from finished_runs import write_run
 from servers import mlflow_server
 
 from convnets import figures, pages, publishing, tracking
 from convnets.publishing import Published
-from convnets.stores import Membership, Plan
+from convnets.stores import Membership, Plan, Store
 
 EXECUTABLES = [Path(name) for name in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")]
 PATIENCE_MS = 30_000
@@ -55,7 +56,7 @@ class Interface:
 
 
 @pytest.fixture(scope="module")
-def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
+def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Interface]:
     playwright = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: MLflow's user interface, without Playwright")
     executable = next((path for path in EXECUTABLES if path.is_file()), None)
     if executable is None:
@@ -63,11 +64,11 @@ def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
     folder = tmp_path_factory.mktemp("interface")
     screenshots = Path(os.environ.get("SCREENSHOTS", folder / "screenshots"))
     screenshots.mkdir(parents=True, exist_ok=True)
-    store = new_store(folder)
-    write_model(folder / "model.keras")
+    shutil.copy(template / "mlflow.db", folder)
+    store = Store(f"sqlite:///{folder}/mlflow.db", "tests")
     runs = [
         write_run(
-            folder, folder / "model.keras", name, dropout=0.0 if name.endswith("00") else 0.5, count=12, best_val_accuracy=value
+            folder, template / "model.keras", name, dropout=0.0 if name.endswith("00") else 0.5, count=12, best_val_accuracy=value
         )
         for name, value in ACCURACIES.items()
     ]

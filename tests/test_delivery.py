@@ -1,40 +1,19 @@
 """Delivery to a real SQLite store: all that the files say, once, whatever went before; and reuse of what was delivered."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
-from finished_runs import BEGAN, MEMBER, all_runs, new_store, points, write_model, write_run
+from finished_runs import BEGAN, MEMBER, all_runs, new_store, points, write_run
 
 from convnets import delivery, networks, presentation, records, reuse, stamps, stores, tracking
 from convnets.delivery import Finished
 from convnets.errors import InputError
 from convnets.stores import Store
 from convnets.tracking import StoreError
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh store and a model, made once, since they take seconds."""
-    folder = tmp_path_factory.mktemp("template")
-    new_store(folder)
-    write_model(folder / "model.keras")
-    return folder
-
-
-@pytest.fixture
-def model(template: Path) -> Path:
-    return template / "model.keras"
-
-
-@pytest.fixture
-def store(template: Path, tmp_path: Path) -> Store:
-    shutil.copy(template / "mlflow.db", tmp_path)
-    return Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")
 
 
 def deliver(store: Store, finished: Finished) -> str:

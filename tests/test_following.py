@@ -3,12 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
-from finished_runs import BEGAN, MEMBER, all_runs, epochs, new_store, points
+from finished_runs import BEGAN, MEMBER, all_runs, epochs, points
 
 from convnets import following, tracking
 from convnets.delivery import Identity
@@ -16,11 +15,6 @@ from convnets.following import Follower, followed
 from convnets.stores import Store
 
 IDENTITY = Identity("mlp100", 1, "f" * 64, "token", BEGAN)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return new_store(tmp_path)
 
 
 def follow(store: Store, identity: Identity = IDENTITY) -> Follower:

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlflow
 import pytest
-from finished_runs import all_runs, new_store, points, write_model, write_run
+from finished_runs import all_runs, points, write_run
 
 from convnets import pages, publishing, tracking
 from convnets.delivery import Finished
@@ -45,14 +45,6 @@ class Results:
 
     def tracked(self) -> dict[str, Any]:
         return {run.data.tags["variant"]: run for run in tracking.connect(self.plan.store).runs()}
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template")
-    new_store(folder)
-    write_model(folder / "model.keras")
-    return folder
 
 
 @pytest.fixture

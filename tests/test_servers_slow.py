@@ -13,7 +13,7 @@ import mlflow
 import pytest
 from conftest import ROOT
 from faulty_proxy import FaultyProxy, faulty_proxy
-from finished_runs import MEMBER, all_runs, epochs, points, write_model, write_run
+from finished_runs import MEMBER, all_runs, epochs, points, write_run
 from servers import MlflowServer, mlflow_server, postgres
 
 from convnets import dataset, delivery, files, fingerprint, following, publishing, records, reuse, tracking
@@ -41,13 +41,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     folder = tmp_path_factory.mktemp("server")
     with postgres() as database, mlflow_server(folder, database) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    write_model(path)
-    return path
 
 
 @pytest.fixture
@@ -89,6 +82,8 @@ def test_whatever_a_server_does_a_run_arrives_once(
     """While it fails, all is pending and said in one line; when it works again, all is there, once."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     run = write_run(tmp_path, model, count=50)
     tracking.connect(store)  # the experiment is there when the server begins to fail
     proxy.mode, proxy.seconds = mode, 8.0
@@ -98,6 +93,7 @@ def test_whatever_a_server_does_a_run_arrives_once(
     assert list(published.pending) == ["mlp100/seed1"]
     assert published.problem.startswith(f"the tracking store {proxy.uri} cannot be used: ")
     assert "\n" not in published.problem
+    assert "hunter2" not in published.problem
     assert proxy.requests
     proxy.mode = "pass"
     assert publish(through(proxy, store), [run], tmp_path).problem == ""

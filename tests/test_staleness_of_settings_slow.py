@@ -4,6 +4,7 @@ The exact set of steps that Snakemake plans is checked each time, and that `make
 once it ran. Each test starts from what the one before it left, finished. Slow: minutes.
 """
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -201,3 +202,21 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     assert workflow.planned() == {"publish_comparisons"}
     assert workflow.script("sync_runs").returncode == 0
     assert workflow.planned() == set()
+
+
+def test_a_clean_clone_reuses_what_the_store_has(workflow: Workflow, real_batches: Path, tmp_path: Path) -> None:
+    clone = Workflow(tmp_path / "clone", real_batches, copy.deepcopy(workflow.config))
+    clone.config["tracking"] |= {"uri": f"sqlite:///{workflow.results('mlflow', 'mlflow.db')}", "reuse": True}
+    said = clone.script("explain_steps").stdout
+    assert said.count("it will be fetched, not trained") == len(VARIANTS)
+    clone.run()
+    for variant in VARIANTS:
+        log = (clone.folder / "logs" / "train_variant" / variant / "seed1.log").read_text()
+        assert "fetched from run" in log
+        assert "epoch 1/" not in log
+        for name in ("history.csv", "model.keras"):
+            files = [project.results("runs", variant, "seed1", name).read_bytes() for project in (clone, workflow)]
+            assert files[0] == files[1]
+    assert clone.planned() == set()
+    audited(clone)
+    audited(workflow)

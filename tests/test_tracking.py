@@ -7,26 +7,12 @@ from typing import Any
 
 import mlflow
 import pytest
-from finished_runs import MEMBER, all_runs, new_store
+from finished_runs import MEMBER, all_runs
 
 from convnets import tracking, unfinished
 from convnets.stores import Plan, Store
 from convnets.tracking import StoreError
 from convnets.unfinished import Begun
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh store, made once, since its schema takes seconds."""
-    folder = tmp_path_factory.mktemp("store")
-    new_store(folder)
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def store(template: Path, tmp_path: Path) -> Store:
-    shutil.copy(template, tmp_path)
-    return Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")
 
 
 def begin(store: Store, token: str, seed: int = 1, variant: str = "mlp100") -> str:
