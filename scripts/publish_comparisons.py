@@ -8,7 +8,7 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from convnets import backend, command, files, fingerprint, publishing, stamps  # noqa: F401  (backend before keras)
+from convnets import command, files, fingerprint, publishing, stamps
 from convnets.stores import Plan
 
 logger = logging.getLogger(__name__)

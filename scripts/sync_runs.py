@@ -7,7 +7,7 @@ Trains and draws nothing. Looks at the store itself, so a store that was lost, o
 from dataclasses import asdict
 from pathlib import Path
 
-from convnets import backend, command, configuration, files, publishing, stamps, tracking  # noqa: F401  (backend before keras)
+from convnets import command, configuration, files, publishing, stamps, tracking
 from convnets.errors import InputError
 from convnets.publishing import Published
 from convnets.records import METRICS
