@@ -7,7 +7,7 @@ Trains and draws nothing. Looks at the store itself, so a store that was lost, o
 from dataclasses import asdict
 from pathlib import Path
 
-from convnets import command, configuration, files, publishing, stamps, tracking
+from convnets import command, configuration, files, publishing, stamps, tracking, unfinished
 from convnets.errors import InputError
 from convnets.publishing import Published
 from convnets.records import METRICS
@@ -21,7 +21,10 @@ def main() -> None:
     arguments = parser.parse_args()
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
     store = steps.configuration.store
+    held = {run for run, folder in unfinished.folders(steps.results / "unfinished").items() if unfinished.is_held(folder)}
+    busy = {steps.run_folder(*run) for run in held}  # trainings that are bringing their runs there themselves
     runs = [step.stamp.parent for key, step in steps.all.items() if step.rule == TRAINING and not steps.reasons(key)]
+    runs = [folder for folder in runs if folder not in busy]
     if not runs:
         raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
     drawn = [name for name in steps.configuration.comparisons if not steps.is_stale(f"plot_comparison/{name}")]
@@ -33,7 +36,7 @@ def main() -> None:
         return publishing.publish(steps.configuration.plan, runs, figures, steps.results / "unfinished")
 
     step = steps.all[PUBLISHING]
-    if any(map(steps.is_stale, step.after)):  # then the workflow has more to publish than there is now
+    if busy or any(map(steps.is_stale, step.after)):  # then the workflow has more to publish than there is now
         published = publish()
     else:
         inputs = [steps.results / "tracking" / "plan.json", *(folder / METRICS for folder in runs), *figures.values()]
