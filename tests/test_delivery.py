@@ -77,7 +77,56 @@ def test_delivering_again_changes_nothing(store: Store, model: Path, tmp_path: P
     assert all_runs(store)[run_id].to_dictionary() == before
 
 
-CALLS = ["log_batch", "log_inputs", "log_artifact", "log_artifacts", "log_model_artifacts", "set_terminated"]
+CALLS = [
+    *("log_batch", "log_inputs", "log_artifact", "log_artifacts", "create_logged_model", "log_outputs", "log_model_artifacts"),
+    "set_terminated",
+]
+
+
+def models_in(store: Store) -> list[Any]:
+    """Return every model of the experiment that is not deleted, whatever has become of it."""
+    connection = tracking.connect(store)
+    return list(connection.client.search_logged_models([connection.experiment]))
+
+
+@pytest.mark.parametrize("call", ["create_logged_model", "log_outputs"])
+def test_a_call_that_was_carried_out_although_it_failed_leaves_one_model(
+    call: str, store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = write_run(tmp_path, model)
+    carry_out = getattr(mlflow.MlflowClient, call)
+
+    def lost(*arguments: Any, **options: Any) -> None:
+        carry_out(*arguments, **options)
+        raise ConnectionError("the reply was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, call, lost)
+        with pytest.raises(StoreError, match="the reply was lost"):
+            deliver(store, finished)
+    run_id = deliver(store, Finished.read(finished.folder))
+    (logged,) = models_in(store)
+    assert logged.status == "READY"
+    assert [output.model_id for output in all_runs(store)[run_id].outputs.model_outputs] == [logged.model_id]
+
+
+def test_of_models_that_were_begun_twice_one_remains(store: Store, model: Path, tmp_path: Path) -> None:
+    finished = write_run(tmp_path, model)
+    connection = tracking.connect(store)
+    run = delivery.open_run(connection, finished.identity, MEMBER, finished.params)
+    for _ in range(2):
+        connection.client.create_logged_model(connection.experiment, "model", run.info.run_id)
+    deliver(store, finished)
+    assert [logged.status for logged in models_in(store)] == ["READY"]
+
+
+def test_a_model_that_a_user_has_deleted_is_no_model_of_its_run(store: Store, model: Path, tmp_path: Path) -> None:
+    run_id = deliver(store, write_run(tmp_path, model))
+    (logged,) = models_in(store)
+    mlflow.MlflowClient(store.uri).delete_logged_model(logged.model_id)
+    run = all_runs(store)[run_id]
+    assert run.outputs.model_outputs  # MLflow keeps the link
+    assert delivery.models_of(tracking.connect(store), run) == []
 
 
 @pytest.mark.parametrize("broken", CALLS)

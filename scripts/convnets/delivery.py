@@ -225,8 +225,8 @@ def models_of(connection: Connection, run: Run) -> list[Any]:
 
 
 def _logged_models(connection: Connection, run: Run) -> list[Any]:
-    outputs = run.outputs.model_outputs if run.outputs else []
-    return [connection.client.get_logged_model(output.model_id) for output in outputs]
+    """Return the models that a run has begun; its outputs would name deleted ones too, and lack one whose link was cut off."""
+    return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run.info.run_id}'"))
 
 
 def _log_model(connection: Connection, run: Run, finished: Finished, load_model: Callable[[], Any]) -> None:
@@ -235,7 +235,13 @@ def _log_model(connection: Connection, run: Run, finished: Finished, load_model:
     if any(model.status == "READY" for model in former):
         return
     run_id, model = run.info.run_id, load_model()
-    (logged,) = former[:1] or [_begin_model(connection, run_id, finished)]
+    logged = former[0] if former else _create_model(connection, run_id, finished)
+    for cut_off in former[1:]:  # when the reply to its creation was lost
+        connection.client.delete_logged_model(cut_off.model_id)
+    linked = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in {output.model_id for output in linked}:  # the store refuses a link that it has
+        connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    connection.client.log_batch(run_id, [_point(*point, model=logged.model_id) for point in finished.summary()])
 
     def save(path: str, mlflow_model: Model, **options: Any) -> None:  # noqa: ANN401
         Path(path).mkdir()  # MLflow 3.17 writes the input example before it makes the folder
@@ -255,10 +261,7 @@ def _log_model(connection: Connection, run: Run, finished: Finished, load_model:
     )
 
 
-def _begin_model(connection: Connection, run_id: str, finished: Finished) -> Any:  # noqa: ANN401
-    """Create a model of a run, with the run's settings and summary."""
+def _create_model(connection: Connection, run_id: str, finished: Finished) -> Any:  # noqa: ANN401
+    """Create a model of a run, with the run's settings."""
     params = {key: str(value) for key, value in finished.params.items()}
-    logged = connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)
-    connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    connection.client.log_batch(run_id, [_point(*point, model=logged.model_id) for point in finished.summary()])
-    return logged
+    return connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)

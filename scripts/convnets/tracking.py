@@ -16,8 +16,10 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A server that does not answer is given up soon: what it misses is delivered later. MLflow's own limits add up to many minutes.
+# It repeats no call either: it would also repeat one that was carried out and whose reply was lost, which makes a second run, model
+# or version, and it would wait for as long as a server's Retry-After says. Delivery looks at what is there before it tries again.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 import mlflow
 from mlflow.entities import Run
