@@ -96,6 +96,17 @@ def test_the_list_of_runs_shows_names_and_numbers_best_first(interface: Interfac
         assert value in text
     for title in (DEPTH, DROPOUT):
         assert page.get_by_role("link", name=title).count() == 1
+    cells = page.locator(".ag-header-cell").all()
+    headers = [cell.inner_text().strip() for cell in sorted(cells, key=lambda cell: cell.bounding_box()["x"])]
+    assert headers[1:8] == ["Run Name", "Created", "Duration", "variant", "seed", "best_val_accuracy", "test_accuracy"]
+
+
+def test_each_comparison_is_offered_among_the_views(interface: Interface) -> None:
+    page = interface.open(interface.published.runs, "4 matching runs")
+    page.get_by_test_id("saved-views-trigger").click()
+    page.get_by_role("menu").get_by_text(DROPOUT).click()
+    page.get_by_text("2 matching runs").wait_for(timeout=PATIENCE_MS)
+    interface.keep("views")
 
 
 def test_a_comparison_is_one_click_away_and_draws_its_curves(interface: Interface) -> None:

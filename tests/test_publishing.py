@@ -1,6 +1,5 @@
 """Publishing into a real SQLite store: whatever it lacks, the comparisons' tags, figures and pages, and the best models."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +72,9 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     tags = client.get_experiment(experiment).tags
     first, *_ = tags["mlflow.note.content"].splitlines()
     assert first.startswith(f"Compare: [Layers]({published.curves['depth']}) · [An MLP]({published.curves['mlp']})")
-    views = {key.removeprefix(pages.VIEW_TAG): json.loads(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)}
+    views = {
+        key.removeprefix(pages.VIEW_TAG): pages.view_in(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)
+    }
     assert {name: view["searchFilter"] for name, view in views.items()} == {
         "overview": "",
         "depth": "tags.`comparison.depth` LIKE '%'",

@@ -4,7 +4,9 @@ Addresses are relative to the interface's root. A view of the run list (columns,
 format that the interface itself writes when a user shares a view (read from MLflow 3.17).
 """
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +21,7 @@ COLUMNS = (
     *("tags.`variant`", "tags.`seed`", "metrics.`best_val_accuracy`", "metrics.`test_accuracy`", "metrics.`min_val_loss`"),
     *("metrics.`final_val_loss`", "metrics.`parameters`", "metrics.`train_seconds`"),
 )
+LEADING = ("0", "attributes.`Run Name`", "runDateAndNestInfo", "duration")  # the interface's ids of what stands before them
 CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
 SECTIONS = {"step": "Learning curves over iterations", "time-relative": "Learning curves over time"}
 
@@ -44,17 +47,31 @@ def figure_page(experiment: str, run_id: str, comparison: str) -> str:
     return f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
 
 
-def views(comparisons: Sequence[str], *, several_seeds: bool) -> dict[str, str]:
-    """Return the tags of the experiment that hold the view of all runs and one of each comparison.
+def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
+    """Return the tags of the experiment that hold the view of all runs and one of each comparison, by its title.
 
-    Several seeds are drawn as their mean, one line per variant.
+    The interface offers them by name in its list of views. Several seeds are drawn as their mean, one line per variant.
     """
     grouped = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "variant"}]}
-    found = {OVERVIEW: _view("", "metrics.`best_val_accuracy`", ascending=False, group_by=None)}
-    for name in comparisons:
+    found = {OVERVIEW: ("All runs", _view("", "metrics.`best_val_accuracy`", ascending=False, group_by=None))}
+    for name, title in titles.items():
         wanted = f"tags.`{COMPARISON_TAG}{name}` LIKE '%'"
-        found[name] = _view(wanted, "attributes.`run_name`", ascending=True, group_by=grouped if several_seeds else None)
-    return {f"{VIEW_TAG}{name}": json.dumps(view, separators=(",", ":")) for name, view in found.items()}
+        view = _view(wanted, "attributes.`run_name`", ascending=True, group_by=grouped if several_seeds else None)
+        found[name] = (title, view)
+    return {f"{VIEW_TAG}{name}": _named(title, view) for name, (title, view) in found.items()}
+
+
+def _named(title: str, view: Mapping[str, Any]) -> str:
+    """Return a view as the interface saves it under a name; compressed, since a tag of an experiment holds 5,000 characters."""
+    packed = base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()
+    return json.dumps({"name": title, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"})
+
+
+def view_in(tag: str) -> dict[str, Any]:
+    """Return the view that a tag of the experiment holds."""
+    packed = json.loads(tag)["state"].removeprefix("deflate;")
+    view: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
+    return view
 
 
 def _view(search: str, order: str, *, ascending: bool, group_by: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -77,6 +94,8 @@ def _view(search: str, order: str, *, ascending: bool, group_by: Mapping[str, An
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "selectedColumns": list(COLUMNS),
+        "columnOrder": [*LEADING, *COLUMNS],  # otherwise all params come before all metrics, and tags last
+        "columnWidths": {name: 8 * len(name) + 20 for name in COLUMNS},
         "groupBy": group_by,
         "runsPinned": [],
         "runsHidden": [],

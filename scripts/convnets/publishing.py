@@ -121,7 +121,7 @@ def _publish_comparisons(
     several_seeds = len({run.metrics.seed for run in finished}) > 1
     tags = {
         tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),
-        **pages.views(list(titles), several_seeds=several_seeds),
+        **pages.views(titles, several_seeds=several_seeds),
     }
     for key, value in tags.items():
         client.set_experiment_tag(experiment, key, value)
