@@ -95,8 +95,11 @@ class MlflowServer:
             str(self.folder / "artifacts"),
             "--serve-artifacts",
         ]
-        # The server checks the Host header, which names the proxy's port when a request came through one.
-        environment = {**os.environ, "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*,localhost:*", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        # What tests set for clients is not the server's, nor does it behave as MLflow does within pytest. It needs no jobs, which
+        # are eight processes more. It checks the Host header, which names the proxy's port when a request came through one.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTEST"))}
+        environment |= {"MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*,localhost:*", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True

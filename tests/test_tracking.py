@@ -77,6 +77,20 @@ def test_messages_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     error = ValueError("\n no way into postgresql://me:other@host/db with hunter2 or swordfish\n and a second line")
     assert tracking.reason_of(error) == "no way into postgresql://***@host/db with *** or ***"
     assert tracking.reason_of(ValueError()) == "ValueError"
+    flushed = (
+        "(raised as a result of Query-invoked autoflush; ...)\n(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT"
+    )
+    assert tracking.reason_of(ValueError(flushed)) == "(sqlite3.OperationalError) database or disk is full"
+
+
+def test_a_database_that_refuses_is_told_in_one_line_without_a_stack_trace(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    connection = tracking.connect(store)
+    run_id = begin(store, "a")
+    assert store.database
+    store.database.unlink()
+    with pytest.raises(StoreError, match="attempt to write a readonly database"), tracking.reached(store):
+        connection.client.log_metric(run_id, "loss", 1.0)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_superseded_and_retired_runs_are_kept_closed_and_say_why(store: Store) -> None:

@@ -34,6 +34,7 @@ TRAINING_TAG = "training"  # a token that one training alone bears
 NOTE_TAG = "mlflow.note.content"  # shown as the description
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
 MOVED_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -43,6 +44,8 @@ MOVED_COLUMNS = (
 )
 
 logger = logging.getLogger(__name__)
+# Whatever a database refuses is raised as well, and told in one line; here MLflow would print each with a stack trace.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 class StoreError(InputError):
@@ -61,8 +64,9 @@ def reached(store: Store) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the first line of an error's message, without any secret that this process was given."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """Return the line of an error's message that says what went wrong, without any secret that this process was given."""
+    lines = (line.strip() for line in str(error).splitlines())
+    text = next((line for line in lines if line and not line.startswith(PREAMBLE)), type(error).__name__)
     for name in SECRETS:
         if os.environ.get(name):
             text = text.replace(os.environ[name], "***")
