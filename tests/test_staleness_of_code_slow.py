@@ -50,9 +50,9 @@ COUNTED = {
     "inference constant": ("CONFIDENCE = 0.95", "CONFIDENCE = 0.9", CLAIMS, "inference.CONFIDENCE"),
     "errata local": ("stack", "blocks_of_vgg16", {"tabulate_errata"}, "errata._table"),
     "publishing local": ("there", "tracked_run", {"publish_comparisons"}, "publishing.publish"),
-    "publishing constant": (
+    "pages constant": (
         *('TRAINING_VIEW = "workflowType=machine_learning"', 'TRAINING_VIEW = "workflowType=machine_learning&"'),
-        *({"publish_comparisons"}, "publishing.TRAINING_VIEW"),
+        *({"publish_comparisons"}, "pages.TRAINING_VIEW"),
     ),
     "tracking constant": (
         *('REASON_TAG = "superseded_by", "superseded_because"', 'REASON_TAG = "superseded_by", "superseded_why"'),

@@ -263,11 +263,12 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
     done = workflow.script("audit_results")
     assert done.returncode == 1
     for text in (
-        "mlp/seed1: the store's points of val_loss are not those of history.csv",
+        "mlp/seed1: the store's points of val_loss are not those of the files",
         f"mlp/seed1: tag fingerprint is {metrics['fingerprint']} in the results, and another in the store",
         f"mlp/seed1: the store has another active run of it, {second}, in state RUNNING",
         f"stranger/seed1: the store has the FINISHED run {stranger}, and the results do not",
         "conv1/seed1: model.keras is not as it was written",
-        "5 differences",
+        "conv1/seed1: the artifact files/model.keras is not the file of the results",
+        "6 differences",
     ):
         assert text in done.stdout
