@@ -4,9 +4,11 @@ Files are the truth. A run in the store bears the token of its training, every p
 delivers again finds the run, and a store ignores a point that it has. A run is FINISHED once everything else is there.
 """
 
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -249,16 +251,18 @@ def _log_model(connection: Connection, run: Run, finished: Finished, load_model:
         mlflow.keras.save_model(path=path, mlflow_model=mlflow_model, **options)
 
     example = np.full((1, *IMAGE_SHAPE), 127.0, np.float32)  # a grey image
-    Model.log(
-        "model",
-        SimpleNamespace(save_model=save),
-        model_id=logged.model_id,
-        model=model,
-        signature=mlflow.models.infer_signature(example, model.predict(example, verbose=0)),
-        input_example=example,
-        # Given, since MLflow would otherwise load the model in a new process to find out.
-        pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
-    )
+    with redirect_stdout(io.StringIO()):  # MLflow tries the example, and Keras draws a bar for it
+        Model.log(
+            None,
+            SimpleNamespace(save_model=save),
+            name="model",
+            model_id=logged.model_id,
+            model=model,
+            signature=mlflow.models.infer_signature(example, model.predict(example, verbose=0)),
+            input_example=example,
+            # Given, since MLflow would otherwise load the model in a new process to find out.
+            pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
+        )
 
 
 def _create_model(connection: Connection, run_id: str, finished: Finished) -> Any:  # noqa: ANN401
