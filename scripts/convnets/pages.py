@@ -23,7 +23,7 @@ COLUMNS = (
 )
 LEADING = ("0", "attributes.`Run Name`", "runDateAndNestInfo", "duration")  # the interface's ids of what stands before them
 CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
-SECTIONS = {"step": "Learning curves over iterations", "time-relative": "Learning curves over time"}
+SECTIONS = {"step": "Over iterations", "time-relative": "Over time"}
 
 
 def runs_page(experiment: str) -> str:
