@@ -8,7 +8,7 @@ BIN := .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run why audit sync retire test lint format reference ui lock
+.PHONY: help setup run report why audit sync retire test lint format reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -27,6 +27,9 @@ setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
 
 run: setup  ## train every variant and make every figure and table
 	$(SNAKEMAKE)
+
+report: setup  ## write <results>/report.html, the whole story in one file, from finished runs; trains nothing
+	@$(BIN)/python scripts/write_report.py --cores $(CORES) config.yaml $(CONFIGFILE)
 
 why: setup  ## say what is stale, what changed, and how long it will take to make again
 	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) config.yaml $(CONFIGFILE)
@@ -55,10 +58,11 @@ format: setup  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-reference: setup  ## copy figures, tables, histories and summaries of the finished run to results/reference
+reference: setup  ## copy overview, figures, tables, histories, summaries of the finished run to results/reference
 	$(BIN)/snakemake --cores 1 --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the run is not finished: make run'; exit 1; }
 	rm -rf results/reference && mkdir results/reference
-	cd results && tar cf - data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json runs/*/*/record.json | tar xf - -C reference
+	cd results && tar cf - data/manifest.json report figures tables runs/*/*/history.csv runs/*/*/metrics.json \
+		runs/*/*/record.json runs/*/*/stamp.json | tar xf - -C reference
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)

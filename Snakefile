@@ -5,24 +5,33 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 
+report: "report/workflow.rst"
+
+
 configfile: "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/data.smk"
-include: "rules/tracking.smk"
-include: "rules/train.smk"
+
+
+if configuration.runs_from is None:
+
+    include: "rules/data.smk"
+    include: "rules/tracking.smk"
+    include: "rules/train.smk"
+
+
 include: "rules/compare.smk"
 include: "rules/claims.smk"
 include: "rules/theory.smk"
+include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        "<results>/data/manifest.json",
-        files_of_runs(RUN_FILES, configuration.variants),
+        trained(),
         expand("<results>/figures/{figure}.{kind}", figure=[*configuration.comparisons, "vgg16"], kind=["svg", "png"]),
         expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory", "claims", "errata", "convergence"]),
         expand("<results>/tables/{table}.md", table=["variants", "memory", "claims", "errata", "convergence"]),
-        "<results>/tracking/published.json",
+        "<results>/report/overview.html",

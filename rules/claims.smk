@@ -6,7 +6,12 @@ rule tabulate_claims:
         runs=read_by("tabulate_claims", files_of_runs(["history.csv", "metrics.json"], configuration.variants_of_claims())),
         stale=marker_of("tabulate_claims"),
     output:
-        csv="<results>/tables/claims.csv",
+        csv=report(
+            "<results>/tables/claims.csv",
+            caption="../report/captions/claims.rst",
+            category="Tables",
+            labels={"table": "Claims"},
+        ),
         markdown="<results>/tables/claims.md",
         stamp="<results>/stamps/tabulate_claims.json",
     log:
@@ -25,7 +30,12 @@ rule tabulate_errata:
         claims=read_by("tabulate_errata", [rules.tabulate_claims.output.csv]),
         stale=marker_of("tabulate_errata"),
     output:
-        csv="<results>/tables/errata.csv",
+        csv=report(
+            "<results>/tables/errata.csv",
+            caption="../report/captions/errata.rst",
+            category="Tables",
+            labels={"table": "Errata"},
+        ),
         markdown="<results>/tables/errata.md",
         stamp="<results>/stamps/tabulate_errata.json",
     log:
@@ -44,7 +54,12 @@ rule tabulate_convergence:
         runs=read_by("tabulate_convergence", files_of_runs(["history.csv", "metrics.json", "record.json"], configuration.variants)),
         stale=marker_of("tabulate_convergence"),
     output:
-        csv="<results>/tables/convergence.csv",
+        csv=report(
+            "<results>/tables/convergence.csv",
+            caption="../report/captions/convergence.rst",
+            category="Tables",
+            labels={"table": "Convergence"},
+        ),
         markdown="<results>/tables/convergence.md",
         stamp="<results>/stamps/tabulate_convergence.json",
     log:

@@ -39,8 +39,37 @@ wildcard_constraints:
 
 
 def files_of_runs(names, variants):
-    """Return the paths of these files of each run of these variants, one run per seed."""
-    return expand("<results>/runs/{variant}/seed{seed}/{name}", variant=variants, seed=configuration.seeds, name=names)
+    """Return the paths of these files of each run of these variants, one run per seed; of runs that are given, those there are."""
+    given = configuration.runs_from
+    paths = expand(
+        "{folder}/runs/{variant}/seed{seed}/{name}",
+        folder=given or "<results>",
+        variant=variants,
+        seed=configuration.seeds,
+        name=names,
+    )
+    return [path for path in paths if not given or Path(path).exists()]
+
+
+def trained():
+    """Return what training leaves for the user; nothing where runs are given."""
+    if configuration.runs_from:
+        return []
+    runs = files_of_runs(RUN_FILES, configuration.variants)
+    return ["<results>/data/manifest.json", *runs, "<results>/tracking/published.json"]
+
+
+def shown_in_overview():
+    """Return the tables and figures that the overview shows."""
+    tables = ["variants", "vgg16", "memory", "claims", "errata", "convergence"]
+    figures = [*configuration.comparisons, "vgg16"]
+    return expand("<results>/tables/{table}.csv", table=tables) + expand("<results>/figures/{figure}.svg", figure=figures)
+
+
+def title_of_comparison(wildcards):
+    """Return what Snakemake's report calls the figure of a comparison."""
+    comparison = configuration.comparisons[wildcards.comparison]
+    return {"figure": f"{comparison.figure}: {comparison.title}" if comparison.figure else comparison.title}
 
 
 def comparison_histories(wildcards):

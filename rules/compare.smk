@@ -6,7 +6,12 @@ rule plot_comparison:
         histories=read_by("plot_comparison", comparison_histories),
         stale=marker_of("plot_comparison"),
     output:
-        svg="<results>/figures/{comparison}.svg",
+        svg=report(
+            "<results>/figures/{comparison}.svg",
+            caption="../report/captions/comparison.rst",
+            category="Figures",
+            labels=title_of_comparison,
+        ),
         png="<results>/figures/{comparison}.png",
         stamp="<results>/stamps/plot_comparison/{comparison}.json",
     log:
@@ -25,7 +30,12 @@ rule tabulate_variants:
         metrics=read_by("tabulate_variants", files_of_runs("metrics.json", configuration.variants)),
         stale=marker_of("tabulate_variants"),
     output:
-        csv="<results>/tables/variants.csv",
+        csv=report(
+            "<results>/tables/variants.csv",
+            caption="../report/captions/variants.rst",
+            category="Tables",
+            labels={"table": "Variants"},
+        ),
         markdown="<results>/tables/variants.md",
         stamp="<results>/stamps/tabulate_variants.json",
     log:

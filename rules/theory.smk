@@ -5,7 +5,12 @@ rule tabulate_vgg16:
     input:
         stale=marker_of("tabulate_vgg16"),
     output:
-        csv="<results>/tables/vgg16.csv",
+        csv=report(
+            "<results>/tables/vgg16.csv",
+            caption="../report/captions/vgg16.rst",
+            category="Tables",
+            labels={"table": "VGG-16"},
+        ),
         stamp="<results>/stamps/tabulate_vgg16.json",
     log:
         "<logs>/tabulate_vgg16.log",
@@ -21,7 +26,12 @@ rule draw_vgg16:
     input:
         stale=marker_of("draw_vgg16"),
     output:
-        svg="<results>/figures/vgg16.svg",
+        svg=report(
+            "<results>/figures/vgg16.svg",
+            caption="../report/captions/vgg16_figure.rst",
+            category="Figures",
+            labels={"figure": "Figure 7: VGG-16"},
+        ),
         png="<results>/figures/vgg16.png",
         stamp="<results>/stamps/draw_vgg16.json",
     log:
@@ -41,7 +51,12 @@ rule tabulate_memory:
         conv1x1=read_by("tabulate_memory", files_of_runs("metrics.json", configuration.memory["conv1x1"])[:1]),
         stale=marker_of("tabulate_memory"),
     output:
-        csv="<results>/tables/memory.csv",
+        csv=report(
+            "<results>/tables/memory.csv",
+            caption="../report/captions/memory.rst",
+            category="Tables",
+            labels={"table": "Memory"},
+        ),
         markdown="<results>/tables/memory.md",
         stamp="<results>/stamps/tabulate_memory.json",
     log:

@@ -25,6 +25,7 @@ from staleness import (
     retire,
     settle,
     trainings,
+    with_overview,
 )
 from workflow import Workflow
 
@@ -181,7 +182,8 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     """Everything is made all the same; what is pending is said, and delivered when a store is there."""
     put(workflow.config, "tracking.uri", "http://127.0.0.1:9")
     put(workflow.config, "variants.mlp.dropout", 0.35)
-    assert workflow.planned() == {"create_store", "plot_comparison/depth", *trainings(["mlp"])}  # mlp has joined it above
+    # mlp has joined the figure above
+    assert workflow.planned() == with_overview({"create_store", "plot_comparison/depth", *trainings(["mlp"])})
     done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything is made, but not everything is tracked yet: the tracking store http://127.0.0.1:9 cannot" in done.stdout
@@ -189,7 +191,7 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     assert "not tracked for now: the tracking store http://127.0.0.1:9 cannot be used" in log
     assert "Traceback" not in log
     assert json.loads(workflow.results("runs", "mlp", "seed1", "metrics.json").read_text())["mlflow_run_id"] is None
-    assert workflow.planned() == {"publish_comparisons"}
+    assert workflow.planned() == {"publish_comparisons", "write_overview"}
     done = workflow.script("sync_runs")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
@@ -200,7 +202,7 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     audited(workflow)
     settle(workflow, {"create_store", "publish_comparisons"})
     workflow.results("tracking", "published.json").unlink()
-    assert workflow.planned() == {"publish_comparisons"}
+    assert workflow.planned() == {"publish_comparisons", "write_overview"}
     assert workflow.script("sync_runs").returncode == 0
     assert workflow.planned() == set()
 

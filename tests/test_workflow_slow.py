@@ -154,8 +154,8 @@ def test_a_variant_is_a_few_lines_of_yaml(finished: Workflow) -> None:
     overlay = finished.overlay
     overlay["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
     overlay["comparisons"] = {"depth": {"variants": ["conv1_dropout05", "wide"]}}
-    follows = {"create_store", "plot_comparison/depth", "tabulate_variants", "tabulate_convergence", "publish_comparisons"}
-    assert finished.planned() == {"train_variant/wide/seed1", *follows}
+    follows = {"create_store", "plot_comparison/depth", "tabulate_variants", "tabulate_convergence"}
+    assert finished.planned() == {"train_variant/wide/seed1", "publish_comparisons", "write_overview", *follows}
     before = finished.results("runs", "mlp100", "seed1", "metrics.json").read_text()
     finished.run()
     assert "wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}

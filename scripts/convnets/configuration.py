@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from snakemake.utils import update_config
 
-from convnets import claims, comparisons, layers, schema, settings
+from convnets import claims, comparisons, layers, records, schema, settings
 from convnets.claims import Claim
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
@@ -32,7 +32,8 @@ class Configuration:
 
     `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
     the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training;
-    `accuracies` are those that the table of convergence looks for.
+    `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose runs are taken as they are, None
+    where they are trained.
     """
 
     results: Path
@@ -46,6 +47,11 @@ class Configuration:
     images: Mapping[str, int]
     memory: Mapping[str, str]
     tracking: Mapping[str, str | bool | None]
+    runs_from: Path | None
+
+    def run_folder(self, variant: str, seed: int | str) -> Path:
+        """Return the folder of a run."""
+        return (self.runs_from or self.results) / "runs" / variant / f"seed{seed}"
 
     @property
     def store(self) -> Store:
@@ -130,6 +136,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
             "artifacts": str(store.database.parent / "artifacts") if store.database else None,
             "reuse": bool(config["tracking"]["reuse"]),
         },
+        runs_from=Path(config["runs_from"]) if config["runs_from"] else None,
     )
 
 
@@ -171,11 +178,22 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
         elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
+    yield from _given_problems(config)
     credentials = urlsplit(config["tracking"]["uri"] or "")
     if credentials.password or "password=" in credentials.query:
         server = credentials.scheme.startswith("http")
         names = "MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME" if server else "PGPASSWORD or the like"
         yield f"tracking.uri holds a password; give it in the environment, in {names}"
+
+
+def _given_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    folder = config["runs_from"]
+    for variant in config["variants"] if folder else ():
+        for seed in config["seeds"]:
+            run = Path(folder, "runs", variant, f"seed{int(seed)}")
+            missing = [name for name in (records.HISTORY, records.METRICS) if not (run / name).is_file()]
+            if missing:
+                yield f"runs_from is {folder}, which has no {' and no '.join(missing)} in {run.relative_to(folder)}"
 
 
 def _split_sizes(config: Mapping[str, Any]) -> dict[str, int]:

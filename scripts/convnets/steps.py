@@ -14,10 +14,12 @@ from typing import Any
 
 from convnets import errata, fingerprint, records, stamps, stores, unfinished
 from convnets.configuration import Configuration
-from convnets.files import read_json
+from convnets.files import read_json, sha256
 from convnets.fingerprint import Components
 
 SCRIPTS = Path(__file__).parents[1]
+TEXTS = SCRIPTS.parent / "report"
+OVERVIEW_TEXTS = ("overview.css", "overview.html.jinja", "texts.yaml")
 DOWNLOAD = "get_cifar10"  # no step: the batches have digests of their own
 TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
 
@@ -50,28 +52,11 @@ class Steps:
         self._reasons: dict[str, list[str]] = {}
         self._declare()
 
-    def run_folder(self, variant: str, seed: int | str) -> Path:
-        """Return the folder of a run."""
-        return self.results / "runs" / variant / f"seed{seed}"
-
     def _declare(self) -> None:
         config, figures, tables = self.configuration, self.results / "figures", self.results / "tables"
         seeds, labels = list(config.seeds), config.labels
-        data = self.results / "data"
-        members = {name: asdict(member) for name, member in config.plan.members.items()}
-
-        self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"], [DOWNLOAD])
-        self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
-        for variant, settings in config.variants.items():
-            for seed in seeds:
-                folder = self.run_folder(variant, seed)
-                self.all[key_of(TRAINING, variant=variant, seed=seed)] = Step(
-                    rule=TRAINING,
-                    settings=asdict(settings),
-                    components=fingerprint.run_components(settings, seed, config.dataset),
-                    outputs=tuple(folder / name for name in records.RUN_FILES),
-                    stamp=folder / stamps.STAMP,
-                )
+        if config.runs_from is None:
+            self._declare_training()
         for name, comparison in config.comparisons.items():
             chosen = self._runs([member.variant for member in comparison.members])
             outputs = [figures / f"{name}.{kind}" for kind in ("svg", "png")]
@@ -81,14 +66,33 @@ class Steps:
         self._add("tabulate_variants", {"labels": labels, "seeds": seeds}, outputs, every)
         networks = {head: {"variant": variant, "label": labels[variant]} for head, variant in config.memory.items()}
         outputs = [tables / f"memory.{kind}" for kind in ("csv", "md")]
-        first = [key_of(TRAINING, variant=variant, seed=seeds[0]) for variant in config.memory.values()]
+        first = [run for variant in config.memory.values() for run in self._runs([variant])[:1]]
         self._add("tabulate_memory", {"networks": networks, "seed": seeds[0]}, outputs, first)
         self._declare_claims(tables)
         self._add("tabulate_vgg16", {}, [tables / "vgg16.csv"])
         self._add("draw_vgg16", {}, [figures / f"vgg16.{kind}" for kind in ("svg", "png")])
-        drawn = [f"plot_comparison/{name}" for name in config.comparisons]
-        published = {"variants": list(config.variants), "seeds": seeds, "comparisons": list(config.comparisons)}
-        self._add(PUBLISHING, published, [self.results / "tracking" / "published.json"], [STORE, *every, *drawn])
+        if config.runs_from is None:
+            drawn = [f"plot_comparison/{name}" for name in config.comparisons]
+            published = {"variants": list(config.variants), "seeds": seeds, "comparisons": list(config.comparisons)}
+            self._add(PUBLISHING, published, [self.results / "tracking" / "published.json"], [STORE, *every, *drawn])
+        self._declare_overview()
+
+    def _declare_training(self) -> None:
+        """Declare the trainings, and what comes before them."""
+        config, data = self.configuration, self.results / "data"
+        members = {name: asdict(member) for name, member in config.plan.members.items()}
+        self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"], [DOWNLOAD])
+        self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
+        for variant, settings in config.variants.items():
+            for seed in config.seeds:
+                folder = self.configuration.run_folder(variant, seed)
+                self.all[key_of(TRAINING, variant=variant, seed=seed)] = Step(
+                    rule=TRAINING,
+                    settings=asdict(settings),
+                    components=fingerprint.run_components(settings, seed, config.dataset),
+                    outputs=tuple(folder / name for name in records.RUN_FILES),
+                    stamp=folder / stamps.STAMP,
+                )
 
     def _declare_claims(self, tables: Path) -> None:
         """Declare what is concluded from the runs: the tables of claims, of errata and of convergence."""
@@ -109,6 +113,26 @@ class Steps:
         convergence = {"variants": settings, "labels": config.labels, "seeds": seeds, "accuracies": config.accuracies}
         self._add("tabulate_convergence", convergence, outputs["convergence"], self._runs(config.variants))
 
+    def _declare_overview(self) -> None:
+        """Declare the page that tells it all, which is made from all tables, figures and runs and from its own texts."""
+        config = self.configuration
+        settings = {
+            "claims": [asdict(claim) for claim in config.claims],
+            "variants": {name: asdict(value) for name, value in config.variants.items()},
+            "labels": config.labels,
+            "comparisons": [asdict(comparison) for comparison in config.comparisons.values()],
+            "seeds": list(config.seeds),
+            "dataset": config.dataset,
+            "images": config.images,
+            "accuracies": config.accuracies,
+            "memory": config.memory,
+            "interface": config.store.uri if config.store.is_server else None,
+            "trained": config.runs_from is None,
+            "texts": {name: sha256(TEXTS / name)[:16] for name in OVERVIEW_TEXTS},
+        }
+        before = [key for key, step in self.all.items() if step.rule not in (DATA, STORE)]
+        self._add("write_overview", settings, [self.results / "report" / "overview.html"], before)
+
     def _add(
         self, rule: str, settings: Mapping[str, Any], outputs: list[Path], after: list[str] | None = None, name: str = ""
     ) -> None:
@@ -118,7 +142,9 @@ class Steps:
         self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))
 
     def _runs(self, variants: Iterable[str]) -> list[str]:
-        return [key_of(TRAINING, variant=variant, seed=seed) for variant in variants for seed in self.configuration.seeds]
+        """Return the trainings of these variants; none where runs are taken as they are."""
+        keys = (key_of(TRAINING, variant=variant, seed=seed) for variant in variants for seed in self.configuration.seeds)
+        return [key for key in keys if key in self.all]
 
     def reasons(self, key: str) -> list[str]:
         """Say why a step is stale by itself; nothing means that it is fresh."""
@@ -155,7 +181,7 @@ class Steps:
 
     def is_finished(self, variant: str, seed: str, wanted: str) -> bool:
         """Return whether the results hold a run with this fingerprint."""
-        stamp = stamps.read(self.run_folder(variant, seed) / stamps.STAMP)
+        stamp = stamps.read(self.configuration.run_folder(variant, seed) / stamps.STAMP)
         return stamp is not None and stamp.fingerprint == wanted
 
     def _publishing_reasons(self) -> Iterator[str]:
@@ -193,12 +219,14 @@ class Steps:
 
     def left(self) -> list[Path]:
         """Return what the configuration no longer asks for: folders of runs, finished or not, and the files of comparisons."""
+        if self.configuration.runs_from:
+            return []
         wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
         begun = unfinished.folders(self.results / "unfinished")
-        held = {self.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
+        held = {self.configuration.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
         runs = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder.name[4:].isdigit()]
         found = [folder for folder in runs if folder not in wanted | held]
-        found += [folder for run, folder in begun.items() if self.run_folder(*run) not in wanted | held]
+        found += [folder for run, folder in begun.items() if self.configuration.run_folder(*run) not in wanted | held]
         stamped = {step.stamp for step in self.all.values()}
         for stamp in self.results.glob("stamps/plot_comparison/*.json"):
             if stamp not in stamped:

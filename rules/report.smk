@@ -1,0 +1,28 @@
+# The page that tells the whole story, from all runs, tables and figures. Snakemake's report opens with it (make report).
+
+
+rule write_overview:
+    input:
+        metrics=read_by("write_overview", files_of_runs("metrics.json", configuration.variants)),
+        runs=read_by("write_overview", files_of_runs(["history.csv", "record.json", "stamp.json"], configuration.variants)),
+        shown=read_by("write_overview", shown_in_overview()),
+        published=read_by("write_overview", [] if configuration.runs_from else ["<results>/tracking/published.json"]),
+        stale=marker_of("write_overview"),
+    output:
+        html=report(
+            "<results>/report/overview.html",
+            caption="../report/captions/overview.rst",
+            category="Overview",
+            labels={"page": "The overview by itself"},
+        ),
+        stamp="<results>/stamps/write_overview.json",
+    log:
+        "<logs>/write_overview.log",
+    conda:
+        "../envs/figures.yaml"
+    params:
+        settings=settings_of("write_overview"),
+        texts=workflow_steps.TEXTS,
+    shell:
+        "write_overview.py --settings {params.settings:q} --texts {params.texts:q} --metrics {input.metrics:q}"
+        " --shown {input.shown:q} --published {input.published:q} --html {output.html:q} --stamp {output.stamp:q} > {log:q} 2>&1"

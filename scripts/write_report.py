@@ -1,0 +1,54 @@
+#!/usr/bin/env python
+"""Write the report, one HTML file that loads nothing, from finished runs.
+
+It trains nothing, and stops if any run is missing or stale.
+"""
+
+import argparse
+import subprocess
+import sys
+
+from convnets import command, configuration
+from convnets.errors import InputError
+from convnets.steps import TEXTS, TRAINING, Steps
+
+SHOWN = 5  # of the runs that are not finished
+
+
+def main() -> None:
+    """Check that the runs are finished, bring tables, figures and the overview up to date, and let Snakemake write its report."""
+    parser = command.parser(__doc__)
+    command.add_configuration_options(parser)
+    parser.add_argument("--cores", default="all", help="a number, or all (default)")
+    arguments = parser.parse_args()
+    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    _check_runs(steps)
+    overview, report = steps.all["write_overview"].outputs[0], steps.results / "report.html"
+    _snakemake(arguments, "--quiet", "all", "--", str(overview))
+    _snakemake(arguments, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(TEXTS / "snakemake.css"))
+    print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")
+
+
+def _check_runs(steps: Steps) -> None:
+    """Raise an error that names the runs that are missing or stale, and why."""
+    stale = {key: steps.reasons(key) for key, step in steps.all.items() if step.rule == TRAINING and steps.reasons(key)}
+    if stale:
+        lines = [f"  {key.removeprefix(TRAINING + '/')}: {reasons[0]}" for key, reasons in list(stale.items())[:SHOWN]]
+        more = [f"  and {len(stale) - SHOWN} more"] if len(stale) > SHOWN else []
+        raise InputError(
+            f"{len(stale)} runs are missing or stale, and the report trains nothing: make run first (make why says more)\n"
+            + "\n".join([*lines, *more])
+        )
+
+
+def _snakemake(arguments: argparse.Namespace, *options: str) -> None:
+    configfiles = [str(path) for path in arguments.configfiles]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", arguments.cores, "--configfile", *configfiles, *options], check=False
+    )
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,210 @@
+"""The report of the committed runs, made as a user makes it, without any training, and read in a real browser. Slow: a minute.
+
+Screenshots go to the folder that SCREENSHOTS names, or to pytest's own.
+"""
+
+import copy
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from staleness import settle
+from studies import REFERENCE
+from test_browser_slow import EXECUTABLES
+from test_overview import APPENDIX, SECTIONS
+from workflow import CONFIG, Workflow
+
+TABLES = ("claims", "errata", "convergence", "variants", "memory", "vgg16")
+WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """The project with a copy of the committed runs, and their report."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "batches").mkdir()
+    shutil.copytree(REFERENCE, folder / "given" / "runs")
+    project = Workflow(folder / "project", folder / "batches", {**copy.deepcopy(CONFIG), "runs_from": str(folder / "given")})
+    done = project.script("write_report", "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "results/report.html (" in done.stdout
+    return project
+
+
+def test_the_report_of_the_committed_runs_reproduces_tables_and_verdicts(workflow: Workflow) -> None:
+    for name in TABLES:
+        made, committed = workflow.results("tables", f"{name}.csv"), REFERENCE.parent / "tables" / f"{name}.csv"
+        assert made.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), name
+    assert not workflow.results("runs").exists()
+    assert not workflow.results("mlflow").exists()
+    assert (ROOT / "config.reference.yaml").read_text(encoding="utf-8").count("runs_from: results/reference\n") == 1
+
+
+def test_nothing_is_stale_then_and_commands_do_no_harm(workflow: Workflow) -> None:
+    settle(workflow, set())
+    assert "nothing has left the configuration" in workflow.script("retire_runs").stdout
+    assert sorted(path.name for path in Path(workflow.config["runs_from"], "runs").iterdir())  # untouched
+
+
+EDITS = {
+    "a caption of the overview": (
+        "report/texts.yaml",
+        "against iterations. {spread}",
+        "by iteration. {spread}",
+        {"write_overview"},
+    ),
+    "the style": ("report/overview.css", "max-width: 52rem", "max-width: 50rem", {"write_overview"}),
+    "the template": ("report/overview.html.jinja", 'class="caption"', 'class="caption told"', {"write_overview"}),
+    "a caption in Snakemake's report": ("report/captions/claims.rst", "Each statement", "Every statement", set()),
+    "the style of Snakemake's report": ("report/snakemake.css", "52rem", "50rem", set()),
+}
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_a_text_that_changes_redraws_nothing(case: str, workflow: Workflow) -> None:
+    path, old, new, expected = EDITS[case]
+    workflow.edit(path, old, new)
+    why = settle(workflow, expected)
+    assert not expected or why["write_overview"][0].startswith(f"setting texts.{Path(path).name}: ")
+
+
+def test_what_a_claim_says_is_what_the_overview_says(workflow: Workflow) -> None:
+    workflow.config["claims"]["theory_megabytes"]["statement"] = "VGG-16 needs 553.43 MB."
+    settle(workflow, {"tabulate_claims", "tabulate_errata", "write_overview"})
+    assert "VGG-16 needs 553.43 MB." in workflow.results("report", "overview.html").read_text(encoding="utf-8")
+
+
+def test_a_history_that_changes_is_seen(workflow: Workflow) -> None:
+    """What is given is not as it was when the tables were made of it."""
+    history = Path(workflow.config["runs_from"], "runs", "mlp100", "seed1", "history.csv")
+    history.write_text(history.read_text().replace("0.508,", "0.509,"))
+    settle(workflow, {"plot_comparison/mlp", "tabulate_claims", "tabulate_errata", "tabulate_convergence", "write_overview"})
+
+
+def test_runs_that_are_not_finished_have_no_report(tmp_path: Path) -> None:
+    (tmp_path / "batches").mkdir()
+    project = Workflow(tmp_path / "project", tmp_path / "batches", copy.deepcopy(CONFIG))
+    done = project.script("write_report")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "7 runs are missing or stale, and the report trains nothing: make run first" in done.stderr
+    assert "conv1_dropout05/seed1: not made yet" in done.stderr
+    assert "and 2 more" in done.stderr
+    assert not project.results().exists()
+
+
+class Reader:
+    """A browser without a network, and what it complained of."""
+
+    def __init__(self, browser: Any, screenshots: Path) -> None:
+        self.browser, self.screenshots, self.errors, self.asked = browser, screenshots, [], []
+
+    def open(self, path: Path, width: str, **options: Any) -> Any:
+        size = WIDTHS[width]
+        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
+        page = context.new_page()
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(path.as_uri())
+        page.locator(".overview h1").first.wait_for(timeout=30_000)
+        return page
+
+    def keep(self, name: str, page: Any) -> None:
+        page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: the report in a browser, without Playwright")
+    executable = next((path for path in EXECUTABLES if path.is_file()), None)
+    if executable is None:
+        pytest.skip("NOT TESTED: the report in a browser, since there is no Chromium (Debian's package chromium)")
+    screenshots = Path(os.environ.get("SCREENSHOTS", tmp_path_factory.mktemp("screenshots")))
+    screenshots.mkdir(parents=True, exist_ok=True)
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(executable), args=["--no-sandbox"])
+        yield Reader(browser, screenshots)
+        browser.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("file", ["report.html", "report/overview.html"])
+def test_the_report_reads_well_without_a_network(width: str, file: str, workflow: Workflow, reader: Reader) -> None:
+    page = reader.open(workflow.results(file), width)
+    ids = page.eval_on_selector_all(".overview > section", "found => found.map(one => one.id)")
+    assert ids == [*(f"section-{number.replace('.', '-')}" for number in SECTIONS), *APPENDIX]
+    counts = pd.read_csv(workflow.results("tables", "claims.csv"))["verdict"].value_counts()
+    for verdict, count in counts.items():
+        assert page.locator(f".counts.total .{verdict}").inner_text() == f"{count} {verdict}"
+        assert page.locator(f".claims .verdict.{verdict}").count() == count
+    pictures = page.locator(".overview img")
+    assert pictures.count() == 6
+    for index in range(6):
+        assert pictures.nth(index).evaluate("image => image.naturalWidth") > 300
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert overflow <= 0
+    wide = page.evaluate(
+        """[...document.querySelectorAll('.overview *')].filter(one => !one.closest('.picture, .scrolling, .switch, thead')
+           && one.getClientRects().length && one.getBoundingClientRect().right > window.innerWidth + 1).map(one => one.outerHTML)"""
+    )
+    assert wide == []
+    reader.keep(f"{Path(file).stem}_{width}", page)
+    assert reader.errors == []
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in reader.asked), reader.asked
+
+
+def test_the_language_can_be_chosen(workflow: Workflow, reader: Reader) -> None:
+    page = reader.open(workflow.results("report.html"), "desktop")
+    assert "Memory" in page.locator("#section-3-1 h2").inner_text()
+    page.get_by_text("Español", exact=True).click()
+    assert page.locator("#section-3-1 h2").inner_text().strip() == "3.1 Espacio en memoria"
+    assert "contradicha" in page.locator("#section-3-1 .verdict.contradicted").first.inner_text()
+    assert page.locator(".overview .lang[lang=en]:visible").count() == 0
+    reader.keep("spanish", page)
+    page.get_by_text("English", exact=True).click()
+    assert page.locator(".overview .lang[lang=es]:visible").count() == 0
+
+
+def test_the_contents_lead_to_the_sections(workflow: Workflow, reader: Reader) -> None:
+    page = reader.open(workflow.results("report.html"), "desktop")
+    page.locator(".contents a[href='#section-2-3']").click()
+    page.wait_for_timeout(500)
+    assert 0 <= page.locator("#section-2-3").bounding_box()["y"] < 200
+    page.locator("#claim-mlp_loss summary").click()
+    assert "final_val_loss" in page.locator("#claim-mlp_loss details p").inner_text()
+
+
+def test_snakemakes_own_pages_work(workflow: Workflow, reader: Reader) -> None:
+    for width in WIDTHS:
+        page = reader.open(workflow.results("report.html"), width)
+        page.locator("#rulegraph svg, #rulegraph canvas").first.wait_for(timeout=30_000)
+        page.get_by_text("Figures", exact=True).first.click()
+        for text in ("Figure 1: Dropout, two convolutional layers", "Figure 7: VGG-16"):
+            page.get_by_text(text, exact=True).first.wait_for(timeout=30_000)
+        page.locator("nav td a").first.click()
+        image = page.locator("img[src^='data:image/svg']").last
+        image.wait_for(timeout=30_000)
+        assert image.evaluate("image => image.naturalWidth") > 300
+        reader.keep(f"figure_{width}", page)
+    assert reader.errors == []
+
+
+def test_the_dark_scheme_and_the_print_are_kept(workflow: Workflow, reader: Reader) -> None:
+    page = reader.open(workflow.results("report.html"), "desktop", color_scheme="dark")
+    ink, paper = page.locator(".overview").evaluate("one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]")
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) > 500 > 150 > sum(map(int, re.findall(r"\d+", paper)[:3]))
+    reader.keep("dark", page)
+    page = reader.open(workflow.results("report.html"), "desktop")
+    page.pdf(path=reader.screenshots / "report.pdf", prefer_css_page_size=True)
+    pages = len(re.findall(rb"/Type\s*/Page\b", (reader.screenshots / "report.pdf").read_bytes()))
+    assert 10 < pages < 40  # all of the overview, not the first screen of it
+    page.emulate_media(media="print")
+    assert not page.locator("nav").first.is_visible()
+    assert page.locator(".overview").evaluate("one => one.scrollHeight <= one.clientHeight + 1")
