@@ -49,10 +49,6 @@ class Configuration:
     tracking: Mapping[str, str | bool | None]
     runs_from: Path | None
 
-    def run_folder(self, variant: str, seed: int | str) -> Path:
-        """Return the folder of a run."""
-        return (self.runs_from or self.results) / "runs" / variant / f"seed{seed}"
-
     @property
     def store(self) -> Store:
         """Where runs are tracked."""

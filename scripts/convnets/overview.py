@@ -101,7 +101,7 @@ class Study:
 def sections(study: Study, texts: Texts) -> list[Section]:
     """Return the report's sections in its order, and last what the configuration has beyond them, if anything."""
     lines = {line.id: line for line in claim_lines(study)}
-    errata = study.tables["errata"].fillna("").astype(str).to_dict("records")
+    errata = [{str(key): str(value) for key, value in row.items()} for row in study.tables["errata"].fillna("").to_dict("records")]
     found = []
     for spec in texts.sections:
         number = spec["number"]

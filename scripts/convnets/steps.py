@@ -52,6 +52,10 @@ class Steps:
         self._reasons: dict[str, list[str]] = {}
         self._declare()
 
+    def run_folder(self, variant: str, seed: int | str) -> Path:
+        """Return the folder of a run."""
+        return self.results / "runs" / variant / f"seed{seed}"
+
     def _declare(self) -> None:
         config, figures, tables = self.configuration, self.results / "figures", self.results / "tables"
         seeds, labels = list(config.seeds), config.labels
@@ -85,7 +89,7 @@ class Steps:
         self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
         for variant, settings in config.variants.items():
             for seed in config.seeds:
-                folder = self.configuration.run_folder(variant, seed)
+                folder = self.run_folder(variant, seed)
                 self.all[key_of(TRAINING, variant=variant, seed=seed)] = Step(
                     rule=TRAINING,
                     settings=asdict(settings),
@@ -181,7 +185,7 @@ class Steps:
 
     def is_finished(self, variant: str, seed: str, wanted: str) -> bool:
         """Return whether the results hold a run with this fingerprint."""
-        stamp = stamps.read(self.configuration.run_folder(variant, seed) / stamps.STAMP)
+        stamp = stamps.read(self.run_folder(variant, seed) / stamps.STAMP)
         return stamp is not None and stamp.fingerprint == wanted
 
     def _publishing_reasons(self) -> Iterator[str]:
@@ -223,10 +227,10 @@ class Steps:
             return []
         wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
         begun = unfinished.folders(self.results / "unfinished")
-        held = {self.configuration.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
+        held = {self.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
         runs = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder.name[4:].isdigit()]
         found = [folder for folder in runs if folder not in wanted | held]
-        found += [folder for run, folder in begun.items() if self.configuration.run_folder(*run) not in wanted | held]
+        found += [folder for run, folder in begun.items() if self.run_folder(*run) not in wanted | held]
         stamped = {step.stamp for step in self.all.values()}
         for stamp in self.results.glob("stamps/plot_comparison/*.json"):
             if stamp not in stamped:
