@@ -132,6 +132,7 @@ def test_numbers_stand_beside_those_of_2021(config: dict[str, Any], reference: l
     assert "0.7140 2021: 0.7002" in words(section(text, "section-2-1"))
     assert "138,357,544 as in 2021" in words(section(text, "section-1"))
     assert "117,072 2021: 138,357,544" in words(section(text, "section-3-1"))
+    assert "VGG-16 parameters 138,357,544 as in 2021 MB 553.43 as in 2021" in words(section(text, "section-3-1"))
     changes = words(section(text, "changes"))
     assert "3 conv layers, 1x1 head: best validation accuracy 2021 0.7309 here 0.7448 difference +0.0139" in changes
     assert "3 conv layers, 1x1 head: MB 2021 0.8856 here 0.2638 difference \u22120.6218" in changes

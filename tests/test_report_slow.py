@@ -192,6 +192,7 @@ def test_snakemakes_own_pages_work(workflow: Workflow, reader: Reader) -> None:
         image = page.locator("img[src^='data:image/svg']").last
         image.wait_for(timeout=30_000)
         assert image.evaluate("image => image.naturalWidth") > 300
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
         reader.keep(f"figure_{width}", page)
     assert reader.errors == []
 

@@ -208,7 +208,7 @@ def _memory(study: Study, texts: Texts) -> Table:
     rows = []
     for row in study.tables["memory"].to_dict("records"):
         parameters = Cell(f"{row['parameters']:,}", "", as_printed(row["reported_parameters"]))
-        megabytes = Cell(f"{row['megabytes']:,.4g}", "", as_printed(row["reported_megabytes"]))
+        megabytes = Cell(f"{row['megabytes']:,.5g}", "", as_printed(row["reported_megabytes"]))
         rows.append((same(str(row["network"])), (parameters, megabytes, Cell(str(row["note"])))))
     return Table(
         texts.labels["network"], (texts.metrics["parameters"], texts.metrics["megabytes"], texts.labels["note"]), tuple(rows)
