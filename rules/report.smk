@@ -22,7 +22,7 @@ rule write_overview:
         "../envs/figures.yaml"
     params:
         settings=settings_of("write_overview"),
-        texts=workflow_steps.TEXTS,
+        texts=os.path.relpath(workflow_steps.TEXTS),  # the report shows parameters, and should not show where it was made
     shell:
         "write_overview.py --settings {params.settings:q} --texts {params.texts:q} --metrics {input.metrics:q}"
         " --shown {input.shown:q} --published {input.published:q} --html {output.html:q} --stamp {output.stamp:q} > {log:q} 2>&1"

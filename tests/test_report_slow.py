@@ -42,6 +42,7 @@ def test_the_report_of_the_committed_runs_reproduces_tables_and_verdicts(workflo
         made, committed = workflow.results("tables", f"{name}.csv"), REFERENCE.parent / "tables" / f"{name}.csv"
         assert made.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), name
     assert not workflow.results("runs").exists()
+    assert str(workflow.folder) not in workflow.results("report.html").read_text(encoding="utf-8")
     assert not workflow.results("mlflow").exists()
     assert (ROOT / "config.reference.yaml").read_text(encoding="utf-8").count("runs_from: results/reference\n") == 1
 
