@@ -27,6 +27,23 @@ include: "rules/theory.smk"
 include: "rules/report.smk"
 
 
+# With a batch system, only trainings are submitted: all else takes seconds, and the data set comes through the login node's network.
+localrules:
+    all,
+    get_cifar10,
+    prepare_dataset,
+    create_store,
+    plot_comparison,
+    tabulate_variants,
+    tabulate_memory,
+    tabulate_claims,
+    tabulate_errata,
+    tabulate_convergence,
+    tabulate_vgg16,
+    draw_vgg16,
+    publish_comparisons,
+
+
 rule all:
     default_target: True
     input:

@@ -1,6 +1,7 @@
 # Configuration, the steps it asks for, and what rules derive from them.
 import os
 import time
+from math import ceil
 
 from convnets import configuration as configurations, layers, records, stamps, steps as workflow_steps
 from convnets.errors import InputError
@@ -19,11 +20,12 @@ MARKER = Path(".snakemake") / "stale.txt"
 RUN_FILES = [*records.RUN_FILES, stamps.STAMP]
 
 steps = workflow_steps.Steps(configuration)
-MARKER.parent.mkdir(exist_ok=True)
-reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
-for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
-    os.utime(path)
-MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
+if workflow.is_main_process:  # not a job of it on another host, which has nothing to plan
+    MARKER.parent.mkdir(exist_ok=True)
+    reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
+    for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
+        os.utime(path)
+    MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
@@ -141,6 +143,11 @@ def training_cost(wildcards):
     settings = configuration.variants[wildcards.variant]
     images = configuration.images["train"] * settings.training.epochs
     return images * layers.training_flops(settings.network) / 1e9
+
+
+def training_minutes(wildcards):
+    """Return the minutes that suffice for a run's training on a core that computes 10^10 operations a second, a slow one."""
+    return 10 + ceil(training_cost(wildcards) / 10 / 60)
 
 
 def pending_runs():

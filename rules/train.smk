@@ -19,13 +19,16 @@ rule train_variant:
         "<benchmarks>/train_variant/{variant}/seed{seed}.tsv"
     # The longest first, so that none is left over at the end.
     priority: training_cost
-    # An attempt that was killed goes on from its checkpoint; one that cannot succeed says so again at once.
-    retries: 2
+    # An attempt that was killed goes on from its checkpoint; one that cannot succeed says so again at once. What a batch system
+    # runs is one attempt, and the Snakemake that submitted it counts them.
+    retries: 2 if workflow.is_main_process else 0
     conda:
         "../envs/training.yaml"
     threads: 1
     resources:
+        # What a batch system is asked for, and more of it after an attempt that ran out.
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=lambda wildcards, attempt: training_minutes(wildcards) * attempt,
         attempt=lambda wildcards, attempt: attempt,
         gpu=0,
     params:
@@ -33,10 +36,12 @@ rule train_variant:
         fingerprint=lambda wildcards, input: steps.all[step_of("train_variant", wildcards)].fingerprint,
         run=subpath(output.metrics, parent=True),
         results=subpath(output.metrics, ancestor=4),
+        # A training that outlived its Snakemake, or its job, is waited for, and not done twice.
+        patience=lambda wildcards: 60 * training_minutes(wildcards),
     shell:
         "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint}"
-        " --threads {threads} --gpu {resources.gpu} --attempt {resources.attempt}"
+        " --threads {threads} --gpu {resources.gpu} --attempt {resources.attempt} --patience {params.patience}"
         " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
         " --unfinished {params.results:q}/unfinished/{wildcards.variant}-seed{wildcards.seed}"
         " --run {params.run:q} > {log:q} 2>&1"

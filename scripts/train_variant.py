@@ -39,8 +39,13 @@ def main() -> None:
     parser.add_argument("--unfinished", type=Path, required=True, help="folder of this training while it is not finished")
     parser.add_argument("--run", type=Path, required=True, help="output: folder of the run's files and its stamp")
     parser.add_argument("--attempt", type=int, default=1, help="number of this attempt (default: %(default)s)")
+    waiting = "seconds to wait for another process that trains the same, as one that outlived its Snakemake (default: %(default)s)"
+    parser.add_argument("--patience", type=float, default=unfinished.PATIENCE_S, help=waiting)
     arguments = parser.parse_args()
-    with unfinished.claimed(arguments.unfinished):
+    with unfinished.claimed(arguments.unfinished, arguments.patience) as waited:
+        if waited and _is_finished(arguments):
+            logger.info("that has finished this run; there is nothing left to do")
+            return
         if arguments.attempt > 1 and (failure := unfinished.failure_of(arguments.unfinished, arguments.fingerprint)):
             raise InputError(failure)  # it would fail again
         arguments.run.mkdir(parents=True, exist_ok=True)
@@ -54,6 +59,13 @@ def main() -> None:
                 return
         model = _train(arguments, plan)
         _deliver(arguments.run, plan, model)
+
+
+def _is_finished(arguments: argparse.Namespace) -> bool:
+    """Return whether the run is there, whole, as it would be trained now."""
+    path = arguments.run / stamps.STAMP
+    stamp = stamps.read(path)
+    return stamp is not None and stamp.fingerprint == arguments.fingerprint and not stamps.damage(path, stamp)
 
 
 def _train(arguments: argparse.Namespace, plan: Plan) -> Any:  # noqa: ANN401  (Keras ships no types)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -155,16 +156,20 @@ def test_train_variant_that_is_asked_to_stop(tmp_path: Path, real_batches: Path)
     command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(tmp_path, 0.1, 100_000))]
     with (tmp_path / "stopped.log").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stderr=log)
-    deadline = time.monotonic() + 120
-    while "epoch 3/" not in (tmp_path / "stopped.log").read_text():
-        assert process.poll() is None, (tmp_path / "stopped.log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: "epoch 3/" in (tmp_path / "stopped.log").read_text(), process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 128 + signal.SIGTERM
     assert outputs(tmp_path) == []
     (killed,) = tracked(tmp_path)
     assert killed.info.status == "KILLED"
+
+
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
@@ -174,6 +179,27 @@ def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
         assert_one_line(done, f"this run is being trained by process {os.getpid()} on", "wait until it ends")
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_train_variant_waits_for_another_that_trains_the_same(tmp_path: Path, real_batches: Path) -> None:
+    """The first is held still; the second waits, and finds the run finished."""
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(tmp_path, 0.1, 50))]
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    wait_until((tmp_path / "unfinished" / "mlp100-seed1" / "begun.json").exists, first)
+    first.send_signal(signal.SIGSTOP)
+    with (tmp_path / "second.log").open("w") as log:
+        second = subprocess.Popen([*command, "--patience", "300"], cwd=tmp_path, stderr=log)
+    wait_until(lambda: "waiting for that to end" in (tmp_path / "second.log").read_text(), second)
+    first.send_signal(signal.SIGCONT)
+    assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
+    log = (tmp_path / "second.log").read_text()
+    assert f"is being trained by process {first.pid} on" in log
+    assert "that has finished this run" in log
+    assert "epoch" not in log
+    assert len(tracked(tmp_path)) == 1
+    assert not (tmp_path / "unfinished" / "mlp100-seed1").exists()
 
 
 def test_train_variant_on_a_data_set_that_is_not_its_manifests(tmp_path: Path, real_batches: Path) -> None:

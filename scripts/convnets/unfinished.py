@@ -6,6 +6,7 @@ training that was killed. The locks also work between hosts that share a file sy
 """
 
 import fcntl
+import logging
 import os
 import platform
 import re
@@ -22,6 +23,8 @@ from convnets.files import read_json, remove_partial, write_json
 LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
 PATIENCE_S = 2.0  # whoever only looks whether a training is under way holds its lock for a moment
 NAME = re.compile(r"(?P<variant>.+)-seed(?P<seed>\d+)")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,29 +64,49 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
     """Hold a training's folder, so that no other process trains the same; remove the folder when the training has ended well.
+
+    Parameters
+    ----------
+    folder
+        The training's folder.
+    patience
+        The seconds to wait for another process that holds it.
+
+    Yields
+    ------
+    bool
+        Whether another process held it until now, and so may have done what this one is to do.
 
     Raises
     ------
     InputError
-        Another process holds it, or the file system has no locks.
+        Another process still holds it, or the file system has no locks.
     """
     file = _lock(folder)
+    waited = file is None and patience > PATIENCE_S
+    if waited:
+        logger.info("this run is being trained by %s; waiting for that to end", _holder(folder))
+        file = _lock(folder, patience)
     if file is None:
-        with suppress(OSError):
-            holder = (folder / LOCK).read_text(encoding="utf-8").strip()
-            raise InputError(f"{folder}: this run is being trained by {holder}; wait until it ends, or end it")
-        raise InputError(f"{folder}: this run was being trained by another process a moment ago; run the workflow again")
+        raise InputError(f"{folder}: this run is being trained by {_holder(folder)}; wait until it ends, or end it")
     with os.fdopen(file, "w", encoding="utf-8") as lock:
         lock.truncate()
         lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
         lock.flush()
         remove_partial(folder)
-        yield
+        yield waited
         _empty(folder)
         (folder / LOCK).unlink()
     _remove(folder)
+
+
+def _holder(folder: Path) -> str:
+    """Say who holds a training's folder, as its lock tells."""
+    with suppress(OSError):
+        return (folder / LOCK).read_text(encoding="utf-8").strip()
+    return "another process"
 
 
 def _empty(folder: Path) -> None:
@@ -181,7 +204,7 @@ def _lock(folder: Path, patience: float = PATIENCE_S) -> int | None:
             if time.monotonic() >= ends:
                 os.close(file)
                 return None
-            time.sleep(0.1)
+            time.sleep(min(1, patience / 20))
         except OSError as error:
             os.close(file)
             raise InputError(f"{folder} is on a file system without locks ({error.strerror}); put <results> on another") from error
