@@ -19,9 +19,9 @@ rule tabulate_claims:
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("tabulate_claims"),
+        arguments=arguments_of("tabulate_claims", "runs"),
     shell:
-        "tabulate_claims.py --settings {params.settings:q} --runs {input.runs:q}"
+        "tabulate_claims.py {params.arguments:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 
@@ -67,7 +67,7 @@ rule tabulate_convergence:
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("tabulate_convergence"),
+        arguments=arguments_of("tabulate_convergence", "runs"),
     shell:
-        "tabulate_convergence.py --settings {params.settings:q} --runs {input.runs:q}"
+        "tabulate_convergence.py {params.arguments:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"

@@ -1,9 +1,10 @@
 # Configuration, the steps it asks for, and what rules derive from them.
 import os
 import time
+from functools import cache
 from math import ceil
 
-from convnets import configuration as configurations, layers, records, stamps, steps as workflow_steps
+from convnets import configuration as configurations, hosts, layers, records, stamps, steps as workflow_steps
 from convnets.errors import InputError
 from convnets.files import read_json
 from snakemake.exceptions import WorkflowError
@@ -14,8 +15,8 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
-# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says why they are, and when this
-# was found: with the text of last time, Snakemake would take it for unchanged.
+# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says where and when this was found,
+# and why they are: with the text of last time, Snakemake would take it for unchanged.
 MARKER = Path(".snakemake") / "stale.txt"
 RUN_FILES = [*records.RUN_FILES, stamps.STAMP]
 
@@ -25,7 +26,8 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
     reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
     for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
         os.utime(path)
-    MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
+    MARKER.write_text("".join([f"{hosts.this_host()} {time.time_ns()}\n", *reasons]))
+PLANNED_ON = MARKER.read_text().split()[0]
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
@@ -92,6 +94,7 @@ def is_forced(rule, outputs):
     return asked.forceall or not forced.isdisjoint({rule, *map(str, outputs)})
 
 
+@cache
 def is_due(key):
     """Return whether a step is stale or forced by the command line, or one that it reads from is."""
     if key == workflow_steps.DOWNLOAD:
@@ -136,6 +139,24 @@ def marker_of(rule):
 def settings_of(rule):
     """Return a params function for a step's settings, as JSON. (One that takes `input` stays out of Snakemake's own comparison.)"""
     return lambda wildcards, input: stamps.to_json(steps.all[step_of(rule, wildcards)].settings)
+
+
+def arguments_of(rule, *options):
+    """Return a params function that writes a step's settings and its inputs of these names into a file, and names it as `@file`.
+
+    Scripts take such a file in place of arguments: those of some hundred runs exceed the 128 KiB of a command line.
+    """
+
+    def write(wildcards, input):
+        key = step_of(rule, wildcards)
+        lists = [(option, [value] if isinstance(value := input[option], str) else value) for option in options]
+        lines = [line for option, paths in lists for line in (f"--{option}", *paths)]
+        path = MARKER.parent / "arguments" / f"{key.replace('/', '-')}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(["--settings", stamps.to_json(steps.all[key].settings), *lines]))
+        return f"@{path}"
+
+    return write
 
 
 def training_cost(wildcards):

@@ -19,10 +19,9 @@ rule plot_comparison:
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("plot_comparison"),
+        arguments=arguments_of("plot_comparison", "histories"),
     shell:
-        "plot_comparison.py --settings {params.settings:q} --histories {input.histories:q}"
-        " --figures {output.svg:q} {output.png:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "plot_comparison.py {params.arguments:q}" " --figures {output.svg:q} {output.png:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 
 rule tabulate_variants:
@@ -43,7 +42,7 @@ rule tabulate_variants:
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("tabulate_variants"),
+        arguments=arguments_of("tabulate_variants", "metrics"),
     shell:
-        "tabulate_variants.py --settings {params.settings:q} --metrics {input.metrics:q}"
+        "tabulate_variants.py {params.arguments:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"

@@ -36,11 +36,11 @@ rule publish_comparisons:
     conda:
         "../envs/training.yaml"
     params:
-        settings=settings_of("publish_comparisons"),
+        arguments=arguments_of("publish_comparisons", "metrics", "figures"),
         results=subpath(output.published, ancestor=2),
     shell:
-        "publish_comparisons.py --settings {params.settings:q} --plan {input.plan:q} --metrics {input.metrics:q}"
-        " --figures {input.figures:q} --unfinished {params.results:q}/unfinished"
+        "publish_comparisons.py {params.arguments:q} --plan {input.plan:q}"
+        " --unfinished {params.results:q}/unfinished"
         " --published {output.published:q} --stamp {output.stamp:q} > {log:q} 2>&1"
 
 

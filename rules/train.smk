@@ -38,10 +38,12 @@ rule train_variant:
         results=subpath(output.metrics, ancestor=4),
         # A training that outlived its Snakemake, or its job, is waited for, and not done twice.
         patience=lambda wildcards: 60 * training_minutes(wildcards),
+        planned_on=PLANNED_ON,
     shell:
         "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint}"
         " --threads {threads} --gpu {resources.gpu} --attempt {resources.attempt} --patience {params.patience}"
+        " --planned-on {params.planned_on:q}"
         " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
         " --unfinished {params.results:q}/unfinished/{wildcards.variant}-seed{wildcards.seed}"
         " --run {params.run:q} > {log:q} 2>&1"

@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--plan", type=Path, required=True, help="what to track where")
     parser.add_argument("--unfinished", type=Path, required=True, help="folder of this training while it is not finished")
     parser.add_argument("--run", type=Path, required=True, help="output: folder of the run's files and its stamp")
+    parser.add_argument("--planned-on", help="host on which the workflow runs (default: this one)")
     parser.add_argument("--attempt", type=int, default=1, help="number of this attempt (default: %(default)s)")
     waiting = "seconds to wait for another process that trains the same, as one that outlived its Snakemake (default: %(default)s)"
     parser.add_argument("--patience", type=float, default=unfinished.PATIENCE_S, help=waiting)
@@ -58,7 +59,7 @@ def main() -> None:
             if reuse.fetch(plan.store, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run):
                 return
         model = _train(arguments, plan)
-        _deliver(arguments.run, plan, model)
+        _deliver(arguments, plan, model)
 
 
 def _is_finished(arguments: argparse.Namespace) -> bool:
@@ -90,7 +91,7 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> Any:  # noqa: ANN401  (
         logger.info("going on after epoch %d of %d", len(resumed.history), chosen.training.epochs)
     begun = unfinished.begin(arguments.unfinished, arguments.fingerprint, plan.store.uri, plan.store.experiment)
     identity = Identity(arguments.variant, arguments.seed, arguments.fingerprint, begun.training, begun.began)
-    follower = Follower(plan.store, identity, plan.members[arguments.variant], chosen.flat())
+    follower = Follower(plan.store, identity, plan.members[arguments.variant], chosen.flat(), arguments.planned_on)
 
     def observe(state: checkpoints.State) -> None:
         epoch = state.history[-1]
@@ -143,14 +144,15 @@ def _check_memory(name: str, data: Path) -> None:
         )
 
 
-def _deliver(folder: Path, plan: Plan, model: Any) -> None:  # noqa: ANN401
+def _deliver(arguments: argparse.Namespace, plan: Plan, model: Any) -> None:  # noqa: ANN401
     """Bring the run to the store. If that does not succeed, the run is finished all the same, and delivered later."""
     from convnets.presentation import present
 
     try:
-        finished = Finished.read(folder)
+        finished = Finished.read(arguments.run)
         member = plan.members[finished.metrics.variant]
-        deliver(connect(plan.store), finished, member, lambda path: present(finished, member.label, path), lambda: model)
+        connection = connect(plan.store, arguments.planned_on)
+        deliver(connection, finished, member, lambda path: present(finished, member.label, path), lambda: model)
     except StoreError as error:
         logger.warning("finished, and not tracked yet: %s. The next run of the workflow, or `make sync`, brings it there.", error)
     except SystemExit:

@@ -4,6 +4,7 @@ Each needs root and Debian's packages; where one cannot be had, the test is skip
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,12 +72,24 @@ def require(name: str, *programs: str) -> None:
         pytest.skip(f"NOT TESTED: {name}, since its daemons are started as root")
 
 
-class Slurm:
-    """A Slurm of one node: its daemons, and what users call."""
+class BatchSystem:
+    """What users call, and what their calls and jobs need in their environment."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+
+    def call(self, *command: str, check: bool = True) -> str:
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+class Slurm(BatchSystem):
+    """A Slurm of one node: its daemons."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+        super().__init__(folder, {"SLURM_CONF": str(folder / "slurm.conf")})
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("state", "spool"):
             (folder / name).mkdir()
@@ -129,18 +142,98 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 self._daemons[name].kill()
 
-    def call(self, *command: str, check: bool = True) -> str:
-        environment = {**os.environ, **self.environment}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
 
 @contextmanager
 def slurm(folder: Path) -> Iterator[Slurm]:
     """Run a Slurm of one node whose files are in this folder."""
     require("Slurm", "munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
     cluster = Slurm(folder)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+SPOOL_PROGRAMS = Path("/usr/lib/gridengine")
+SHARED = Path("/var/lib/gridengine")
+BOOTSTRAP = """\
+admin_user              none
+default_domain          none
+ignore_fqdn             true
+spooling_method         berkeleydb
+spooling_lib            libspoolb
+spooling_params         {folder}/spool/db
+binary_path             /usr/sbin
+qmaster_spool_dir       {folder}/spool/qmaster
+security_mode           none
+listener_threads        2
+worker_threads          2
+scheduler_threads       1
+"""
+
+
+class GridEngine(BatchSystem):
+    """A Grid Engine of one host: its daemons."""
+
+    def __init__(self, folder: Path) -> None:
+        ports = {"SGE_QMASTER_PORT": str(free_port()), "SGE_EXECD_PORT": str(free_port())}
+        super().__init__(folder, {"SGE_ROOT": str(folder), "SGE_CELL": "default", **ports})
+        self.host = os.uname().nodename
+        common = folder / "default" / "common"
+        for path in (common, folder / "spool" / "qmaster" / "job_scripts", folder / "spool" / "db", folder / "spool" / "execd"):
+            path.mkdir(parents=True)
+        for name in ("bin", "lib", "util", "utilbin"):
+            (folder / name).symlink_to(SHARED / name)
+        (common / "bootstrap").write_text(BOOTSTRAP.format(folder=folder))
+        (common / "act_qmaster").write_text(f"{self.host}\n")
+        (common / "host_aliases").write_text(f"{self.host} localhost\n")
+
+    def start(self) -> None:
+        shared = Path("/usr/share/gridengine")
+        configuration = self.folder / "configuration"
+        text = (shared / "default-configuration").read_text()
+        text = re.sub(r"(?m)^(execd_spool_dir\s+).*$", rf"\g<1>{self.folder}/spool/execd", text)
+        configuration.write_text(re.sub(r"(?m)^(min_uid|min_gid)(\s+).*$", r"\1\g<2>0", text))
+        self.call(str(SPOOL_PROGRAMS / "spoolinit"), "berkeleydb", "libspoolb", f"{self.folder}/spool/db", "init")
+        defaults = str(SPOOL_PROGRAMS / "spooldefaults")
+        self.call(defaults, "configuration", str(configuration))
+        self.call(defaults, "complexes", str(shared / "util" / "resources" / "centry"))
+        self.call(defaults, "usersets", str(shared / "util" / "resources" / "usersets"))
+        self.call(defaults, "managers", "root")
+        self.call("sge_qmaster")
+        until(lambda: self.host in self.call("qconf", "-sh", check=False), "sge_qmaster")
+        self.call("qconf", "-as", self.host)
+        self.call("sge_execd")
+        until(lambda: self.host in self.call("qconf", "-sel", check=False), "sge_execd")
+        self._edit({"slots": "999", "allocation_rule": "$pe_slots"}, "-ap", "smp")
+        self._edit({"schedule_interval": "0:0:2", "flush_submit_sec": "1", "flush_finish_sec": "1"}, "-msconf")
+        queue = {"hostlist": self.host, "slots": str(os.cpu_count()), "load_thresholds": "NONE", "pe_list": "smp"}
+        self._edit(queue, "-aq", "tests")
+
+    def _edit(self, values: dict[str, str], *arguments: str) -> None:
+        """Let an editor without a user fill in a form of Grid Engine's, whose only other way is to give every value of it."""
+        editor = self.folder / "editor"
+        commands = " ".join(f"-e 's/^\\({name}  *\\).*/\\1{value}/'" for name, value in values.items())
+        # It takes a form whose time stamp, in seconds, is the same for not edited.
+        editor.write_text(f'#!/bin/sh\nsleep 1\nexec sed -i {commands} "$1"\n')
+        editor.chmod(0o755)
+        self.call("env", f"EDITOR={editor}", "qconf", *arguments)
+
+    def stop(self) -> None:
+        """Delete all jobs and end the daemons."""
+        self.call("qdel", "-f", "-u", "*", check=False)
+        process_ids = [path.read_text() for path in self.folder.glob("spool/**/*.pid")]
+        self.call("qconf", "-kej", self.host, check=False)
+        self.call("qconf", "-km", check=False)
+        until(lambda: not any(Path("/proc", text.strip()).exists() for text in process_ids), "Grid Engine's daemons have ended")
+
+
+@contextmanager
+def grid_engine(folder: Path) -> Iterator[GridEngine]:
+    """Run a Grid Engine of one host whose files are in this folder."""
+    require("Grid Engine", "sge_qmaster", "sge_execd", "qsub", "qconf")
+    cluster = GridEngine(folder)
     try:
         cluster.start()
         yield cluster

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convnets.stores import Store
 
 ROOT = Path(__file__).parents[1]
-pytest.register_assert_rewrite("staleness", "workflow")
+pytest.register_assert_rewrite("staleness", "submitted", "workflow")
 
 hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
 hypothesis.settings.load_profile("project")

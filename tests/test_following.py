@@ -106,7 +106,7 @@ def test_a_store_that_is_away_costs_nothing_and_gets_all_when_it_returns(
 def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "PATIENCE_S", 0.3)
     released = threading.Event()
-    monkeypatch.setattr(tracking, "connect", lambda _: released.wait(30))
+    monkeypatch.setattr(tracking, "connect", lambda *_: released.wait(30))
     follower = follow(store)
     started = time.monotonic()
     with followed(follower):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from workflow import CONFIG, Workflow, wildcards_of
 
 from convnets import configuration
@@ -44,3 +45,9 @@ def test_every_result_is_asked_for(jobs: dict[str, tuple[set[str], set[str]]]) -
     made = {output for _, outputs in jobs.values() for output in outputs if output}
     internal = {path for path in made if "/stamps/" in path or path.startswith("resources")}
     assert made - internal - asked == {"results/data/cifar10.npz", str(Path("results/tracking/plan.json"))}
+
+
+def test_trainings_alone_are_submitted_to_a_batch_system() -> None:
+    rules = [name for path in (ROOT / "rules").glob("*.smk") for name in re.findall(r"(?m)^rule (\w+):", path.read_text())]
+    (listed,) = re.findall(r"(?m)^localrules:\n((?:    \w+,\n)+)", (ROOT / "Snakefile").read_text())
+    assert {*rules, "all"} - set(re.findall(r"\w+", listed)) == {"train_variant"}

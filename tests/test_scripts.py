@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from convnets import fingerprint, unfinished
+from convnets import command, fingerprint, unfinished
 from convnets.errors import InputError
 from convnets.settings import from_dict
 
@@ -79,6 +79,15 @@ def prepare(tmp_path: Path, batches: Path) -> None:
         "prepare_dataset", *arguments, "--dataset", "data.npz", "--manifest", "manifest.json", "--stamp", "stamp.json", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_arguments_can_stand_in_a_file(tmp_path: Path) -> None:
+    """A command line has 128 KiB, which the paths of a thousand runs exceed."""
+    parser = command.parser(None)
+    parser.add_argument("--runs", nargs="*")
+    paths = [f"results/runs/a variant/seed{seed}/history.csv" for seed in range(5000)]
+    (tmp_path / "arguments").write_text("\n".join(["--runs", *paths]))
+    assert parser.parse_args([f"@{tmp_path}/arguments"]).runs == paths
 
 
 def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folder: str = "run") -> list[object]:

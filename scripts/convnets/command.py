@@ -17,9 +17,12 @@ FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the argument parser of a script, described by the first paragraph of its docstring."""
+    """Return the argument parser of a script, described by the first paragraph of its docstring.
+
+    An argument `@file` stands for those that the file holds, one a line: a command line may have no more than 128 KiB.
+    """
     first_paragraph = (description or "").strip().split("\n\n")[0]
-    return argparse.ArgumentParser(description=first_paragraph)
+    return argparse.ArgumentParser(description=first_paragraph, fromfile_prefix_chars="@")
 
 
 def add_step_options(options: argparse.ArgumentParser) -> None:

@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 class Follower:
     """Brings a training's points to its run as they come, in a thread of its own. No method but `stop` waits."""
 
-    def __init__(self, store: Store, identity: Identity, membership: Membership, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, store: Store, identity: Identity, membership: Membership, params: Mapping[str, Any], planned_on: str | None = None
+    ) -> None:
+        self._planned_on = planned_on
         self._store, self._identity, self._membership, self._params = store, identity, membership, params
         self._news = threading.Condition()
         self._waiting: list[Metric] = []
@@ -64,7 +67,7 @@ class Follower:
                     self._news.wait_for(lambda: self._ends or self._waiting)
                 batch, ends = list(self._waiting), self._ends
             try:
-                connection = connection or tracking.connect(self._store)
+                connection = connection or tracking.connect(self._store, self._planned_on)
                 with tracking.reached(self._store):
                     run_id = run_id or self._open(connection)
                     delivery.log_points(connection, run_id, batch)

@@ -24,7 +24,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 import mlflow
 from mlflow.entities import Run
 
-from convnets import fingerprint, unfinished
+from convnets import fingerprint, hosts, unfinished
 from convnets.errors import InputError
 from convnets.stores import Store
 
@@ -98,16 +98,25 @@ class Connection:
         return next(self.runs(**{TRAINING_TAG: training}), None)
 
 
-def connect(store: Store) -> Connection:
+def connect(store: Store, planned_on: str | None = None) -> Connection:
     """Direct MLflow to a store.
 
     On a server, the experiment is created if it is not there yet; an SQLite store must exist (`create_store`).
 
+    Parameters
+    ----------
+    store
+        The store.
+    planned_on
+        The host on which the workflow runs, where this process may be one of several on other hosts.
+
     Raises
     ------
     StoreError
-        The store cannot be reached or has no such experiment.
+        The store cannot be reached or has no such experiment, or is a database that several hosts would damage.
     """
+    if store.database and planned_on and (reason := hosts.why_not_from_here(store.database, planned_on)):
+        raise StoreError(reason)
     if store.database and not store.database.is_file():
         # Not to be made here: processes that do so at once break each other's migration.
         raise StoreError(f"the tracking store {store.uri} is gone; the next run of the workflow makes it anew")

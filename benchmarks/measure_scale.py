@@ -1,0 +1,194 @@
+"""Measure what many runs cost: planning, combining and publishing, with trainings replaced by a stand-in of milliseconds.
+
+The stand-in, `write_stand_in`, writes the files that a training of one variant and seed would leave, with made-up numbers, a
+network of no use and a true stamp. It is called by this benchmark alone, in a copy of the project that is removed at the end.
+
+For each number of runs, prints seconds and peak memory of
+- a dry-run before anything is made, and of a Snakefile of as many trivial jobs;
+- a dry-run and `make why` once every run is there;
+- every step that follows the runs, by its stamp. Publishing delivers each run, so it is measured up to --publish runs.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+from convnets import configuration, records, stamps  # noqa: E402
+from convnets.records import Epoch, Metrics, Record, Usage  # noqa: E402
+from convnets.steps import DATA, STORE, TRAINING, Step, Steps  # noqa: E402
+
+VARIANTS, EPOCHS = 10, 30
+TRIVIAL = """
+rule all:
+    input: expand("out/{{variant}}/seed{{seed}}.txt", variant=range({variants}), seed=range({seeds}))
+
+rule train:
+    output: "out/{{variant}}/seed{{seed}}.txt"
+    shell: "touch {{output}}"
+"""
+COLUMNS = ["runs", "what", "seconds", "peak_mb"]
+
+
+def config_of(runs: int) -> dict[str, Any]:
+    """Return a configuration of ten small variants and as many seeds as it takes."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    names = [f"mlp{units}" for units in range(10, 10 + VARIANTS)]
+    variants = {name: {"label": name, "filters": [], "dense_units": [int(name[3:])]} for name in names}
+    claim = {
+        "section": "2.3",
+        "statement": "More units, a lower loss.",
+        "test": "less",
+        "quantities": [f"{names[-1]}.final_val_loss", f"{names[0]}.final_val_loss"],
+    }
+    variants["conv1x1"] = {"label": "conv1x1", "filters": [4], "head": "conv1x1"}
+    return {
+        **config,
+        "dataset": {**config["dataset"], "subset": {"train": 640, "validation": 64, "test": 64}},
+        "training": {**config["training"], "epochs": EPOCHS},
+        "seeds": list(range(1, runs // len(variants) + 2)),
+        "variants": variants,
+        "comparisons": {"units": {"title": "Units", "variants": names[:4], "rows": [["validation"]]}},
+        "claims": {"units": claim},
+        "memory": {"dense": names[0], "conv1x1": "conv1x1"},
+    }
+
+
+def write_stand_in(step: Step, variant: str, seed: int, model: Path) -> None:
+    """Write what a training of this variant and seed would leave, without a training."""
+    folder = step.stamp.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    chance = random.Random(f"{variant} {seed}")  # noqa: S311
+    began = time.time()
+    numbers = range(1, EPOCHS + 1)
+    history = [Epoch(n, 10 * n, 2 / n, 0.5, (2 + chance.random()) / n, 0.5 + chance.random() / 10, 0.01) for n in numbers]
+    usage = [Usage(began + n, 100.0, 2**30) for n in numbers]
+    best = max(history, key=lambda epoch: epoch.val_accuracy)
+    last = history[-1]
+    metrics = Metrics(
+        *(variant, seed, 1000, EPOCHS, last.iteration, best.epoch, best.val_accuracy, min(epoch.val_loss for epoch in history)),
+        *(last.val_loss, last.val_accuracy, last.train_loss, last.train_accuracy, best.val_accuracy, last.val_loss),
+        *(EPOCHS * 0.01, 64_000.0, step.fingerprint, None),
+    )
+    confusion = [[6 * (row == column) for column in range(10)] for row in range(10)]
+    data = dict.fromkeys(("train", "validation", "test"), "0" * 64)
+    record = Record(uuid.uuid4().hex, began, "none: a stand-in", "CPU", 1, True, 2**30, data, usage, confusion)
+    outputs = [folder / name for name in records.RUN_FILES]
+    with stamps.stamping(step.stamp, step.components, [], outputs):
+        records.write_history(folder / records.HISTORY, history)
+        shutil.copy(model, folder / records.MODEL)
+        records.write_record(folder / records.RECORD, record)
+        records.write_metrics(folder / records.METRICS, metrics)
+
+
+def measured(command: list[str | Path], folder: Path, log: Path) -> tuple[float, float]:
+    """Run a command and return its seconds and its peak memory in MB, without that of its children."""
+    started = time.perf_counter()
+    with log.open("wb") as output:
+        process = subprocess.Popen(list(map(str, command)), cwd=folder, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{log.read_text()[-3000:]}")
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mapping[str, object]]:
+    """Measure a study of about so many runs in a fresh copy of the project."""
+    from finished_runs import write_model
+    from workflow import copy_project
+
+    found: list[Mapping[str, object]] = []
+    project, log = folder / "project", folder / "log"
+    copy_project(project, batches)
+    (project / "config.yaml").write_text(yaml.safe_dump(config_of(runs), sort_keys=False))
+    os.chdir(project)
+    steps = Steps(configuration.resolve(configuration.read([Path("config.yaml")])))
+    trainings = [key for key, step in steps.all.items() if step.rule == TRAINING]
+
+    def note(what: str, seconds: float, peak: float | None = None) -> None:
+        row = {"runs": len(trainings), "what": what, "seconds": round(seconds, 2), "peak_mb": peak and round(peak)}
+        print(*(f"{value!s:>12}" for value in (row["runs"], row["seconds"], row["peak_mb"] or "")), f" {what}", flush=True)
+        found.append(row)
+
+    snakemake: list[str | Path] = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    (folder / "trivial").mkdir()
+    seeds = len(trainings) // VARIANTS
+    (folder / "trivial" / "Snakefile").write_text(TRIVIAL.format(variants=VARIANTS, seeds=seeds))
+    dry = [*snakemake, "--dry-run", "--quiet", "all", "--scheduler", "greedy"]
+    note("dry-run of a trivial workflow", *measured(dry, folder / "trivial", log))
+    note("dry-run, nothing made", *measured(dry, project, log))
+    note("make why, nothing made", *measured([sys.executable, "scripts/explain_steps.py", "config.yaml"], project, log))
+    until = [output for key in (DATA, STORE) for output in steps.all[key].outputs]
+    measured([*snakemake, *until], project, log)
+    write_model(folder / "model.keras")
+    started = time.perf_counter()
+    for key in trainings:
+        _, variant, seed = key.split("/")
+        write_stand_in(steps.all[key], variant, int(seed.removeprefix("seed")), folder / "model.keras")
+    note("stand-ins for all trainings", time.perf_counter() - started)
+    note("dry-run, all runs made", *measured(dry, project, log))
+    note("make why, all runs made", *measured([sys.executable, "scripts/explain_steps.py", "config.yaml"], project, log))
+    rules = ["publish_comparisons"] if runs > publish else []
+    note("all that follows the runs", *measured([*snakemake, *(["--omit-from", *rules] if rules else [])], project, log))
+    for stamp in sorted(project.glob("results/stamps/**/*.json")):
+        name = stamp.relative_to(project / "results" / "stamps").with_suffix("").as_posix()
+        if name not in (DATA, STORE):
+            note(name, json.loads(stamp.read_text())["seconds"])
+    if not rules:
+        note("dry-run, nothing to do", *measured(dry, project, log))
+    return found
+
+
+def draw(rows: list[Mapping[str, object]], path: Path) -> None:
+    """Draw seconds against runs."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    for what in dict.fromkeys(row["what"] for row in rows):
+        points = [(row["runs"], row["seconds"]) for row in rows if row["what"] == what]
+        if len(points) > 1 and max(seconds for _, seconds in points) >= 0.5:
+            axes.plot(*zip(*points, strict=True), marker="o", label=what)
+    axes.set(xscale="log", yscale="log", xlabel="runs", ylabel="seconds")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Measure each size, print, write the table and the plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000, 10_000], help="default: 100 1000 10000")
+    parser.add_argument("--publish", type=int, default=100, help="publish up to so many runs (default: %(default)s)")
+    parser.add_argument("--batches", type=Path, default=ROOT / "resources" / "cifar10", help="default: %(default)s")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "scale", help="without suffix; default: %(default)s")
+    arguments = parser.parse_args()
+    batches, output = arguments.batches.resolve(), arguments.output.resolve()
+    rows: list[Mapping[str, object]] = []
+    for runs in arguments.runs:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += measure(runs, Path(folder), batches, arguments.publish)
+            os.chdir(ROOT)
+    with output.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    draw(rows, output.with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()

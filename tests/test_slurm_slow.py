@@ -1,0 +1,108 @@
+"""The shipped profile on a real Slurm of one machine: whatever befalls a job, results are those of a local run. Slow: minutes."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clusters import Slurm, slurm, until
+from submitted import CONFIG, TWO, Submitted, assert_finished, local
+
+__all__ = ["local"]
+
+# As shipped, but for how often Slurm is asked, which the size of the trainings decides.
+OPTIONS = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    with slurm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+def job_of(cluster: Slurm, variant: str) -> str:
+    """Return the id of the running job of a variant."""
+    jobs = cluster.call("squeue", "--noheader", "--states", "running", "--format", "%i %k").splitlines()
+    (job,) = [line.split()[0] for line in jobs if line.split()[1].endswith(f"train_variant_wildcards_{variant}_1")]
+    return job
+
+
+def test_to_the_end_as_an_array(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
+    options = (*OPTIONS, "--slurm-array-jobs", "train_variant")
+    workflow = Submitted(tmp_path / "project", real_batches, CONFIG, cluster.environment, *options)
+    process = workflow.submit()
+    workflow.finish(process)
+    assert "Submitted array job" in workflow.output()
+    assert workflow.output().count("Submitted array job") == 1
+    assert_finished(workflow, local)
+
+
+def test_jobs_that_are_ended_and_a_controller_that_restarts(
+    cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted
+) -> None:
+    """One training stands still until its time limit, one is cancelled, one requeued, while the controller is away for a while."""
+    workflow = Submitted(tmp_path / "project", real_batches, CONFIG, cluster.environment, *OPTIONS)
+    process = workflow.submit()
+    late, _ = workflow.hold(process)
+    cluster.call("scontrol", "update", f"JobId={job_of(cluster, late)}", "TimeLimit=1")
+    cancelled, _ = workflow.hold(process, late)
+    cluster.kill_controller()
+    cluster.start_controller()
+    cluster.call("scancel", job_of(cluster, cancelled))
+    requeued, _ = workflow.hold(process, late, cancelled)
+    cluster.call("scontrol", "requeue", job_of(cluster, requeued))
+    workflow.finish(process)
+    for variant in (late, cancelled, requeued):
+        assert "going on after epoch" in workflow.log(variant), variant
+    for reason in ("TIMEOUT", "CANCELLED"):
+        assert f"failed, SLURM status is: '{reason}'" in workflow.output()
+    assert_finished(workflow, local)
+
+
+def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
+    """Jobs that are killed for memory get more. Then Snakemake is killed, and its jobs go on.
+
+    That of the next call waits for the one that is still there, and takes what it has made.
+    """
+    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
+    process = workflow.submit("--set-resources", "train_variant:mem_mb=700*attempt")
+    held, pid = workflow.hold(process)
+    assert "exceeded memory limit" in workflow.output()
+    assert "mem_mb=1400" in workflow.output()
+    process.kill()
+    process.wait()
+    assert workflow.snakemake("--unlock").returncode == 0
+    process = workflow.submit()
+    until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", 180)
+    os.kill(pid, signal.SIGCONT)
+    workflow.finish(process)
+    assert "that has finished this run" in workflow.log(held)
+    assert_finished(workflow, local)
+
+
+def test_a_gpu_is_asked_for_and_an_interrupt_cancels_the_jobs(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
+    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
+    process = workflow.submit("--set-resources", "train_variant:gpu=1")
+    until(lambda: "gpu:1" in cluster.call("squeue", "--noheader", "--states", "running", "--format", "%b"), "a job has a GPU", 120)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 1
+    until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
+
+
+def test_the_generic_profile(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
+    """A job is cancelled, and Snakemake killed: the next call takes up the jobs of the former."""
+    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, "--profile", "profiles/generic")
+    process = workflow.submit()
+    cancelled, _ = workflow.hold(process)
+    cluster.call("scancel", workflow.job_of(cancelled))
+    held, pid = workflow.hold(process, cancelled)
+    process.kill()
+    process.wait()
+    assert workflow.snakemake("--unlock").returncode == 0
+    process = workflow.submit()
+    until(lambda: f"with external jobid '{workflow.job_of(held)}'" in workflow.output().split("Resuming")[-1], "taken up", 180)
+    os.kill(pid, signal.SIGCONT)
+    workflow.finish(process)
+    assert "going on after epoch" in workflow.log(cancelled)
+    assert_finished(workflow, local)
