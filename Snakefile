@@ -42,6 +42,7 @@ localrules:
     tabulate_vgg16,
     draw_vgg16,
     publish_comparisons,
+    write_overview,
 
 
 rule all:

@@ -151,7 +151,7 @@ def arguments_of(rule, *options):
         key = step_of(rule, wildcards)
         lists = [(option, [value] if isinstance(value := input[option], str) else value) for option in options]
         lines = [line for option, paths in lists for line in (f"--{option}", *paths)]
-        path = MARKER.parent / "arguments" / f"{key.replace('/', '-')}.txt"
+        path = MARKER.parent / "arguments" / f"{'-'.join(Path(key).parts)}.txt"
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(["--settings", stamps.to_json(steps.all[key].settings), *lines]))
         return f"@{path}"

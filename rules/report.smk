@@ -21,8 +21,8 @@ rule write_overview:
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("write_overview"),
+        arguments=arguments_of("write_overview", "metrics", "shown", "published"),
         texts=os.path.relpath(workflow_steps.TEXTS),  # the report shows parameters, and should not show where it was made
     shell:
-        "write_overview.py --settings {params.settings:q} --texts {params.texts:q} --metrics {input.metrics:q}"
-        " --shown {input.shown:q} --published {input.published:q} --html {output.html:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "write_overview.py {params.arguments:q} --texts {params.texts:q}"
+        " --html {output.html:q} --stamp {output.stamp:q} > {log:q} 2>&1"

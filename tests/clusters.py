@@ -8,13 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from servers import free_port
+from waiting import wait_until
 
 SECONDS = 60  # until a daemon must be up
 CONFIGURATION = """
@@ -54,13 +54,6 @@ GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=6000 Gres=gpu:1 State=UNKNOWN
 PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.2)
 
 
 def require(name: str, *programs: str) -> None:
@@ -116,14 +109,14 @@ class Slurm(BatchSystem):
         paths = {f"--{name}-file": self.folder / f"munge.{name}" for name in ("key", "pid", "log", "seed")}
         paths["--socket"] = self.folder / "munge.socket"
         self._start("munged", "munged", "--foreground", "--force", *(f"{option}={path}" for option, path in paths.items()))
-        until((self.folder / "munge.socket").exists, "munged")
+        wait_until((self.folder / "munge.socket").exists, "munged")
         self.start_controller()
         self._start("slurmd", "slurmd", "-D", "-f", self.folder / "slurm.conf")
-        until(lambda: "idle" in self.call("sinfo", "--noheader", "--format", "%T", check=False), "slurmd")
+        wait_until(lambda: "idle" in self.call("sinfo", "--noheader", "--format", "%T", check=False), "slurmd")
 
     def start_controller(self) -> None:
         self._start("slurmctld", "slurmctld", "-D", "-f", self.folder / "slurm.conf")
-        until(lambda: "UP" in self.call("scontrol", "ping", check=False), "slurmctld")
+        wait_until(lambda: "UP" in self.call("scontrol", "ping", check=False), "slurmctld")
 
     def kill_controller(self) -> None:
         """End the controller as a crash does; jobs go on."""
@@ -134,7 +127,7 @@ class Slurm(BatchSystem):
         """Cancel all jobs and end the daemons."""
         self.call("scancel", "--user", "root", check=False)
         with_jobs = lambda: self.call("squeue", "--noheader", "--states", "running,completing", check=False)  # noqa: E731
-        until(lambda: not with_jobs().strip(), "jobs have ended")
+        wait_until(lambda: not with_jobs().strip(), "jobs have ended")
         for name in reversed(self._daemons):
             self._daemons[name].send_signal(signal.SIGTERM)
             try:
@@ -202,10 +195,10 @@ class GridEngine(BatchSystem):
         self.call(defaults, "usersets", str(shared / "util" / "resources" / "usersets"))
         self.call(defaults, "managers", "root")
         self.call("sge_qmaster")
-        until(lambda: self.host in self.call("qconf", "-sh", check=False), "sge_qmaster")
+        wait_until(lambda: self.host in self.call("qconf", "-sh", check=False), "sge_qmaster")
         self.call("qconf", "-as", self.host)
         self.call("sge_execd")
-        until(lambda: self.host in self.call("qconf", "-sel", check=False), "sge_execd")
+        wait_until(lambda: self.host in self.call("qconf", "-sel", check=False), "sge_execd")
         self._edit({"slots": "999", "allocation_rule": "$pe_slots"}, "-ap", "smp")
         self._edit({"schedule_interval": "0:0:2", "flush_submit_sec": "1", "flush_finish_sec": "1"}, "-msconf")
         queue = {"hostlist": self.host, "slots": str(os.cpu_count()), "load_thresholds": "NONE", "pe_list": "smp"}
@@ -226,7 +219,9 @@ class GridEngine(BatchSystem):
         process_ids = [path.read_text() for path in self.folder.glob("spool/**/*.pid")]
         self.call("qconf", "-kej", self.host, check=False)
         self.call("qconf", "-km", check=False)
-        until(lambda: not any(Path("/proc", text.strip()).exists() for text in process_ids), "Grid Engine's daemons have ended")
+        wait_until(
+            lambda: not any(Path("/proc", text.strip()).exists() for text in process_ids), "the daemons have ended"
+        )
 
 
 @contextmanager

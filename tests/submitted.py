@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clusters import until
 from staleness import SMALL, audited
+from waiting import wait_until
 from workflow import Workflow
 
 EPOCHS = 40
@@ -71,7 +71,7 @@ class Submitted(Workflow):
                     found.append(variant)
             return bool(found)
 
-        until(is_there, "a training has reached its third epoch", 180)
+        wait_until(is_there, "a training has reached its third epoch")
         pid = int(self.results("unfinished", f"{found[0]}-seed1", "lock").read_text().split()[1])
         os.kill(pid, signal.SIGSTOP)
         return found[0], pid

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import mlflow
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, epochs, points
+from waiting import wait_until
 
 from convnets import following, tracking
 from convnets.delivery import Identity
@@ -19,13 +19,6 @@ IDENTITY = Identity("mlp100", 1, "f" * 64, "token", BEGAN)
 
 def follow(store: Store, identity: Identity = IDENTITY) -> Follower:
     return Follower(store, identity, MEMBER, {"epochs": 3})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def the_run(store: Store) -> Any:

@@ -18,6 +18,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
+from waiting import wait_until
 
 from convnets import dataset, files, fingerprint, tracking
 from convnets.settings import from_dict
@@ -133,13 +134,9 @@ def undisturbed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
     return make
 
 
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", pause: float) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        if process.poll() is not None:
-            return
-        assert time.monotonic() < deadline
-        time.sleep(pause)
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", pause: float = 0.01) -> None:
+    """Wait until a condition holds or the process has ended."""
+    wait_until(lambda: condition() or process.poll() is not None, pause=pause)
 
 
 def has_trained(training: Training, epochs: int) -> bool:
@@ -162,13 +159,13 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
             time.sleep(moments.uniform(0.1, 6))
         elif kind == "epoch":
             reached = moments.randint(2, EPOCHS - 2)
-            wait_until(lambda reached=reached: has_trained(training, reached), process, 0.002)
+            wait_for(lambda reached=reached: has_trained(training, reached), process, 0.002)
             time.sleep(moments.uniform(0, 0.05))
         elif kind == "end":
-            wait_until(lambda: has_trained(training, EPOCHS), process, 0.002)
+            wait_for(lambda: has_trained(training, EPOCHS), process, 0.002)
             time.sleep(moments.uniform(0, 2.5))
         else:
-            wait_until(lambda: any(training.unfinished.glob(".checkpoint*")), process, 0)
+            wait_for(lambda: any(training.unfinished.glob(".checkpoint*")), process, 0)
         process.kill()
         if process.wait() != -signal.SIGKILL or (kind != "start" and not training.unfinished.exists()):
             break  # it came too late: the training has ended, and is not to be started again
@@ -188,7 +185,7 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
 def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
     training = Training(shared, tmp_path, "dropout")
     process = training.start()
-    wait_until(lambda: has_trained(training, 10), process, 0.01)
+    wait_for(lambda: has_trained(training, 10), process)
     process.send_signal(number)
     assert process.wait(timeout=30) == 128 + number
     assert not list(training.run.iterdir())
@@ -205,7 +202,7 @@ def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, und
 def test_a_damaged_checkpoint_costs_an_epoch(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
     training = Training(shared, tmp_path, "mlp")
     process = training.start()
-    wait_until(lambda: has_trained(training, 5), process, 0.01)
+    wait_for(lambda: has_trained(training, 5), process)
     process.kill()
     process.wait()
     newest = max(training.unfinished.glob("checkpoint-*.npz"))
@@ -218,7 +215,7 @@ def test_a_damaged_checkpoint_costs_an_epoch(shared: Path, tmp_path: Path, undis
 
 def test_a_changed_setting_does_not_go_on_from_the_old_one(shared: Path, tmp_path: Path) -> None:
     process = (first := Training(shared, tmp_path, "mlp")).start()
-    wait_until(lambda: has_trained(first, 3), process, 0.01)
+    wait_for(lambda: has_trained(first, 3), process)
     process.kill()
     process.wait()
     changed = Training(shared, tmp_path, "mlp", epochs=2)
@@ -247,7 +244,7 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
         for option, path in {"--unfinished": training.unfinished, "--run": training.run}.items():
             training.command[training.command.index(option) + 1] = path
         process = training.start()
-        wait_until(lambda: has_trained(training, 5), process, 0.002)
+        wait_for(lambda: has_trained(training, 5), process, 0.002)
         with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
             while ballast.write(bytes(4096)):
                 pass

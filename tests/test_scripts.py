@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
+from waiting import wait_until
 
 from convnets import command, fingerprint, unfinished
 from convnets.errors import InputError
@@ -173,14 +172,6 @@ def test_train_variant_that_is_asked_to_stop(tmp_path: Path, real_batches: Path)
     assert killed.info.status == "KILLED"
 
 
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
     folder = tmp_path / "unfinished" / "mlp100-seed1"
     with unfinished.claimed(folder):
@@ -200,7 +191,7 @@ def test_train_variant_waits_for_another_that_trains_the_same(tmp_path: Path, re
     first.send_signal(signal.SIGSTOP)
     with (tmp_path / "second.log").open("w") as log:
         second = subprocess.Popen([*command, "--patience", "300"], cwd=tmp_path, stderr=log)
-    wait_until(lambda: "waiting for that to end" in (tmp_path / "second.log").read_text(), second)
+    wait_until(lambda: "waiting for that to end" in (tmp_path / "second.log").read_text(), process=second)
     first.send_signal(signal.SIGCONT)
     assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
     log = (tmp_path / "second.log").read_text()

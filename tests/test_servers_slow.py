@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from conftest import ROOT
 from faulty_proxy import FaultyProxy, faulty_proxy
 from finished_runs import MEMBER, all_runs, epochs, points, write_run
 from servers import MlflowServer, mlflow_server, postgres
+from waiting import wait_until
 
 from convnets import dataset, delivery, files, fingerprint, following, publishing, records, reuse, tracking
 from convnets.delivery import Finished, Identity
@@ -117,13 +118,6 @@ def test_a_server_that_fails_in_the_middle_of_a_delivery(
     assert_whole(store, run)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_server_that_is_killed_is_followed_again_when_it_returns(
     server: MlflowServer, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,9 +178,14 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     plan = Plan(store, False, {"mlp": Membership("an MLP", {})})
     plan.write(tmp_path / "plan.json")
     processes = {seed: train(tmp_path, seed) for seed in range(1, TRAININGS + 1)}
-    for _ in range(2):
-        before = len(list(tmp_path.glob("unfinished/*/checkpoint-*")))
-        wait_until(lambda before=before: len(list(tmp_path.glob("unfinished/*/checkpoint-*"))) > before, 240)
+
+    def have_begun(number: int) -> bool:
+        begun = {path.parent.name for path in tmp_path.glob("unfinished/*/begun.json")}
+        done = {f"mlp-{path.parent.name}" for path in tmp_path.glob("runs/mlp/*/metrics.json")}
+        return len(begun | done) >= number
+
+    for number in (1, TRAININGS // 2):
+        wait_until(lambda number=number: have_begun(number), f"{number} trainings have begun")
         time.sleep(5)
         server.kill()
         time.sleep(3)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import Slurm, slurm, until
+from clusters import Slurm, slurm
 from submitted import CONFIG, TWO, Submitted, assert_finished, local
+from waiting import wait_until
 
 __all__ = ["local"]
 
@@ -74,7 +75,7 @@ def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
     process = workflow.submit()
-    until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", 180)
+    wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", 180)
     os.kill(pid, signal.SIGCONT)
     workflow.finish(process)
     assert "that has finished this run" in workflow.log(held)
@@ -84,10 +85,10 @@ def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path
 def test_a_gpu_is_asked_for_and_an_interrupt_cancels_the_jobs(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
     workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
     process = workflow.submit("--set-resources", "train_variant:gpu=1")
-    until(lambda: "gpu:1" in cluster.call("squeue", "--noheader", "--states", "running", "--format", "%b"), "a job has a GPU", 120)
+    wait_until(lambda: "gpu:1" in cluster.call("squeue", "--noheader", "--states", "running", "--format", "%b"), "a job has a GPU")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 1
-    until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
+    wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
 
 
 def test_the_generic_profile(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
@@ -101,7 +102,7 @@ def test_the_generic_profile(cluster: Slurm, tmp_path: Path, real_batches: Path,
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
     process = workflow.submit()
-    until(lambda: f"with external jobid '{workflow.job_of(held)}'" in workflow.output().split("Resuming")[-1], "taken up", 180)
+    wait_until(lambda: f"with external jobid '{workflow.job_of(held)}'" in workflow.output().split("Resuming")[-1], "taken up")
     os.kill(pid, signal.SIGCONT)
     workflow.finish(process)
     assert "going on after epoch" in workflow.log(cancelled)

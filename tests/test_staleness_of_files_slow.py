@@ -16,6 +16,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from staleness import ALL_RUNS, FIGURES, SMALL, TABLES, active_runs, audited, finished, put, settle, trainings
+from waiting import wait_until
 from workflow import Workflow, copy_project
 
 from convnets import unfinished
@@ -174,11 +175,7 @@ def test_a_librarys_version(workflow: Workflow) -> None:
 
 
 def wait_for(log: Path, text: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 120
-    while not log.is_file() or text not in log.read_text():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: log.is_file() and text in log.read_text(), text, process)
 
 
 def training_process(folder: Path) -> int:
@@ -239,10 +236,7 @@ def test_a_training_that_outlives_a_killed_snakemake_counts(workflow: Workflow) 
     wait_for(log, "epoch 2/", process)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 120
-    while "images/s" not in log.read_text() or any(workflow.results("unfinished").iterdir()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: "images/s" in log.read_text() and not any(workflow.results("unfinished").iterdir()))
     assert workflow.snakemake("--unlock").returncode == 0
     settle(workflow, {*TABLES, "publish_comparisons"})
     audited(workflow)
