@@ -219,9 +219,7 @@ class GridEngine(BatchSystem):
         process_ids = [path.read_text() for path in self.folder.glob("spool/**/*.pid")]
         self.call("qconf", "-kej", self.host, check=False)
         self.call("qconf", "-km", check=False)
-        wait_until(
-            lambda: not any(Path("/proc", text.strip()).exists() for text in process_ids), "the daemons have ended"
-        )
+        wait_until(lambda: not any(Path("/proc", text.strip()).exists() for text in process_ids), "the daemons have ended")
 
 
 @contextmanager
