@@ -123,11 +123,14 @@ class Slurm(BatchSystem):
         self._daemons["slurmctld"].kill()
         self._daemons["slurmctld"].wait()
 
+    def cancel_all(self) -> None:
+        """Cancel all jobs and wait for their end."""
+        self.call("scancel", "--user", "root", check=False)
+        wait_until(lambda: not self.call("squeue", "--noheader", check=False).strip(), "all jobs have ended")
+
     def stop(self) -> None:
         """Cancel all jobs and end the daemons."""
-        self.call("scancel", "--user", "root", check=False)
-        with_jobs = lambda: self.call("squeue", "--noheader", "--states", "running,completing", check=False)  # noqa: E731
-        wait_until(lambda: not with_jobs().strip(), "jobs have ended")
+        self.cancel_all()
         for name in reversed(self._daemons):
             self._daemons[name].send_signal(signal.SIGTERM)
             try:

@@ -53,7 +53,7 @@ class Submitted(Workflow):
         return (self.folder / "output.txt").read_text()
 
     def finish(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.wait(timeout=400) == 0, self.output()
+        assert process.wait(timeout=900) == 0, self.output()
 
     def log(self, variant: str) -> str:
         path = self.folder / "logs" / "train_variant" / variant / "seed1.log"

@@ -17,9 +17,16 @@ OPTIONS = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-ch
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    with slurm(tmp_path_factory.mktemp("slurm")) as running:
-        yield running
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    with slurm(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(running: Slurm) -> Iterator[Slurm]:
+    """Slurm without the jobs of other tests, even of one that failed while a job stood still."""
+    yield running
+    running.cancel_all()
 
 
 def job_of(cluster: Slurm, variant: str) -> str:
@@ -75,7 +82,7 @@ def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
     process = workflow.submit()
-    wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", 180)
+    wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits")
     os.kill(pid, signal.SIGCONT)
     workflow.finish(process)
     assert "that has finished this run" in workflow.log(held)
