@@ -1,6 +1,7 @@
 """The shipped profile on a real Slurm of one machine: whatever befalls a job, results are those of a local run. Slow: minutes."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,13 +90,25 @@ def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path
     assert_finished(workflow, local)
 
 
-def test_a_gpu_is_asked_for_and_an_interrupt_cancels_the_jobs(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
+def test_a_gpu_is_asked_for(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
+    """Slurm gives one, which is none: the training says so in one line instead of computing without."""
     workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
-    process = workflow.submit("--set-resources", "train_variant:gpu=1")
-    wait_until(lambda: "gpu:1" in cluster.call("squeue", "--noheader", "--states", "running", "--format", "%b"), "a job has a GPU")
+    process = workflow.submit("results/runs/conv2/seed1/metrics.json", "--set-resources", "train_variant:gpu=1")
+    assert process.wait(timeout=900) == 1
+    jobs = [line for line in cluster.call("scontrol", "--oneliner", "show", "jobs").splitlines() if str(workflow.folder) in line]
+    assert jobs
+    assert all(re.search(r"TresPer\w+=gres:gpu:1 ", job) for job in jobs)
+    assert "TensorFlow sees none here" in workflow.log("conv2")
+
+
+def test_an_interrupt_cancels_the_jobs(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
+    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
+    process = workflow.submit()
+    held, _ = workflow.hold(process)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 1
     wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
+    assert list(workflow.results("unfinished", f"{held}-seed1").glob("checkpoint-*"))
 
 
 def test_the_generic_profile(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
