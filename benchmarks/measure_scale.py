@@ -6,7 +6,9 @@ network of no use and a true stamp. It is called by this benchmark alone, in a c
 For each number of runs, prints seconds and peak memory of
 - a dry-run before anything is made, and of a Snakefile of as many trivial jobs;
 - a dry-run and `make why` once every run is there;
-- every step that follows the runs, by its stamp. Publishing delivers each run, so it is measured up to --publish runs.
+- every step that follows the runs, by its stamp, and `make sync` when there is nothing left to bring.
+Up to --publish runs, they are in the tracking store before: a training brings its own there, within a second. The stand-in for
+that, `track`, leaves out the model, which takes most of the second.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
 
@@ -41,6 +44,12 @@ rule all:
 rule train:
     output: "out/{{variant}}/seed{{seed}}.txt"
     shell: "touch {{output}}"
+"""
+LAUNCHER = """
+import pathlib, resource, subprocess, sys
+status = subprocess.run(sys.argv[2:]).returncode
+pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
 """
 COLUMNS = ["runs", "what", "seconds", "peak_mb"]
 
@@ -96,15 +105,31 @@ def write_stand_in(step: Step, variant: str, seed: int, model: Path) -> None:
         records.write_metrics(folder / records.METRICS, metrics)
 
 
+def track(steps: Steps, folders: list[Path]) -> None:
+    """Bring runs to the store as their trainings would, but for their models and figures."""
+    from convnets import delivery, tracking
+
+    connection = tracking.connect(steps.configuration.store)
+    with mock.patch.object(delivery, "_log_model"):
+        for folder in folders:
+            run = delivery.Finished.read(folder)
+            member = steps.configuration.plan.members[run.metrics.variant]
+            delivery.deliver(connection, run, member, lambda _: None, lambda: None)
+
+
 def measured(command: list[str | Path], folder: Path, log: Path) -> tuple[float, float]:
-    """Run a command and return its seconds and its peak memory in MB, without that of its children."""
-    started = time.perf_counter()
+    """Run a command and return its seconds and the peak memory in MB of the largest of its processes.
+
+    A small process starts it, since a child's peak begins with the memory of the process that forks.
+    """
     with log.open("wb") as output:
-        process = subprocess.Popen(list(map(str, command)), cwd=folder, stdout=output, stderr=output)
-        _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
+        started = time.perf_counter()
+        launch = [sys.executable, "-c", LAUNCHER, log.with_suffix(".peak"), *command]
+        status = subprocess.run(list(map(str, launch)), cwd=folder, stdout=output, stderr=output, check=False).returncode
+        seconds = time.perf_counter() - started
+    if status:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{log.read_text()[-3000:]}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return seconds, int(log.with_suffix(".peak").read_text()) / 1024
 
 
 def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mapping[str, object]]:
@@ -141,6 +166,10 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
         _, variant, seed = key.split("/")
         write_stand_in(steps.all[key], variant, int(seed.removeprefix("seed")), folder / "model.keras")
     note("stand-ins for all trainings", time.perf_counter() - started)
+    if runs <= publish:
+        started = time.perf_counter()
+        track(steps, [steps.all[key].stamp.parent for key in trainings])
+        note("all runs brought to the store, without models", time.perf_counter() - started)
     note("dry-run, all runs made", *measured(dry, project, log))
     note("make why, all runs made", *measured([sys.executable, "scripts/explain_steps.py", "config.yaml"], project, log))
     rules = ["publish_comparisons"] if runs > publish else []
@@ -151,6 +180,7 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
             note(name, json.loads(stamp.read_text())["seconds"])
     if not rules:
         note("dry-run, nothing to do", *measured(dry, project, log))
+        note("make sync, nothing to bring", *measured([sys.executable, "scripts/sync_runs.py", "config.yaml"], project, log))
     return found
 
 
@@ -173,7 +203,7 @@ def main() -> None:
     """Measure each size, print, write the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000, 10_000], help="default: 100 1000 10000")
-    parser.add_argument("--publish", type=int, default=100, help="publish up to so many runs (default: %(default)s)")
+    parser.add_argument("--publish", type=int, default=10_000, help="publish up to so many runs (default: %(default)s)")
     parser.add_argument("--batches", type=Path, default=ROOT / "resources" / "cifar10", help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "scale", help="without suffix; default: %(default)s")
     arguments = parser.parse_args()

@@ -126,7 +126,7 @@ def test_a_model_that_a_user_has_deleted_is_no_model_of_its_run(store: Store, mo
     mlflow.MlflowClient(store.uri).delete_logged_model(logged.model_id)
     run = all_runs(store)[run_id]
     assert run.outputs.model_outputs  # MLflow keeps the link
-    assert delivery.models_of(tracking.connect(store), run) == []
+    assert delivery.models_of(tracking.connect(store), run.info.run_id) == []
 
 
 @pytest.mark.parametrize("broken", CALLS)
@@ -152,7 +152,7 @@ def test_a_delivery_that_was_cut_off_is_completed_without_doubling_anything(
         assert len(points(store, run.info.run_id, name)) == 3
     for name in records.NUMBER_COLUMNS:
         assert len(points(store, run.info.run_id, name)) == 1
-    assert len(delivery.models_of(tracking.connect(store), run)) == 1
+    assert len(delivery.models_of(tracking.connect(store), run.info.run_id)) == 1
     assert len(run.inputs.dataset_inputs) == 3
 
 

@@ -1,6 +1,7 @@
 """Publishing into a real SQLite store: whatever it lacks, the comparisons' tags, figures and pages, and the best models."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import mlflow
 import pytest
 from finished_runs import all_runs, points, write_run
 
-from convnets import pages, publishing, tracking
+from convnets import pages, publishing, records, tracking
 from convnets.delivery import Finished
 from convnets.pages import compare_page
-from convnets.publishing import Published
+from convnets.publishing import Published, Summary, side_by_side, varying_settings
+from convnets.records import Metrics
 from convnets.stores import Membership, Plan, Store, is_tracked
 
 MEMBERS = {
@@ -111,6 +113,45 @@ def test_publishing_again_changes_nothing(results: Results) -> None:
     before = {run_id: run.to_dictionary() for run_id, run in all_runs(results.plan.store).items()}
     assert results.publish() == first
     assert {run_id: run.to_dictionary() for run_id, run in all_runs(results.plan.store).items()} == before
+
+
+def summaries(variants: int, seeds: int) -> list[Summary]:
+    numbers: dict[str, Any] = dict.fromkeys(records.NUMBER_COLUMNS, 0.5)
+    return [
+        Summary(Path(), f"{variant} {seed}", Metrics(f"v{variant}", seed, **numbers, fingerprint="", mlflow_run_id=None), {})
+        for variant in range(variants)
+        for seed in range(1, seeds + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variants", "seeds", "shown"),
+    [
+        (4, 5, list(range(20))),
+        (4, 6, [6 * variant + seed for variant in range(4) for seed in range(5)]),
+        (300, 2, range(0, 40, 2)),
+    ],
+)
+def test_as_many_seeds_as_fit_are_set_side_by_side(variants: int, seeds: int, shown: Sequence[int]) -> None:
+    runs = summaries(variants, seeds)
+    assert [run.training for run in side_by_side(runs)] == [runs[number].training for number in shown]
+
+
+def test_settings_that_vary() -> None:
+    params = [{"dropout": 0.5, "head": "dense", "epochs": 30}, {"dropout": 0.0, "head": "dense", "epochs": 50}]
+    assert varying_settings(params) == ["dropout", "epochs"]
+    assert varying_settings(params[:1]) == []
+
+
+def test_a_run_in_more_comparisons_than_a_description_holds(results: Results) -> None:
+    names = [f"comparison{number}" for number in range(100)]
+    figure = results.figures["depth"]
+    results.figures = {name: shutil.copy(figure, figure.with_stem(name)) for name in names}
+    many = Membership("MLP", dict.fromkeys(names, "A title"))
+    assert results.publish(replace(results.plan, members={"mlp100": many, "conv1": many})).problem == ""
+    note = results.tracked()["mlp100"].data.tags["mlflow.note.content"]
+    assert 7000 < len(note) <= 8000
+    assert note.endswith(".svg?workflowType=machine_learning)")
 
 
 def test_comparisons_that_changed_are_brought_up_to_date(results: Results) -> None:

@@ -73,7 +73,7 @@ def assert_whole(store: Store, run: Finished) -> None:
     for name in (*delivery.HISTORY_COLUMNS, *delivery.SYSTEM_METRICS, *records.NUMBER_COLUMNS):
         wanted = sorted((point.step, point.value, point.timestamp) for point in run.points() if point.key == name)
         assert points(store, there.info.run_id, name) == wanted
-    assert len(delivery.models_of(tracking.connect(store), there)) == 1
+    assert len(delivery.models_of(tracking.connect(store), there.info.run_id)) == 1
 
 
 @pytest.mark.parametrize("mode", ["drop", "lose", "delay", 401, 403, 500, 503])

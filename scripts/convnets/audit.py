@@ -98,8 +98,8 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
         yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
     yield from _of_files(connection, run, finished)
-    if len(delivery.models_of(connection, run)) != 1:
-        yield f"its tracked run has {len(delivery.models_of(connection, run))} complete models, not one"
+    if len(delivery.models_of(connection, run.info.run_id)) != 1:
+        yield f"its tracked run has {len(delivery.models_of(connection, run.info.run_id))} complete models, not one"
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digests = {f"cifar10-{split}": digest[:36] for split, digest in finished.record.data.items()}
     yield from _compare("data set", digests, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)

@@ -221,19 +221,19 @@ def _data_inputs(digests: Mapping[str, str]) -> list[DatasetInput]:
     ]
 
 
-def models_of(connection: Connection, run: Run) -> list[Any]:
+def models_of(connection: Connection, run_id: str) -> list[Any]:
     """Return the models that a run has logged whole."""
-    return [model for model in _logged_models(connection, run) if model.status == "READY"]
+    return [model for model in _logged_models(connection, run_id) if model.status == "READY"]
 
 
-def _logged_models(connection: Connection, run: Run) -> list[Any]:
+def _logged_models(connection: Connection, run_id: str) -> list[Any]:
     """Return the models that a run has begun; its outputs would name deleted ones too, and lack one whose link was cut off."""
-    return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run.info.run_id}'"))
+    return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run_id}'"))
 
 
 def _log_model(connection: Connection, run: Run, finished: Finished, load_model: Callable[[], Any]) -> None:
     """Log the Keras model with its signature and an input example, unless the run has it; one that was cut off is completed."""
-    former = _logged_models(connection, run)
+    former = _logged_models(connection, run.info.run_id)
     if any(model.status == "READY" for model in former):
         return
     run_id, model = run.info.run_id, load_model()

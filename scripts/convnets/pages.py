@@ -23,6 +23,7 @@ COLUMNS = (
 )
 LEADING = ("0", "attributes.`Run Name`", "runDateAndNestInfo", "duration")  # the interface's ids of what stands before them
 CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
+NOTE_LENGTH = 8000  # what a tag of a run holds; a run in very many comparisons names the first of them
 SECTIONS = {"step": "Over iterations", "time-relative": "Over time"}
 
 
@@ -140,4 +141,6 @@ def note_of_run(
         }
         shown = ", ".join(f"[{name}]({address})" for name, address in links.items())
         lines.append(f"- {title} ({differences[comparison] or 'no setting differs'}): {shown}")
+    while len("\n".join(lines)) > NOTE_LENGTH:
+        lines.pop()
     return "\n".join(lines)

@@ -5,21 +5,23 @@ have changed.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from convnets import delivery, pages, presentation, tracking
 from convnets.delivery import Finished
-from convnets.records import MODEL
+from convnets.records import MODEL, Metrics
 from convnets.stores import COMPARISON_TAG, Membership, Plan, is_tracked
 from convnets.tracking import Connection, StoreError
 
 BEST = "best"  # the alias of a comparison's best model in the registry
+
+COMPARED = 20  # runs on a page that sets them side by side; its address, with all their ids, is part of a tag
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,26 @@ class Published:
     problem: str
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What is published of a run beyond its delivery: little, since there may be thousands of runs."""
+
+    folder: Path
+    training: str
+    metrics: Metrics
+    params: Mapping[str, Any]
+
+    @staticmethod
+    def of(run: Finished) -> "Summary":
+        """Return what counts of a run's files."""
+        return Summary(run.folder, run.record.training, run.metrics, run.params)
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        return f"{self.metrics.variant}/seed{self.metrics.seed}"
+
+
 def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], unfinished_trainings: Path) -> Published:
     """Bring runs to the store, close those of killed trainings, and publish the comparisons.
 
@@ -54,8 +76,8 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
     unfinished_trainings
         Holds a folder for each training that is not finished.
     """
-    finished = [Finished.read(folder) for folder in folders]
-    names = {run.identity.training: f"{run.metrics.variant}/seed{run.metrics.seed}" for run in finished}
+    runs = [Summary.of(Finished.read(folder)) for folder in folders]
+    names = {run.training: run.name for run in runs}
     try:
         connection = tracking.connect(plan.store)
     except StoreError as error:
@@ -63,34 +85,46 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
     try:
         tracking.close_abandoned(unfinished_trainings, plan.store)
         with tracking.reached(plan.store):
-            tracked = {run.data.tags.get(tracking.TRAINING_TAG): run for run in connection.runs()}
-        for run in finished:
-            there = tracked.get(run.identity.training)
-            is_whole = there is not None and (there.info.status, there.info.run_id) == ("FINISHED", run.metrics.mlflow_run_id)
+            tracked = {run.data.tags.get(tracking.TRAINING_TAG): (run.info.status, run.info.run_id) for run in connection.runs()}
+        ids: dict[str, str] = {}
+        for run in runs:
+            is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
             if not is_whole or not is_tracked(run.folder, plan.store, run.metrics.fingerprint):
-                _deliver(connection, run, plan.members[run.metrics.variant])
-            names.pop(run.identity.training)
+                ids[run.training] = _deliver(connection, run, plan.members[run.metrics.variant])
+            else:
+                ids[run.training] = str(run.metrics.mlflow_run_id)
+            names.pop(run.training)
         with tracking.reached(plan.store):
-            compare = _publish_comparisons(connection, plan, finished, figures)
+            compare = _publish_comparisons(connection, plan, runs, ids, figures)
     except StoreError as error:
         return Published("", {}, {}, list(names.values()), str(error))
     curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
     return Published(pages.runs_page(connection.experiment), curves, compare, [], "")
 
 
-def _deliver(connection: Connection, run: Finished, membership: Membership) -> None:
+def _deliver(connection: Connection, summary: Summary, membership: Membership) -> str:
+    """Bring a run to the store and return its id there."""
+
     def load() -> Any:  # noqa: ANN401
         from convnets import networks  # TensorFlow takes seconds to import, and is rarely needed here
 
-        return networks.load(run.folder / MODEL)
+        return networks.load(summary.folder / MODEL)
 
-    delivery.deliver(connection, run, membership, lambda folder: presentation.present(run, membership.label, folder), load)
+    run = Finished.read(summary.folder)
+    return delivery.deliver(connection, run, membership, lambda folder: presentation.present(run, membership.label, folder), load)
 
 
 def _publish_comparisons(
-    connection: Connection, plan: Plan, finished: Sequence[Finished], figures: Mapping[str, Path]
+    connection: Connection, plan: Plan, runs: Sequence[Summary], ids: Mapping[str, str], figures: Mapping[str, Path]
 ) -> dict[str, str]:
     """Bring descriptions, comparisons' tags, views and figures to the store, and the best models to its registry.
+
+    Parameters
+    ----------
+    connection, plan, figures
+        As of `publish`.
+    runs, ids
+        The runs, and the id that each training has in the store.
 
     Returns
     -------
@@ -98,27 +132,30 @@ def _publish_comparisons(
         For each comparison, the page that sets its runs side by side.
     """
     client, experiment = connection.client, connection.experiment
-    tracked = {run.data.tags.get(tracking.TRAINING_TAG): run for run in connection.runs()}
-    shown = [(run, tracked[run.identity.training]) for run in finished]
     members = {
-        comparison: [(run, there) for run, there in shown if comparison in plan.members[run.metrics.variant].comparisons]
-        for comparison in figures
+        comparison: [run for run in runs if comparison in plan.members[run.metrics.variant].comparisons] for comparison in figures
     }
+    varying = {comparison: varying_settings(run.params for run in compared) for comparison, compared in members.items()}
     compare = {
-        comparison: pages.compare_page([there.info.run_id for _, there in runs], experiment) for comparison, runs in members.items()
+        comparison: pages.compare_page([ids[run.training] for run in side_by_side(compared)], experiment)
+        for comparison, compared in members.items()
     }
-    for run, there in shown:
+    by_training = {run.training: run for run in runs}
+    for there in connection.runs():
+        run = by_training.get(there.data.tags.get(tracking.TRAINING_TAG, ""))
+        if run is None:
+            continue
         member = plan.members[run.metrics.variant]
         titles = {comparison: title for comparison, title in member.comparisons.items() if comparison in figures}
-        differences = {comparison: differing(run, [other for other, _ in members[comparison]]) for comparison in titles}
+        differences = {name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name]) for name in titles}
         note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
         tracking.set_tags(connection, there, {**member.tags(), tracking.NOTE_TAG: note}, COMPARISON_TAG)
         for comparison in titles:
             client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
-    for comparison, runs in members.items():
-        _register_best(connection, comparison, runs)
+    for comparison, compared in members.items():
+        _register_best(connection, comparison, compared, ids)
     titles = {name: title for member in plan.members.values() for name, title in member.comparisons.items() if name in figures}
-    several_seeds = len({run.metrics.seed for run in finished}) > 1
+    several_seeds = len({run.metrics.seed for run in runs}) > 1
     tags = {
         tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),
         **pages.views(titles, several_seeds=several_seeds),
@@ -128,18 +165,29 @@ def _publish_comparisons(
     return compare
 
 
-def differing(run: Finished, members: Sequence[Finished]) -> str:
-    """Say which settings of a run not all members of a comparison have, such as "dropout = 0.0"."""
-    return ", ".join(
-        f"{name} = {value}" for name, value in run.params.items() if any(other.params[name] != value for other in members)
-    )
+def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the settings that are not the same everywhere, in their order."""
+    first, *others = params
+    return [name for name, value in first.items() if any(other[name] != value for other in others)]
 
 
-def _register_best(connection: Connection, comparison: str, members: Sequence[tuple[Finished, Run]]) -> None:
+def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
+    """Return the runs that a page of a comparison shows: all, or as many seeds as fit, the lowest, and of those all variants."""
+    counts = Counter(run.metrics.seed for run in runs)
+    seeds: set[int] = set()
+    for seed in sorted(counts):
+        if seeds and sum(counts[chosen] for chosen in (*seeds, seed)) > COMPARED:
+            break
+        seeds.add(seed)
+    return [run for run in runs if run.metrics.seed in seeds][:COMPARED]
+
+
+def _register_best(connection: Connection, comparison: str, runs: Sequence[Summary], ids: Mapping[str, str]) -> None:
     """Let the registry hold the best model of a comparison, by validation accuracy, under an alias."""
     client, name = connection.client, f"{connection.store.experiment}-{comparison}"
-    run, there = max(members, key=lambda member: member[0].metrics.best_val_accuracy)
-    (model,) = delivery.models_of(connection, there)[:1] or [None]
+    run = max(runs, key=lambda run: run.metrics.best_val_accuracy)
+    run_id = ids[run.training]
+    (model,) = delivery.models_of(connection, run_id)[:1] or [None]
     if model is None:
         return
     try:
@@ -148,10 +196,8 @@ def _register_best(connection: Connection, comparison: str, members: Sequence[tu
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     versions = {version.run_id: version for version in client.search_model_versions(f"name = '{name}'")}
-    found = versions.get(there.info.run_id)
+    found = versions.get(run_id)
     if found is None:
         text = f"{run.metrics.variant}, seed {run.metrics.seed}: validation accuracy {run.metrics.best_val_accuracy:.4f}"
-        found = client.create_model_version(
-            name, f"models:/{model.model_id}", there.info.run_id, description=text, model_id=model.model_id
-        )
+        found = client.create_model_version(name, f"models:/{model.model_id}", run_id, description=text, model_id=model.model_id)
     client.set_registered_model_alias(name, BEST, found.version)
