@@ -18,11 +18,12 @@ def main() -> None:
     arguments = parser.parse_args()
     components = fingerprint.step_components(Path(__file__), arguments.settings)
     with stamps.stamping(arguments.stamp, components, arguments.histories, arguments.figures):
-        histories: dict[str, list[pd.DataFrame]] = defaultdict(list)
+        histories: dict[str, list[Path]] = defaultdict(list)
         for path in arguments.histories:
-            histories[records.variant_of(path)].append(pd.read_csv(path))
+            histories[records.variant_of(path)].append(path)
+        curves = {variant: figures.curves(map(pd.read_csv, paths)) for variant, paths in histories.items()}
         comparison = comparisons.from_dict(arguments.settings["comparison"])
-        figures.save(figures.comparison(comparison, histories), *arguments.figures)
+        figures.save(figures.comparison(comparison, curves), *arguments.figures)
 
 
 if __name__ == "__main__":

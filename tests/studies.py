@@ -11,6 +11,7 @@ import numpy as np
 from conftest import ROOT
 
 from convnets import configuration, records, runs, stamps
+from convnets.records import Epoch
 from convnets.runs import Run
 from convnets.steps import Steps
 
@@ -30,10 +31,17 @@ class Values:
 
 
 def reference(config: dict[str, Any]) -> list[Run]:
-    """Return the runs of the committed study, the first seed of each variant."""
+    """Return the runs of the committed study, the first seed of each variant, with all epochs."""
     variants = configuration.resolve(config).variants
     folders = [REFERENCE / variant / "seed1" for variant in variants]
-    return runs.read([folder / name for folder in folders for name in (records.HISTORY, records.METRICS)], variants)
+    found = runs.read([folder / name for folder in folders for name in (records.HISTORY, records.METRICS)], variants)
+    return [with_history(run, records.read_history(REFERENCE / run.variant / "seed1" / records.HISTORY)) for run in found]
+
+
+def with_history(run: Run, history: Iterable[Epoch]) -> Run:
+    """Return a run with another history, given in full."""
+    rows = tuple(history)
+    return replace(run, history=rows, elapsed=runs.elapsed(rows))
 
 
 def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:
@@ -45,18 +53,20 @@ def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list
 
     return [
         replace(
-            run,
-            seed=seed,
-            history=tuple(
-                replace(
-                    row,
-                    train_loss=row.train_loss + noise(),
-                    val_loss=row.val_loss + noise(),
-                    val_accuracy=row.val_accuracy + noise(),
-                    seconds=row.seconds * (1 + noise()),
-                )
-                for row in run.history
+            with_history(
+                run,
+                [
+                    replace(
+                        row,
+                        train_loss=row.train_loss + noise(),
+                        val_loss=row.val_loss + noise(),
+                        val_accuracy=row.val_accuracy + noise(),
+                        seconds=row.seconds * (1 + noise()),
+                    )
+                    for row in run.history
+                ],
             ),
+            seed=seed,
             metrics=replace(run.metrics, seed=seed, test_accuracy=run.metrics.test_accuracy + noise()),
         )
         for run in found

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis.strategies as st
 import keras
 import pytest
 import studies
+from hypothesis import HealthCheck, given, settings
 from studies import tabulate
 
 from convnets import configuration, convergence, footprint, runs, training
@@ -23,7 +25,7 @@ def run(config: dict[str, Any]) -> Run:
     (found,) = (run for run in studies.reference(config) if run.variant == "mlp100")
     curve = [(2.0, 0.20, 1.9, 0.30), (1.5, 0.40, 1.2, 0.55), (1.0, 0.60, 1.1, 0.60), (0.5, 0.80, 1.4, 0.60)]
     history = tuple(Epoch(number, 10 * number, *row, 2.0) for number, row in enumerate(curve, 1))
-    return replace(found, history=history)
+    return studies.with_history(found, history)
 
 
 def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
@@ -41,6 +43,23 @@ def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
     assert set(runs.ACCURACIES) < set(runs.METRICS)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the run is not changed
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 5)), min_size=1, max_size=30),
+    accuracy=st.integers(0, 9),
+)
+def test_the_decisive_epochs_say_all_that_the_whole_history_says(rows: list[tuple[int, int, int]], accuracy: int, run: Run) -> None:
+    history = [
+        Epoch(number, 10 * number, 0.3, 0.5, loss / 4, best / 10, seconds / 3)
+        for number, (loss, best, seconds) in enumerate(rows, start=1)
+    ]
+    whole = studies.with_history(run, history)
+    kept = runs.decisive(history)
+    reduced = replace(whole, history=tuple(history[k] for k in kept), elapsed=tuple(whole.elapsed[k] for k in kept))
+    assert [reduced.value(metric) for metric in runs.METRICS] == [whole.value(metric) for metric in runs.METRICS]
+    assert reduced.first_reaching(accuracy / 10) == whole.first_reaching(accuracy / 10)
+
+
 def test_metrics_are_those_of_the_summary_where_it_has_them(config: dict[str, Any]) -> None:
     for run in studies.reference(config):
         for name, value in run.metrics.numbers().items():
@@ -48,9 +67,9 @@ def test_metrics_are_those_of_the_summary_where_it_has_them(config: dict[str, An
 
 
 def test_accuracies_that_not_every_seed_reaches(run: Run) -> None:
-    settings = {"mlp100": run.settings}
+    variants = {"mlp100": run.settings}
     slower = replace(run, seed=2, history=tuple(replace(row, val_accuracy=row.val_accuracy - 0.04) for row in run.history))
-    table = convergence.table([run, slower], settings, {"mlp100": "MLP"}, [0.3, 0.55, 0.6, 0.7])
+    table = convergence.table([run, slower], variants, {"mlp100": "MLP"}, [0.3, 0.55, 0.6, 0.7])
     (row,) = table.to_dict("records")
     assert (row["seeds"], row["reached_0.3"], row["reached_0.55"], row["reached_0.6"], row["reached_0.7"]) == (2, 2, 2, 1, 0)
     assert (row["iterations_to_0.3_mean"], row["iterations_to_0.55_mean"]) == (15, 25)

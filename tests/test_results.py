@@ -77,7 +77,8 @@ def test_variants_table_has_mean_and_spread_in_the_order_of_the_labels() -> None
 def drawn(config: dict[str, Any], name: str, seeds: int) -> tuple[comparisons.Comparison, Any]:
     spec = configuration.resolve(config).comparisons[name]
     runs = {
-        member.variant: [history(5, number + 0.1 * seed) for seed in range(seeds)] for number, member in enumerate(spec.members)
+        member.variant: figures.curves(history(5, number + 0.1 * seed) for seed in range(seeds))
+        for number, member in enumerate(spec.members)
     }
     return spec, figures.comparison(spec, runs)
 

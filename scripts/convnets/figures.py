@@ -3,7 +3,7 @@
 Lines are told apart by their labels and, between splits, by their dashes; colour only helps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,30 @@ QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
 
 
 @dataclass(frozen=True)
+class Curves:
+    """The curves of a variant: iterations, and of each column of its histories the mean and the deviation over so many runs.
+
+    The deviation is the standard deviation, zeros for one run. All arrays are of shape (n,).
+    """
+
+    iterations: np.ndarray
+    mean: Mapping[str, np.ndarray]
+    deviation: Mapping[str, np.ndarray]
+    runs: int
+
+
+def curves(histories: Iterable[pd.DataFrame]) -> Curves:
+    """Return the curves of the runs of a variant."""
+    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
+    rows = [(history["iteration"].to_numpy(), history[columns].to_numpy().T) for history in histories]
+    values = np.array([one for _, one in rows])
+    deviation = values.std(0, ddof=1) if len(rows) > 1 else np.zeros(values.shape[1:])
+    return Curves(
+        rows[0][0], dict(zip(columns, values.mean(0), strict=True)), dict(zip(columns, deviation, strict=True)), len(rows)
+    )
+
+
+@dataclass(frozen=True)
 class Line:
     """One line of a panel: iterations, the mean over seeds, and the standard deviation (zeros for one seed), each of shape (n,)."""
 
@@ -55,9 +79,9 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
     """Draw the training and validation curves of one run."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, ROW_HEIGHT_IN), layout="constrained")
-        colors = {"train": PALETTE["orange"], "validation": PALETTE["blue"]}
+        found, colors = curves([history]), {"train": PALETTE["orange"], "validation": PALETTE["blue"]}
         for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
-            lines = [_line([history], split, quantity, SPLITS[split][1], color) for split, color in colors.items()]
+            lines = [_line(found, split, quantity, SPLITS[split][1], color) for split, color in colors.items()]
             _draw_panel(axes, quantity, lines)
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
         return figure
@@ -81,8 +105,8 @@ def confusion_matrix(counts: Sequence[Sequence[int]], title: str) -> Figure:
     return figure
 
 
-def comparison(spec: Comparison, histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """Draw a comparison from the histories of each variant, one per seed."""
+def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
+    """Draw a comparison from the curves of each variant."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, 0.5 + ROW_HEIGHT_IN * len(spec.rows)), layout="constrained")
         panels = figure.subplots(len(spec.rows), 2, squeeze=False)
@@ -93,10 +117,10 @@ def comparison(spec: Comparison, histories: Mapping[str, Sequence[pd.DataFrame]]
                 for member in spec.members:
                     for split in splits:
                         label = f"{member.label}, {SPLITS[split][1]}" if len(splits) > 1 else member.label
-                        lines.append(_line(histories[member.variant], split, quantity, label, member.colors[split]))
+                        lines.append(_line(found[member.variant], split, quantity, label, member.colors[split]))
                 _draw_panel(axes, quantity, lines)
                 axes.set_title(f"{QUANTITIES[quantity]}, {names}")
-        seeds = {len(runs) for runs in histories.values()}
+        seeds = {one.runs for one in found.values()}
         count = "/".join(map(str, sorted(seeds)))
         spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
         figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
@@ -113,10 +137,9 @@ def save(figure: Figure, *paths: Path) -> None:
                 figure.savefig(temporary, dpi=150, metadata=metadata)
 
 
-def _line(runs: Sequence[pd.DataFrame], split: str, quantity: str, label: str, color: str) -> Line:
-    values = np.array([run[f"{SPLITS[split][0]}_{quantity}"] for run in runs])
-    deviation = values.std(0, ddof=1) if len(runs) > 1 else np.zeros(values.shape[1])
-    return Line(label, color, split, runs[0]["iteration"].to_numpy(), values.mean(0), deviation)
+def _line(found: Curves, split: str, quantity: str, label: str, color: str) -> Line:
+    column = f"{SPLITS[split][0]}_{quantity}"
+    return Line(label, color, split, found.iterations, found.mean[column], found.deviation[column])
 
 
 def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line]) -> None:

@@ -2,9 +2,10 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from convnets import layers, records
@@ -40,13 +41,15 @@ class Run:
     The history decides whatever it holds, so that a curve and what is said of it cannot disagree; the summary gives the rest.
     Gaps are those between training and validation, above 0 where the network does worse on validation images. Training values
     are means over an epoch's batches, with dropout and augmentation acting, and so look worse than the network was.
-    `peak_memory` is in bytes, None where it was not recorded.
+    `history` may be all epochs or those that `decisive` keeps, and `elapsed` holds the seconds from the start to the end of each,
+    validation included. `peak_memory` is in bytes, None where it was not recorded.
     """
 
     variant: str
     seed: int
     settings: Settings
     history: tuple[Epoch, ...]
+    elapsed: tuple[float, ...]
     metrics: Metrics
     peak_memory: int | None
 
@@ -176,7 +179,7 @@ class Run:
     @property
     def seconds_per_epoch(self) -> float:
         """Mean seconds of an epoch, validation included."""
-        return self.train_seconds / len(self.history)
+        return self.train_seconds / self.epochs
 
     @property
     def test_accuracy(self) -> float:
@@ -195,7 +198,7 @@ class Run:
 
     def seconds_to(self, epoch: Epoch) -> float:
         """Return the seconds from the start to the end of an epoch, validation included."""
-        return sum(row.seconds for row in self.history[: self.history.index(epoch) + 1])
+        return self.elapsed[self.history.index(epoch)]
 
     def first_reaching(self, accuracy: float) -> Epoch | None:
         """Return the first epoch with at least this validation accuracy, or None."""
@@ -206,13 +209,32 @@ class Run:
         return float(getattr(self, metric))
 
 
+def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
+    """Return the seconds from the start to the end of each epoch, validation included."""
+    return tuple(accumulate(row.seconds for row in history))
+
+
+def decisive(history: Sequence[Epoch]) -> list[int]:
+    """Return the positions of the epochs that decide anything that can be asked of a run: a few, however long it was.
+
+    They are those with a validation accuracy above all before, the first with the lowest validation loss, and the last.
+    """
+    lowest = min(range(len(history)), key=lambda position: history[position].val_loss)
+    kept, best = [], -math.inf
+    for position, row in enumerate(history):
+        if row.val_accuracy > best or position in (lowest, len(history) - 1):
+            kept.append(position)
+        best = max(best, row.val_accuracy)
+    return kept
+
+
 def accuracy_deviation(accuracy: float, images: int) -> float:
     """Return the standard deviation of an accuracy that comes from drawing the images at random (binomial)."""
     return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
 def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
-    """Read runs from their files, in the order of variants and seeds.
+    """Read runs from their files, in the order of variants and seeds; of each, what `decisive` keeps of its history.
 
     Parameters
     ----------
@@ -253,4 +275,13 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
     if metrics.variant not in settings:
         raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
-    return Run(metrics.variant, metrics.seed, settings[metrics.variant], history, metrics, peak)
+    kept, seconds = decisive(history), elapsed(history)
+    return Run(
+        variant=metrics.variant,
+        seed=metrics.seed,
+        settings=settings[metrics.variant],
+        history=tuple(history[position] for position in kept),
+        elapsed=tuple(seconds[position] for position in kept),
+        metrics=metrics,
+        peak_memory=peak,
+    )
