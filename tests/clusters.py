@@ -197,8 +197,7 @@ class GridEngine(BatchSystem):
         self.call(defaults, "complexes", str(shared / "util" / "resources" / "centry"))
         self.call(defaults, "usersets", str(shared / "util" / "resources" / "usersets"))
         self.call(defaults, "managers", "root")
-        self.call("sge_qmaster")
-        wait_until(lambda: self.host in self.call("qconf", "-sh", check=False), "sge_qmaster")
+        self.start_master()
         self.call("qconf", "-as", self.host)
         self.call("sge_execd")
         wait_until(lambda: self.host in self.call("qconf", "-sel", check=False), "sge_execd")
@@ -206,6 +205,16 @@ class GridEngine(BatchSystem):
         self._edit({"schedule_interval": "0:0:2", "flush_submit_sec": "1", "flush_finish_sec": "1"}, "-msconf")
         queue = {"hostlist": self.host, "slots": str(os.cpu_count()), "load_thresholds": "NONE", "pe_list": "smp"}
         self._edit(queue, "-aq", "tests")
+
+    def start_master(self) -> None:
+        self.call("sge_qmaster")
+        wait_until(lambda: self.host in self.call("qconf", "-sh", check=False), "sge_qmaster")
+
+    def kill_master(self) -> None:
+        """End the master as a crash does; jobs go on."""
+        process_id = int((self.folder / "spool" / "qmaster" / "qmaster.pid").read_text())
+        os.kill(process_id, signal.SIGKILL)
+        wait_until(lambda: not Path("/proc", str(process_id)).exists(), "sge_qmaster has ended")
 
     def _edit(self, values: dict[str, str], *arguments: str) -> None:
         """Let an editor without a user fill in a form of Grid Engine's, whose only other way is to give every value of it."""
