@@ -49,7 +49,7 @@ COUNTED = {
     "tables constant": ("553.43", "553.44", {"tabulate_memory"}, "tables.REPORTED_DENSE"),
     "inference constant": ("CONFIDENCE = 0.95", "CONFIDENCE = 0.9", CLAIMS, "inference.CONFIDENCE"),
     "errata local": ("stack", "blocks_of_vgg16", {"tabulate_errata"}, "errata._table"),
-    "publishing local": ("there", "tracked_run", {"publish_comparisons"}, "publishing.publish"),
+    "publishing local": ("there", "tracked_run", {"publish_comparisons"}, "publishing._publish_comparisons"),
     "pages constant": (
         *('TRAINING_VIEW = "workflowType=machine_learning"', 'TRAINING_VIEW = "workflowType=machine_learning&"'),
         *({"publish_comparisons"}, "pages.TRAINING_VIEW"),
