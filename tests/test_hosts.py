@@ -14,7 +14,7 @@ tmpfs /home/scratch tmpfs rw 0 0
 server:/old /data nfs rw 0 0
 /dev/sdb1 /data xfs rw 0 0
 server:/blanks /my\\040files nfs rw 0 0
-mds@tcp:/work /work lustre rw 0 0
+mds@tcp:/scratch /scratch lustre rw 0 0
 user@host: /remote fuse.sshfs rw 0 0
 """
 
@@ -35,7 +35,7 @@ def mounts(tmp_path: Path) -> Path:
         ("/home/scratch/mlflow.db", None),
         ("/data/mlflow.db", None),  # the later mount hides the former
         ("/my files/mlflow.db", "nfs"),
-        ("/work/mlflow.db", "lustre"),
+        ("/scratch/mlflow.db", "lustre"),
         ("/remote/mlflow.db", "fuse.sshfs"),
     ],
 )
