@@ -58,8 +58,8 @@ format: setup  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-reference: setup  ## copy overview, figures, tables, histories, summaries of the finished run to results/reference
-	$(BIN)/snakemake --cores 1 --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the run is not finished: make run'; exit 1; }
+reference: setup  ## copy overview, figures, tables, histories, summaries of the finished runs in results/ to results/reference
+	$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
 	rm -rf results/reference && mkdir results/reference
 	cd results && tar cf - data/manifest.json report figures tables runs/*/*/history.csv runs/*/*/metrics.json \
 		runs/*/*/record.json runs/*/*/stamp.json | tar xf - -C reference
