@@ -50,6 +50,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "idle target": ({"target": 2}, ["claims.mine.target has no effect with the test greater"]),
     "unknown erratum": ({"erratum": "chances"}, ["claims.mine.erratum names 'chances', which is no erratum; did you mean chance?"]),
     "misspelt key": ({"statment": "x"}, ["claims.mine.statment is not a key here; did you mean statement?"]),
+    "exact and not": (
+        {"test": "equals", "reported": [1, 2], "quantities": ["mlp100.parameters", "mlp100.test_accuracy"]},
+        ["claims.mine.quantities holds what is exact (mlp100.parameters) beside what varies by seed"],
+    ),
     "negative margin": ({"margin": -1}, ["claims.mine.margin", "minimum of 0"]),
 }
 
@@ -133,7 +137,7 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     ratio = rows["dropout_loss_ratio"]
     assert (ratio["reported"], ratio["seeds"], ratio["ci_low"], ratio["ci_high"]) == ("2", "1", "", "")
     assert float(ratio["measured"]) == pytest.approx(1.9216 / 0.9158, abs=1e-3)
-    assert "42 claims: 7 reproduced, 6 contradicted, 29 inconclusive." in (tmp_path / "claims.md").read_text(encoding="utf-8")
+    assert "43 claims: 7 reproduced, 6 contradicted, 30 inconclusive." in (tmp_path / "claims.md").read_text(encoding="utf-8")
     done = tabulate("errata", config, tmp_path, "--claims", tmp_path / "claims.csv")
     assert done.returncode == 0, done.stderr
     with (tmp_path / "errata.csv").open(newline="", encoding="utf-8") as file:

@@ -118,10 +118,10 @@ def test_sections_follow_the_report(config: dict[str, Any], reference: list[Run]
 
 def test_verdicts_are_counted(config: dict[str, Any], reference: list[Run]) -> None:
     text = page_of(config, reference)
-    assert "Of 42 claims 7 reproduced 6 contradicted 29 inconclusive" in words(text)
-    table = pd.read_csv(TABLES / "claims.csv", dtype={"section": str})
+    assert "Of 43 claims 7 reproduced 6 contradicted 30 inconclusive" in words(text)
+    table = study_of(config, reference).tables["claims"]
     for number in SECTIONS:
-        rows = table[table["section"] == number]
+        rows = table[[config["claims"][name]["section"] == number for name in table["id"]]]
         shown = section(text, f"section-{number.replace('.', '-')}")
         found = re.findall(r'<tr id="claim-(\w+)">.*?<span class="verdict (\w+)">', shown, re.DOTALL)
         assert dict(found) == dict(zip(rows["id"], rows["verdict"], strict=True))
@@ -305,10 +305,10 @@ def test_runs_that_are_given_are_no_steps(config: dict[str, Any]) -> None:
     assert steps.left() == []
     for step in steps.all.values():
         assert set(step.after) <= set(steps.all)
-    config["seeds"] = [1, 2]
+    config["seeds"] = [1, 6]
     with pytest.raises(InputError) as caught:
         configuration.resolve(config)
-    assert "has no history.csv and no metrics.json in runs/mlp100/seed2" in str(caught.value)
+    assert "has no history.csv and no metrics.json in runs/mlp100/seed6" in str(caught.value)
 
 
 def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list[Run]) -> None:
@@ -317,4 +317,4 @@ def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list
     study.tables["claims"].loc[0, "verdict"] = "contradicted"
     lines = list(overview.claim_lines(replace(study, runs=[])))
     assert lines[0].verdict == "contradicted"
-    assert overview.tally(lines) == {"reproduced": 6, "contradicted": 7, "inconclusive": 29}
+    assert overview.tally(lines) == {"reproduced": 6, "contradicted": 7, "inconclusive": 30}

@@ -204,10 +204,16 @@ def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
     assert judgements["mlp_slowest"].verdict == CONTRADICTED
     assert judgements["dropout_loss_ratio"].seeds == 5
     text = wording.note(judgements["depth_three_best_accuracy"], found, resolved.images)
-    assert re.search(r"Shown, p = .* for all claims together; effect size \(d_z\) \d+\.\d\.", text)
+    assert re.search(r"Shown, p = .* adjusted for all claims; effect size \(d_z\) \d+\.\d\.", text)
     assert re.search(r"maxima over the epochs, .* test_accuracy: conv3_dropout05 0\.73", text)
     text = wording.note(judgements["conv1x1_accuracy"], found, resolved.images)
     assert re.search(r"; \d+\.\d deviations from the number printed\.", text)
+    text = wording.note(judgements["dropout_loss_ratio"], found, resolved.images)
+    assert "Tested as: the ratio lies between 1.6 and 2.5." in text
+    text = wording.note(judgements["mlp_loss"], found, resolved.images)
+    assert "Tested as: the first less each of the others is above 0.05. What decides: mlp100 - conv" in text
+    assert "Times depend on the machine" in wording.note(judgements["mlp_slowest"], found, resolved.images)
+    assert "set by the configuration, not found" in wording.note(judgements["mlp_iterations"], found, resolved.images)
     two = studies.repeated(studies.reference(config), 2)
     unsure = {each.claim.id: each for each in verdicts.judge(resolved.claims, two)}["conv1x1_accuracy_better"]
     assert unsure.verdict == INCONCLUSIVE
@@ -217,14 +223,26 @@ def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
     )
 
 
+def test_means_are_of_the_seeds_that_are_judged(config: dict[str, Any]) -> None:
+    resolved = configuration.resolve(config)
+    found = studies.repeated(studies.reference(config), 3)
+    fewer = [run for run in found if run.seed < 3 or run.variant != "conv3_1x1"]
+    (first,) = (each for each in verdicts.judge(resolved.claims, fewer) if each.claim.id == "conv1x1_loss")
+    (second,) = (each for each in verdicts.judge(resolved.claims, found) if each.claim.id == "conv1x1_loss")
+    both = [run for run in found if run.seed < 3]
+    assert first.seeds == 2 < second.seeds
+    assert wording.note(first, fewer, resolved.images) == wording.note(first, both, resolved.images)
+    assert wording.note(first, fewer, resolved.images) != wording.note(first, found, resolved.images)
+
+
 DOCTORED = {
-    "the last loss of one variant": ("conv2_dropout00", {"val_loss": 0.9}, -1, {"dropout_loss_ratio"}),
+    "the last loss of one variant": ("conv2_dropout00", {"val_loss": 1.3}, -1, {"dropout_loss_ratio"}),
     "an epoch in the middle": ("conv1_dropout05", {"val_loss": 0.5}, 5, {"depth_one_worst_min_loss", "depth_three_min_loss"}),
     "the best accuracy of one variant": (
         "conv1_dropout05",
         {"val_accuracy": 0.9},
         3,
-        {"depth_one_worst_accuracy", "depth_orders_accuracy", "depth_three_best_accuracy"},
+        {"depth_one_worst_accuracy", "depth_three_best_accuracy"},
     ),
 }
 

@@ -14,7 +14,8 @@ from convnets.settings import Settings
 from convnets.texts import Text, Texts, same
 
 OVERFITTING = (
-    "epochs to lowest validation loss", "loss gap there", "accuracy gap there", "final loss gap", "final accuracy gap",
+    "epochs to lowest validation loss", "rise of validation loss", "loss gap there", "accuracy gap there", "final loss gap",
+    "final accuracy gap",
 )  # fmt: skip
 SPEED = ("images/s", "s/epoch")
 COST = ("parameters", "MFLOP", "activations (MB)", "optimizer (MB)", "peak memory (MB)")

@@ -149,6 +149,9 @@ def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_o
 
 def _test_problems(where: str, claim: Mapping[str, Any]) -> Iterator[str]:
     test, count, reported = claim["test"], len(claim["quantities"]), claim.get("reported")
+    exact = [quantity for quantity in claim["quantities"] if is_exact(quantity)]
+    if len(exact) < count and len(exact) >= (1 if test == "equals" else 2):
+        yield f"{where}.quantities holds what is exact ({', '.join(exact)}) beside what varies by seed; make that two claims"
     fewest, most = TESTS[test]
     if count < fewest or (most and count > most):
         wanted = f"{fewest} quantities" if fewest == most else f"{fewest} or more quantities"

@@ -11,13 +11,14 @@ from convnets.settings import Settings
 # Metrics whose mean and deviation over the seeds are given.
 LEARNING = ("epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss")
 SPEED = ("seconds_per_epoch", "images_per_second")
-OVERFITTING = ("loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap")
+OVERFITTING = ("val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap")
 CAPTION = (
     "Means over the seeds, and ± standard deviations. Of an accuracy that not every seed reaches: the mean of those that do, and "
-    "how many they are. Seconds are of one thread, validation included. Gaps are validation loss less training loss, and training "
-    "accuracy less validation accuracy; training values are means over the epoch's batches with dropout and augmentation acting, "
-    "which makes a gap look smaller than it is, even negative. FLOPs are those of one image's training step, activations those of "
-    "one batch; peak memory is that of the whole training process, the largest of the seeds.\n"
+    "how many they are. Seconds are of one thread, validation included. The rise is from the lowest to the final validation loss. "
+    "Gaps are validation loss less training loss, and training accuracy less validation accuracy; training values are means over "
+    "the epoch's batches with dropout and augmentation acting, which makes a gap look smaller than it is, even negative. FLOPs are "
+    "those of one image's training step, activations those of one batch; peak memory is that of the whole training process, the "
+    "largest of the seeds.\n"
 )
 
 
@@ -77,6 +78,7 @@ def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
         shown[f"iterations (s) to {name}"] = [_reached(*row) for row in frame[columns].itertuples(index=False)]
     for metric, heading, digits in (
         ("epochs_to_min_val_loss", "epochs to lowest validation loss", 1),
+        ("val_loss_rise", "rise of validation loss", 3),
         ("loss_gap_at_min_val_loss", "loss gap there", 3),
         ("accuracy_gap_at_min_val_loss", "accuracy gap there", 3),
         ("final_loss_gap", "final loss gap", 3),

@@ -107,10 +107,11 @@ def _practice(study: Study) -> list[Erratum]:
             "chance",
             "2.1",
             f"best accuracies {without} and {with_dropout}: dropout 0.0 does better in validation",
-            f"a difference of {difference:.4f} with a deviation by chance of {deviation:.4f}",
+            f"a difference of {difference:.4f}, which by chance alone has a deviation of up to {deviation:.4f}",
             f"One accuracy p on {validation:,} images has the deviation sqrt(p (1 - p) / {validation:,}), "
-            f"{runs.accuracy_deviation(without, validation):.4f} here; the difference of two {deviation:.4f}, so the two lie "
-            f"{difference / deviation:.1f} deviations apart. Other seeds, and taking the best of all epochs, add to that.",
+            f"{runs.accuracy_deviation(without, validation):.4f} here; the difference of two networks that err independently "
+            f"{deviation:.4f}, less the more they err on the same images. So the two may lie {difference / deviation:.1f} "
+            "deviations apart. Other seeds, and taking the best of all epochs, add to that.",
             "Best accuracies of one run each cannot say which probability of dropout is better; nor those of the other sections, "
             "where they lie as near.",
         ),
@@ -118,12 +119,12 @@ def _practice(study: Study) -> list[Erratum]:
             "loss_as_error_rate",
             "2.1 to 3",
             f"error rate of dropout 0.0 about twice that of 0.5; classification errors {PRINTED_LOSSES[0]} and {PRINTED_LOSSES[1]}",
-            f"these are cross-entropies; by the accuracies printed, the error rates are {1 - without:.4f} and "
+            f"these are cross-entropies; by the best accuracies printed, the error rates are {1 - without:.4f} and "
             f"{1 - with_dropout:.4f}, a ratio of {(1 - without) / (1 - with_dropout):.2f}",
             f"An error rate is 1 less the accuracy and cannot exceed 1, as {PRINTED_LOSSES[1]} does. The cross-entropy grows with "
             "the confidence of wrong answers even while their number stays.",
-            "Dropout 0.0 makes about as many mistakes as 0.5, but more confident ones: overfitting of the probabilities, "
-            "not of the classification.",
+            "A ratio of losses is no ratio of mistakes. How many mistakes are made where those losses are taken, after the last "
+            "epoch, is 1 less final_val_accuracy in tables/variants.csv.",
         ),
         Erratum(
             BUDGETS,
@@ -206,7 +207,7 @@ def _table(study: Study) -> list[Erratum]:
         Erratum(
             "fully_connected_majority",
             "3.1",
-            "most parameters of the network with fully connected layers are in these",
+            "most parameters of the network that has three fully connected layers are in these",
             f"{(vgg - stack) / vgg:.1%} in VGG-16, {(dense - dense_blocks) / dense:.1%} in the network that was trained",
             f"VGG-16: {vgg - stack:,} of {vgg:,}. Trained network: {dense - dense_blocks:,} of {dense:,}, in "
             f"{len(study.dense.dense_units) + 1} fully connected layers, not three.",

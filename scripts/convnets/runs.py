@@ -21,7 +21,7 @@ CURVE_METRICS = (
     "best_epoch", "best_val_accuracy", "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss",
     "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
     "final_val_loss", "final_val_accuracy", "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap",
-    "train_seconds", "seconds_per_epoch", "images_per_second",
+    "val_loss_rise", "train_seconds", "seconds_per_epoch", "images_per_second",
 )  # fmt: skip
 SUMMARY_METRICS = ("test_accuracy", "test_loss")
 METRICS = (*FIXED_METRICS, *CURVE_METRICS, *SUMMARY_METRICS)
@@ -170,6 +170,11 @@ class Run:
     def final_accuracy_gap(self) -> float:
         """Training accuracy less validation accuracy, at the last epoch."""
         return self._last.train_accuracy - self._last.val_accuracy
+
+    @property
+    def val_loss_rise(self) -> float:
+        """Validation loss after the last epoch less the lowest; unlike a gap, it does not depend on how training loss is taken."""
+        return self._last.val_loss - self._lowest.val_loss
 
     @property
     def train_seconds(self) -> float:

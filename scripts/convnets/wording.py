@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from convnets import inference
-from convnets.claims import exact_numbers, is_exact, variant_and_metric
+from convnets.claims import Claim, exact_numbers, is_exact, variant_and_metric
 from convnets.runs import ACCURACIES, Run, accuracy_deviation
 from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
 
+BUDGETS = ("epochs", "iterations")
+TIMES = ("train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second")
 MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images that it is reported for
 
 
@@ -24,8 +26,8 @@ def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -
         The number of images of each split, which tell how much an accuracy varies by their draw.
     """
     claim = judgement.claim
-    used = [run for run in runs if run.variant in claim.variants]
-    parts = [_values(claim.quantities, used)]
+    used = _common(runs, claim.variants)
+    parts = [_values(claim.quantities, used), _tested(claim)]
     if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
         parts.append(f"What decides: {_name(judgement.decisive)}.")
     if not claim.is_exact:
@@ -35,6 +37,11 @@ def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -
     if any(variant_and_metric(quantity)[1] in MAXIMISED for quantity in claim.quantities):
         tested = _values([f"{variant}.test_accuracy" for variant in claim.variants], used)
         parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
+    metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
+    if metrics & set(BUDGETS):
+        parts.append("That is set by the configuration, not found by training.")
+    if metrics & set(TIMES):
+        parts.append("Times depend on the machine and on what else it did.")
     if claim.erratum:
         parts.append(f"See erratum {claim.erratum}.")
     return " ".join(filter(None, parts))
@@ -47,6 +54,31 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+
+
+def _common(runs: Sequence[Run], variants: Sequence[str]) -> list[Run]:
+    """Return the runs of these variants whose seeds all of them have, which is what is judged."""
+    seeds = [{run.seed for run in runs if run.variant == variant} for variant in variants]
+    common = set.intersection(*seeds) if seeds else set()
+    return [run for run in runs if run.variant in variants and run.seed in common]
+
+
+def _tested(claim: Claim) -> str:
+    """Return what the statement means as it is tested, margin included."""
+    margin, target = f"{claim.margin:,g}", f"{claim.target:,g}"
+    if claim.test == "equals":
+        relation = f"lies within {margin} of" if claim.margin else "equals"
+        text = f"{'each' if len(claim.quantities) > 1 else 'it'} {relation} the number printed"
+    elif claim.test == "equivalent":
+        text = f"the difference {f'lies within {margin} of' if claim.margin else 'is'} {target}"
+    elif claim.test == "ratio":
+        text = f"the ratio lies between {claim.target / claim.margin:,g} and {claim.target * claim.margin:,g}"
+    else:
+        several = "each less the next" if claim.test in ("greater", "less") else "the first less each of the others"
+        difference = several if len(claim.quantities) > 2 else "the difference"
+        bound = f"above {margin}" if claim.test in ("greater", "highest") else f"below {-claim.margin:,g}"
+        text = f"{difference} is {bound}"
+    return f"Tested as: {text}."
 
 
 def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
@@ -83,9 +115,9 @@ def _evidence(judgement: Judgement) -> str:
         return ""
     p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
     text = {
-        REPRODUCED: f"Shown, p = {_p(p_not)} for all claims together",
-        CONTRADICTED: f"The contrary is shown, p = {_p(p_so)} for all claims together",
-        INCONCLUSIVE: f"Neither it (p = {_p(p_not)}) nor the contrary (p = {_p(p_so)}) is shown for all claims together",
+        REPRODUCED: f"Shown, p = {_p(p_not)} adjusted for all claims",
+        CONTRADICTED: f"That it does not hold, with its margin, is shown, p = {_p(p_so)} adjusted for all claims",
+        INCONCLUSIVE: f"Neither it (p = {_p(p_not)}) nor the contrary (p = {_p(p_so)}) is shown, adjusted for all claims",
     }[judgement.verdict]
     finding = judgement.decisive
     if finding.condition.second:
