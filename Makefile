@@ -60,9 +60,9 @@ format: setup  ## format the code
 
 reference: setup  ## copy overview, figures, tables, histories, summaries of the finished runs in results/ to results/reference
 	$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
-	rm -rf results/reference && mkdir results/reference
-	cd results && tar cf - data/manifest.json report figures tables runs/*/*/history.csv runs/*/*/metrics.json \
-		runs/*/*/record.json runs/*/*/stamp.json | tar xf - -C reference
+	cd results && tar cf reference.tar data/manifest.json report figures tables runs/*/*/history.csv runs/*/*/metrics.json \
+		runs/*/*/record.json runs/*/*/stamp.json
+	rm -rf results/reference && mkdir results/reference && tar xf results/reference.tar -C results/reference && rm results/reference.tar
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)

@@ -49,7 +49,7 @@ rule all:
     default_target: True
     input:
         trained(),
-        expand("<results>/figures/{figure}.{kind}", figure=[*configuration.comparisons, "vgg16"], kind=["svg", "png"]),
-        expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory", "claims", "errata", "convergence"]),
-        expand("<results>/tables/{table}.md", table=["variants", "memory", "claims", "errata", "convergence"]),
+        expand("<results>/figures/{figure}.{kind}", figure=FIGURES, kind=["svg", "png"]),
+        expand("<results>/tables/{table}.csv", table=[*TABLES, "vgg16"]),
+        expand("<results>/tables/{table}.md", table=TABLES),
         "<results>/report/overview.html",

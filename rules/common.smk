@@ -4,9 +4,9 @@ import time
 from functools import cache
 from math import ceil
 
-from convnets import configuration as configurations, hosts, layers, records, stamps, steps as workflow_steps
+from convnets import configuration as configurations, fingerprint, hardware, hosts, layers, records, stamps, steps as workflow_steps
 from convnets.errors import InputError
-from convnets.files import read_json
+from convnets.files import atomic_path, read_json, write_json
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -15,9 +15,11 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
-# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says where and when this was found,
-# and why they are: with the text of last time, Snakemake would take it for unchanged.
+# Newer than whatever is stale: an input of every stale job, so that Snakemake runs it. Its text says when this was found, and why they
+# are: with the text of last time, Snakemake would take it for unchanged.
 MARKER = Path(".snakemake") / "stale.txt"
+FIGURES = [*configuration.comparisons, "vgg16"]
+TABLES = ["variants", "memory", "claims", "errata", "convergence"]  # as CSV and as Markdown; that of VGG-16 is CSV only
 RUN_FILES = [*records.RUN_FILES, stamps.STAMP]
 
 steps = workflow_steps.Steps(configuration)
@@ -26,8 +28,21 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
     reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
     for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
         os.utime(path)
-    MARKER.write_text("".join([f"{hosts.this_host()} {time.time_ns()}\n", *reasons]))
-PLANNED_ON = MARKER.read_text().split()[0]
+    MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
+
+# What jobs on other hosts are told of the one that runs the workflow for these results.
+HERE = {"host": hosts.this_host(), "bfloat16": hardware.native_bfloat16()}
+PLANNED = MARKER.parent / f"planned-{fingerprint.digest({'results': str(configuration.results.resolve())})[:16]}.json"
+planned = read_json(PLANNED) if PLANNED.is_file() and not workflow.is_main_process else HERE
+if planned["bfloat16"] != HERE["bfloat16"] and configurations.precision_depends_on_host(config):
+    raise WorkflowError(
+        f"training.precision is auto, which is another on {HERE['host']} than on {planned['host']}, where this was planned; "
+        "name float32 or mixed_bfloat16"
+    )
+
+
+onstart:
+    write_json(PLANNED, HERE)
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
@@ -65,9 +80,8 @@ def trained():
 
 def shown_in_overview():
     """Return the tables and figures that the overview shows."""
-    tables = ["variants", "vgg16", "memory", "claims", "errata", "convergence"]
-    figures = [*configuration.comparisons, "vgg16"]
-    return expand("<results>/tables/{table}.csv", table=tables) + expand("<results>/figures/{figure}.svg", figure=figures)
+    tables = expand("<results>/tables/{table}.csv", table=[*TABLES, "vgg16"])
+    return tables + expand("<results>/figures/{figure}.svg", figure=FIGURES)
 
 
 def title_of_comparison(wildcards):
@@ -151,9 +165,13 @@ def arguments_of(rule, *options):
         key = step_of(rule, wildcards)
         lists = [(option, [value] if isinstance(value := input[option], str) else value) for option in options]
         lines = [line for option, paths in lists for line in (f"--{option}", *paths)]
-        path = MARKER.parent / "arguments" / f"{'-'.join(Path(key).parts)}.txt"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("\n".join(["--settings", stamps.to_json(steps.all[key].settings), *lines]))
+        text = "\n".join(["--settings", stamps.to_json(steps.all[key].settings), *lines])
+        # Another call, for other results or only planning, cannot change what this one has named.
+        digest = fingerprint.digest({"arguments": text})[:16]
+        path = MARKER.parent / "arguments" / f"{'-'.join(Path(key).parts)}-{digest}.txt"
+        if not path.is_file():
+            with atomic_path(path) as temporary:
+                temporary.write_text(text)
         return f"@{path}"
 
     return write

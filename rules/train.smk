@@ -38,7 +38,7 @@ rule train_variant:
         results=subpath(output.metrics, ancestor=4),
         # A training that outlived its Snakemake, or its job, is waited for, and not done twice.
         patience=lambda wildcards: 60 * training_minutes(wildcards),
-        planned_on=PLANNED_ON,
+        planned_on=planned["host"],
     shell:
         "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
         " --settings {params.settings:q} --fingerprint {params.fingerprint}"

@@ -13,11 +13,11 @@ def main() -> None:
     command.add_configuration_options(parser)
     arguments = parser.parse_args()
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
-    plan = steps.configuration.plan
-    count, differences = audit.differences(steps, plan)
+    steps.configuration.require_own_runs()
+    count, differences = audit.differences(steps)
     for difference in differences:
         print(difference)
-    print(f"{count} runs audited against {plan.store.uri}: {len(differences) or 'no'} differences")
+    print(f"{count} runs audited against {steps.configuration.store.uri}: {len(differences) or 'no'} differences")
     sys.exit(bool(differences))
 
 

@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
     config = configuration.resolve(configuration.read(arguments.configfiles))
+    config.require_own_runs()
     store, published = config.store, config.results / "tracking" / "published.json"
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")

@@ -20,6 +20,7 @@ def main() -> None:
     command.add_configuration_options(parser)
     arguments = parser.parse_args()
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    steps.configuration.require_own_runs()
     store = steps.configuration.store
     held = {run for run, folder in unfinished.folders(steps.results / "unfinished").items() if unfinished.is_held(folder)}
     busy = {steps.run_folder(*run) for run in held}  # trainings that are bringing their runs there themselves
@@ -27,7 +28,12 @@ def main() -> None:
     runs = [folder for folder in runs if folder not in busy]
     if not runs:
         raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
-    drawn = [name for name in steps.configuration.comparisons if not steps.is_stale(f"plot_comparison/{name}")]
+    training = {variant for variant, _ in held}
+    drawn = [
+        name
+        for name, comparison in steps.configuration.comparisons.items()
+        if not steps.is_stale(f"plot_comparison/{name}") and training.isdisjoint(member.variant for member in comparison.members)
+    ]
     figures = {name: steps.results / "figures" / f"{name}.svg" for name in drawn}
     artifacts = steps.configuration.tracking["artifacts"]
     tracking.create_store(store, Path(str(artifacts)) if artifacts else None)

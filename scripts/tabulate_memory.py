@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from convnets import command, fingerprint, records, stamps, tables
+from convnets import command, fingerprint, runs, stamps, tables
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     inputs, outputs = [arguments.dense, arguments.conv1x1], [arguments.csv, arguments.markdown]
     with stamps.stamping(arguments.stamp, components, inputs, outputs):
         labels = {network["variant"]: network["label"] for network in arguments.settings["networks"].values()}
-        table = tables.memory(records.read_metrics(arguments.dense), records.read_metrics(arguments.conv1x1), labels)
+        table = tables.memory(runs.read_summary(arguments.dense), runs.read_summary(arguments.conv1x1), labels)
         tables.write_csv(table, arguments.csv)
         tables.write_text(tables.memory_markdown(table), arguments.markdown)
 

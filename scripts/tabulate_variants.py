@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from convnets import command, fingerprint, records, stamps, tables
+from convnets import command, fingerprint, runs, stamps, tables
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     arguments = parser.parse_args()
     components = fingerprint.step_components(Path(__file__), arguments.settings)
     with stamps.stamping(arguments.stamp, components, arguments.metrics, [arguments.csv, arguments.markdown]):
-        table = tables.variants([records.read_metrics(path) for path in arguments.metrics], arguments.settings["labels"])
+        table = tables.variants([runs.read_summary(path) for path in arguments.metrics], arguments.settings["labels"])
         tables.write_csv(table, arguments.csv)
         tables.write_text(tables.variants_markdown(table), arguments.markdown)
 

@@ -43,9 +43,9 @@ def main() -> None:
     waiting = "seconds to wait for another process that trains the same, as one that outlived its Snakemake (default: %(default)s)"
     parser.add_argument("--patience", type=float, default=unfinished.PATIENCE_S, help=waiting)
     arguments = parser.parse_args()
-    with unfinished.claimed(arguments.unfinished, arguments.patience) as waited:
-        if waited and _is_finished(arguments):
-            logger.info("that has finished this run; there is nothing left to do")
+    with unfinished.claimed(arguments.unfinished, arguments.patience):
+        if _is_finished(arguments):  # Snakemake removes what it has made again, so another process was faster
+            logger.info("another process has finished this run; there is nothing left to do")
             return
         if arguments.attempt > 1 and (failure := unfinished.failure_of(arguments.unfinished, arguments.fingerprint)):
             raise InputError(failure)  # it would fail again
@@ -56,7 +56,9 @@ def main() -> None:
         if plan.reuse:
             from convnets import reuse
 
-            if reuse.fetch(plan.store, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run):
+            if reuse.fetch(
+                plan.store, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run, arguments.planned_on
+            ):
                 return
         model = _train(arguments, plan)
         _deliver(arguments, plan, model)

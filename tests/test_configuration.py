@@ -95,6 +95,11 @@ REFUSED = {
     "no number": ("training.optimizer.learning_rate", float("inf"), ["training.optimizer.learning_rate is inf", "finite"]),
     "no number in a list": ("seeds", [float("nan")], ["seeds.0 is nan"]),
     "source where the batches go": ("dataset.source", "resources/cifar10", ["dataset.source is", "another folder"]),
+    "reserved view": (
+        "comparisons.overview",
+        {"title": "x", "variants": ["mlp100"], "rows": [["train"]]},
+        ["MLflow's view of all"],
+    ),
     "reserved figure": ("comparisons.vgg16", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons.vgg16"]),
     "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
     "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),

@@ -305,6 +305,9 @@ def test_runs_that_are_given_are_no_steps(config: dict[str, Any]) -> None:
     assert steps.left() == []
     for step in steps.all.values():
         assert set(step.after) <= set(steps.all)
+    config["runs_from"] = str(studies.REFERENCE.parent / "figures" / "..")  # as another folder
+    elsewhere = Steps(configuration.resolve(config)).all
+    assert all(elsewhere[key].fingerprint != step.fingerprint for key, step in steps.all.items())
     config["seeds"] = [1, 6]
     with pytest.raises(InputError) as caught:
         configuration.resolve(config)

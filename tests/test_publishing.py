@@ -1,6 +1,9 @@
 """Publishing into a real SQLite store: whatever it lacks, the comparisons' tags, figures and pages, and the best models."""
 
+import base64
+import json
 import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +24,12 @@ MEMBERS = {
     "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),
     "conv1": Membership("1 layer", {"depth": "Layers"}),
 }
+
+
+def view_in(tag: str) -> dict[str, Any]:
+    """Return the view that a tag of the experiment holds."""
+    packed = json.loads(tag)["state"].removeprefix("deflate;")
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
 class Results:
@@ -74,9 +83,7 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     tags = client.get_experiment(experiment).tags
     first, *_ = tags["mlflow.note.content"].splitlines()
     assert first.startswith(f"Compare: [Layers]({published.curves['depth']}) · [An MLP]({published.curves['mlp']})")
-    views = {
-        key.removeprefix(pages.VIEW_TAG): pages.view_in(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)
-    }
+    views = {key.removeprefix(pages.VIEW_TAG): view_in(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)}
     assert {name: view["searchFilter"] for name, view in views.items()} == {
         "overview": "",
         "depth": "tags.`comparison.depth` LIKE '%'",
@@ -91,6 +98,31 @@ def test_what_differs_between_the_runs_of_a_comparison_is_said(results: Results)
     runs = results.tracked()
     assert "- Layers (dropout = 0.5): " in runs["mlp100"].data.tags["mlflow.note.content"]
     assert "- Layers (dropout = 0.25): " in runs["conv1"].data.tags["mlflow.note.content"]
+
+
+def test_a_run_that_the_store_refuses_keeps_no_other_away(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver = publishing.delivery.deliver
+
+    def refuse(connection: tracking.Connection, run: Finished, *others: Any) -> str:
+        if run.metrics.variant == "mlp100":
+            raise tracking.StoreError("the tracking store takes no such run")
+        return deliver(connection, run, *others)
+
+    monkeypatch.setattr(publishing.delivery, "deliver", refuse)
+    published = results.publish()
+    assert (published.pending, published.problem) == (["mlp100/seed1"], "mlp100/seed1: the tracking store takes no such run")
+    assert set(results.tracked()) == {"conv1"}
+    monkeypatch.undo()
+    assert results.publish().problem == ""
+    assert set(results.tracked()) == {"conv1", "mlp100"}
+
+
+def test_an_experiment_may_have_a_name_that_no_model_may_have(results: Results) -> None:
+    store = replace(results.plan.store, experiment="team/it's: a test")
+    tracking.create_store(store, results.folder / "artifacts")
+    assert results.publish(replace(results.plan, store=store)).problem == ""
+    client = mlflow.MlflowClient(store.uri)
+    assert client.get_model_version_by_alias("team_it_s_ a test-depth", "best").run_id
 
 
 def test_the_best_model_of_each_comparison_is_registered(results: Results) -> None:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from test_theory import summary
 
 from convnets import comparisons, configuration, figures, records, tables
+from convnets.errors import InputError
 from convnets.records import Epoch
+from convnets.runs import read_summary
 
 
 def history(epochs: int, offset: float = 0.0) -> pd.DataFrame:
@@ -52,6 +54,24 @@ def test_metrics_have_the_contracts_keys_and_survive_reading(tmp_path: Path) -> 
         "final_train_loss final_train_accuracy test_accuracy test_loss train_seconds images_per_second fingerprint mlflow_run_id"
     )
     assert set(metrics.numbers()) == set(keys) - {"variant", "seed", "fingerprint", "mlflow_run_id"}
+
+
+def test_a_summary_in_the_folder_of_another_run_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "v" / "seed1" / "metrics.json"
+    records.write_metrics(path, summary("v", 5, seed=1))
+    assert read_summary(path).parameters == 5
+    records.write_metrics(path, summary("v", 5, seed=2))
+    with pytest.raises(InputError, match=r"metrics\.json is the summary of v/seed2, not of v/seed1"):
+        read_summary(path)
+    path.write_text('{"variant": "v"}')
+    with pytest.raises(InputError, match=r"metrics\.json cannot be read: .*train this run again"):
+        read_summary(path)
+
+
+def test_histories_that_are_not_alike_are_refused() -> None:
+    assert figures.curves([history(4), history(4, 0.1)]).runs == 2
+    with pytest.raises(InputError, match="histories of one variant have 4 and 5 epochs"):
+        figures.curves([history(4), history(5)])
 
 
 def test_variants_table_has_mean_and_spread_in_the_order_of_the_labels() -> None:

@@ -1,5 +1,6 @@
 """The rules and the steps that decide what is stale declare the same graph: the same jobs, outputs and inputs."""
 
+import copy
 import re
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from conftest import ROOT
 from workflow import CONFIG, Workflow, wildcards_of
 
-from convnets import configuration
+from convnets import configuration, fingerprint, hardware
+from convnets.files import write_json
 from convnets.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
 
 
@@ -51,3 +53,22 @@ def test_trainings_alone_are_submitted_to_a_batch_system() -> None:
     rules = [name for path in (ROOT / "rules").glob("*.smk") for name in re.findall(r"(?m)^rule (\w+):", path.read_text())]
     (listed,) = re.findall(r"(?m)^localrules:\n((?:    \w+,\n)+)", (ROOT / "Snakefile").read_text())
     assert {*rules, "all"} - set(re.findall(r"\w+", listed)) == {"train_variant"}
+
+
+def test_a_job_on_a_host_of_another_precision_is_refused(tmp_path: Path) -> None:
+    """What `auto` means is decided where the workflow runs; the run of another precision would be stale there for ever."""
+    (tmp_path / "batches").mkdir()
+    config = copy.deepcopy(CONFIG)
+    project = Workflow(tmp_path / "project", tmp_path / "batches", config)
+    name = fingerprint.digest({"results": str(project.results().resolve())})[:16]
+    elsewhere = {"host": "elsewhere", "bfloat16": not hardware.native_bfloat16()}
+    write_json(project.folder / ".snakemake" / f"planned-{name}.json", elsewhere)
+    as_a_job = ("--mode", "subprocess", "--dry-run")
+    done = project.snakemake(*as_a_job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    config["variants"]["mlp100"]["precision"] = "auto"
+    done = project.snakemake(*as_a_job)
+    assert done.returncode == 1
+    assert "training.precision is auto, which is another on" in done.stdout + done.stderr
+    assert "than on elsewhere, where this was planned" in done.stdout + done.stderr
+    assert project.snakemake("--dry-run").returncode == 0

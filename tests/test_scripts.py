@@ -196,7 +196,7 @@ def test_train_variant_waits_for_another_that_trains_the_same(tmp_path: Path, re
     assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
     log = (tmp_path / "second.log").read_text()
     assert f"is being trained by process {first.pid} on" in log
-    assert "that has finished this run" in log
+    assert "another process has finished this run" in log
     assert "epoch" not in log
     assert len(tracked(tmp_path)) == 1
     assert not (tmp_path / "unfinished" / "mlp100-seed1").exists()

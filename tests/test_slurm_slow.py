@@ -86,7 +86,7 @@ def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path
     wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits")
     os.kill(pid, signal.SIGCONT)
     workflow.finish(process)
-    assert "that has finished this run" in workflow.log(held)
+    assert "another process has finished this run" in workflow.log(held)
     assert_finished(workflow, local)
 
 

@@ -42,22 +42,22 @@ def speed_and_overfitting(table: pd.DataFrame, accuracies: Sequence[float], text
     """Return the table of convergence as three: how fast, how much it overfits, at what cost."""
     spec = texts.appendix["convergence"]
     shown = convergence.readable(table, accuracies)
-    reaching = [f"iterations (s) to {accuracy:g}" for accuracy in accuracies]
+    reaching = {f"iterations (s) to {number:g}": texts.columns["reaching"].fill(accuracy=f"{number:g}") for number in accuracies}
+    headings = {**texts.columns, **reaching}
     tables = [
-        _from_frame(shown, columns, texts, spec[name])
+        _from_frame(shown, {column: headings[column] for column in columns}, texts, spec[name])
         for name, columns in (("speed", [*reaching, *SPEED]), ("overfitting", OVERFITTING), ("cost", COST))
     ]
     return Section("convergence", "", spec["title"], spec["question"], tables=tuple(tables))
 
 
-def _from_frame(frame: pd.DataFrame, columns: Sequence[str], texts: Texts, caption: Text) -> Table:
+def _from_frame(frame: pd.DataFrame, headings: Mapping[str, Text], texts: Texts, caption: Text) -> Table:
+    """Return the columns of a frame that have headings, one row per variant."""
     rows = [
         (same(str(variant)), tuple(Cell(shown(str(text))) for text in row))
-        for variant, row in zip(frame["variant"], frame[list(columns)].to_numpy(), strict=True)
-        if any(row)
+        for variant, row in zip(frame["variant"], frame[list(headings)].to_numpy(), strict=True)
     ]
-    headings = tuple(texts.columns.get(column, same(column)) for column in columns)
-    return Table(texts.labels["network"], headings, tuple(rows), caption)
+    return Table(texts.labels["network"], tuple(headings.values()), tuple(rows), caption)
 
 
 def configuration(

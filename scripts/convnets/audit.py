@@ -17,7 +17,7 @@ from convnets.stores import COMPARISON_TAG, Plan
 from convnets.tracking import Connection
 
 
-def differences(steps: Steps, plan: Plan) -> tuple[int, list[str]]:
+def differences(steps: Steps) -> tuple[int, list[str]]:
     """Return how many runs the results hold, and every difference between them and the tracking store, in words.
 
     For each summary there must be exactly one active run in state FINISHED that bears its fingerprint, with the same settings,
@@ -29,6 +29,7 @@ def differences(steps: Steps, plan: Plan) -> tuple[int, list[str]]:
     StoreError
         The store cannot be reached.
     """
+    plan = steps.configuration.plan
     connection = tracking.connect(plan.store)
     tracked: dict[str, list[Run]] = defaultdict(list)
     with tracking.reached(plan.store):

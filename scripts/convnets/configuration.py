@@ -22,7 +22,7 @@ from convnets.stores import SQLITE, Membership, Plan, Store
 from convnets.suggestions import suggest
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
-RESERVED_FIGURE = "vgg16"
+RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # by names that no comparison may have
 REMOVABLE = ("variants", "comparisons", "claims")
 
 
@@ -59,6 +59,11 @@ class Configuration:
         """What tracking is told."""
         members = {name: Membership(label, self.comparisons_of(name)) for name, label in self.labels.items()}
         return Plan(self.store, bool(self.tracking["reuse"]), members)
+
+    def require_own_runs(self) -> None:
+        """Raise an `InputError` where runs are given: they are not tracked here."""
+        if self.runs_from:
+            raise InputError(f"runs_from is {self.runs_from}: runs that were trained elsewhere are not tracked here")
 
     def variants_of_claims(self, erratum: str = "") -> list[str]:
         """Return the variants that claims are about, by id: any claims, or those that fall under an erratum."""
@@ -136,6 +141,12 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     )
 
 
+def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
+    """Return whether any variant of a configuration leaves its precision to the processor."""
+    trainings = [config["training"], *filter(None, config["variants"].values())]
+    return any(training.get("precision") == "auto" for training in trainings)
+
+
 def _in_report(claim: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
     """Return what orders claims as the report makes them: section, then id."""
     return claim[1]["section"], claim[0]
@@ -157,8 +168,9 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name, variant in config["variants"].items():
         yield from _variant_problems(f"variants.{name}", variant, config)
     known = list(config["variants"])
-    if RESERVED_FIGURE in config["comparisons"]:
-        yield f"comparisons.{RESERVED_FIGURE} would overwrite the drawing of VGG-16; name the comparison otherwise"
+    for name, what in RESERVED.items():
+        if name in config["comparisons"]:
+            yield f"comparisons.{name} would overwrite {what}; name the comparison otherwise"
     for name, comparison in config["comparisons"].items():
         where = f"comparisons.{name}"
         for variant in comparison["variants"]:

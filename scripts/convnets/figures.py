@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from convnets.cifar10 import CLASSES
 from convnets.comparisons import PALETTE, Comparison
+from convnets.errors import InputError
 from convnets.files import atomic_path
 
 STYLE: dict[Any, Any] = {
@@ -53,9 +54,11 @@ class Curves:
 
 
 def curves(histories: Iterable[pd.DataFrame]) -> Curves:
-    """Return the curves of the runs of a variant."""
+    """Return the curves of the runs of a variant, which must have the same number of epochs."""
     columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
     rows = [(history["iteration"].to_numpy(), history[columns].to_numpy().T) for history in histories]
+    if len(lengths := {len(iterations) for iterations, _ in rows}) > 1:
+        raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
     values = np.array([one for _, one in rows])
     deviation = values.std(0, ddof=1) if len(rows) > 1 else np.zeros(values.shape[1:])
     return Curves(

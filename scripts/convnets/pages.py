@@ -68,13 +68,6 @@ def _named(title: str, view: Mapping[str, Any]) -> str:
     return json.dumps({"name": title, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"})
 
 
-def view_in(tag: str) -> dict[str, Any]:
-    """Return the view that a tag of the experiment holds."""
-    packed = json.loads(tag)["state"].removeprefix("deflate;")
-    view: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
-    return view
-
-
 def _view(search: str, order: str, *, ascending: bool, group_by: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a view of the run list, with charts of the learning curves over iterations and over time."""
     sections = [

@@ -28,9 +28,6 @@ class Machine:
     """What one variant's runs were trained on and took: means over those that have a record."""
 
     runs: int
-    recorded: int
-    processors: tuple[str, ...]
-    devices: tuple[str, ...]
     threads: tuple[int, ...]
     seconds: float
     images_per_second: float
@@ -67,9 +64,6 @@ def machine(made: Sequence[Made]) -> Machine:
     known = [one.record for one in made if one.record]
     return Machine(
         runs=len(made),
-        recorded=len(known),
-        processors=_distinct(record.processor for record in known),
-        devices=_distinct(record.device for record in known),
         threads=tuple(sorted({record.threads for record in known})),
         seconds=fmean(one.run.train_seconds for one in made),
         images_per_second=fmean(one.run.images_per_second for one in made),

@@ -5,6 +5,7 @@ have changed.
 """
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,13 +88,21 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
         with tracking.reached(plan.store):
             tracked = {run.data.tags.get(tracking.TRAINING_TAG): (run.info.status, run.info.run_id) for run in connection.runs()}
         ids: dict[str, str] = {}
+        refused: list[str] = []
         for run in runs:
             is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
             if not is_whole or not is_tracked(run.folder, plan.store, run.metrics.fingerprint):
-                ids[run.training] = _deliver(connection, run, plan.members[run.metrics.variant])
+                try:
+                    ids[run.training] = _deliver(connection, run, plan.members[run.metrics.variant])
+                except StoreError as error:  # this run may be all that is wrong
+                    refused.append(f"{run.name}: {error}")
+                    connection = tracking.connect(plan.store)
+                    continue
             else:
                 ids[run.training] = str(run.metrics.mlflow_run_id)
             names.pop(run.training)
+        if refused:
+            return Published("", {}, {}, list(names.values()), refused[0])
         with tracking.reached(plan.store):
             compare = _publish_comparisons(connection, plan, runs, ids, figures)
     except StoreError as error:
@@ -184,7 +193,7 @@ def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
 
 def _register_best(connection: Connection, comparison: str, runs: Sequence[Summary], ids: Mapping[str, str]) -> None:
     """Let the registry hold the best model of a comparison, by validation accuracy, under an alias."""
-    client, name = connection.client, f"{connection.store.experiment}-{comparison}"
+    client, name = connection.client, re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")  # what MLflow allows
     run = max(runs, key=lambda run: run.metrics.best_val_accuracy)
     run_id = ids[run.training]
     (model,) = delivery.models_of(connection, run_id)[:1] or [None]

@@ -16,13 +16,13 @@ from convnets.tracking import StoreError
 logger = logging.getLogger(__name__)
 
 
-def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path) -> bool:
+def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path, planned_on: str | None = None) -> bool:
     """Fetch a run's files, check them by digest and put them into a folder, the stamp last; return whether that was possible.
 
-    Whatever is missing, damaged or of another run is refused, with a line that says so.
+    Whatever is missing, damaged or of another run is refused, with a line that says so. `planned_on` is as of `tracking.connect`.
     """
     try:
-        connection = tracking.connect(store)
+        connection = tracking.connect(store, planned_on)
         with tracking.reached(store):
             found = [run for run in connection.runs(variant, seed, fingerprint=fingerprint) if run.info.status == "FINISHED"]
             if not found:

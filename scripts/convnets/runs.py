@@ -260,21 +260,41 @@ def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
     return sorted(runs, key=lambda run: (run.variant, run.seed))
 
 
+def read_summary(path: Path) -> Metrics:
+    """Read a run's summary from its folder, `{variant}/seed{seed}`.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is that of another run.
+    """
+    try:
+        metrics = records.read_metrics(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    found, expected = f"{metrics.variant}/seed{metrics.seed}", "/".join(path.parts[-3:-1])
+    if found != expected:
+        raise InputError(f"{path} is the summary of {found}, not of {expected}")
+    return metrics
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    return InputError(f"{file} cannot be read: {error}; remove the folder {file.parent} to train this run again")
+
+
 def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Settings]) -> Run:
     for name in (records.HISTORY, records.METRICS):
         if name not in files:
             raise InputError(f"the run in {folder} was given without its {name}")
+    metrics, peak = read_summary(files[records.METRICS]), None
     file = files[records.HISTORY]
     try:
         history = tuple(records.read_history(file))
-        file = files[records.METRICS]
-        metrics = records.read_metrics(file)
-        peak = None
         if records.RECORD in files:
             file = files[records.RECORD]
             peak = int(read_json(file)["peak_memory_bytes"])
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{file} cannot be read: {error}; remove the folder {folder} to train this run again") from error
+        raise _unreadable(file, error) from error
     numbers = [*(value for row in history for value in vars(row).values()), *metrics.numbers().values()]
     if not history or not all(map(math.isfinite, numbers)):
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")

@@ -141,6 +141,8 @@ class Steps:
         self, rule: str, settings: Mapping[str, Any], outputs: list[Path], after: list[str] | None = None, name: str = ""
     ) -> None:
         stamp = self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
+        if self.configuration.runs_from:  # files of the same name in another folder are other runs
+            settings = {**settings, "runs_from": str(self.configuration.runs_from)}
         components = fingerprint.step_components(SCRIPTS / f"{rule}.py", settings)
         key = f"{rule}/{name}" if name else rule
         self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))

@@ -64,8 +64,10 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
 
 
 @contextmanager
-def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
+def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[None]:
     """Hold a training's folder, so that no other process trains the same; remove the folder when the training has ended well.
+
+    Whoever waited may find that the other process has done what this one is to do.
 
     Parameters
     ----------
@@ -74,19 +76,13 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
     patience
         The seconds to wait for another process that holds it.
 
-    Yields
-    ------
-    bool
-        Whether another process held it until now, and so may have done what this one is to do.
-
     Raises
     ------
     InputError
         Another process still holds it, or the file system has no locks.
     """
     file = _lock(folder)
-    waited = file is None and patience > PATIENCE_S
-    if waited:
+    if file is None and patience > PATIENCE_S:
         logger.info("this run is being trained by %s; waiting for that to end", _holder(folder))
         file = _lock(folder, patience)
     if file is None:
@@ -96,7 +92,7 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
         lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
         lock.flush()
         remove_partial(folder)
-        yield waited
+        yield
         _empty(folder)
         (folder / LOCK).unlink()
     _remove(folder)
