@@ -41,7 +41,7 @@ def reference(config: dict[str, Any]) -> list[Run]:
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:
     """Return a run with another history, given in full."""
     rows = tuple(history)
-    return replace(run, history=rows, elapsed=runs.elapsed(rows))
+    return replace(run, landmarks=rows, elapsed=runs.elapsed(rows))
 
 
 def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:
@@ -63,7 +63,7 @@ def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list
                         val_accuracy=row.val_accuracy + noise(),
                         seconds=row.seconds * (1 + noise()),
                     )
-                    for row in run.history
+                    for row in run.landmarks
                 ],
             ),
             seed=seed,
@@ -79,7 +79,7 @@ def write(folder: Path, found: Iterable[Run]) -> list[Path]:
     paths = []
     for run in found:
         place = folder / run.variant / f"seed{run.seed}"
-        records.write_history(place / records.HISTORY, run.history)
+        records.write_history(place / records.HISTORY, run.landmarks)
         records.write_metrics(place / records.METRICS, run.metrics)
         paths += [place / records.HISTORY, place / records.METRICS]
     return paths

@@ -48,14 +48,14 @@ def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
     rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 5)), min_size=1, max_size=30),
     accuracy=st.integers(0, 9),
 )
-def test_the_decisive_epochs_say_all_that_the_whole_history_says(rows: list[tuple[int, int, int]], accuracy: int, run: Run) -> None:
+def test_the_landmarks_say_all_that_the_whole_history_says(rows: list[tuple[int, int, int]], accuracy: int, run: Run) -> None:
     history = [
         Epoch(number, 10 * number, 0.3, 0.5, loss / 4, best / 10, seconds / 3)
         for number, (loss, best, seconds) in enumerate(rows, start=1)
     ]
     whole = studies.with_history(run, history)
-    kept = runs.decisive(history)
-    reduced = replace(whole, history=tuple(history[k] for k in kept), elapsed=tuple(whole.elapsed[k] for k in kept))
+    kept = runs.landmarks_of(history)
+    reduced = replace(whole, landmarks=tuple(history[k] for k in kept), elapsed=tuple(whole.elapsed[k] for k in kept))
     assert [reduced.value(metric) for metric in runs.METRICS] == [whole.value(metric) for metric in runs.METRICS]
     assert reduced.first_reaching(accuracy / 10) == whole.first_reaching(accuracy / 10)
 
@@ -68,7 +68,7 @@ def test_metrics_are_those_of_the_summary_where_it_has_them(config: dict[str, An
 
 def test_accuracies_that_not_every_seed_reaches(run: Run) -> None:
     variants = {"mlp100": run.settings}
-    slower = replace(run, seed=2, history=tuple(replace(row, val_accuracy=row.val_accuracy - 0.04) for row in run.history))
+    slower = replace(run, seed=2, landmarks=tuple(replace(row, val_accuracy=row.val_accuracy - 0.04) for row in run.landmarks))
     table = convergence.table([run, slower], variants, {"mlp100": "MLP"}, [0.3, 0.55, 0.6, 0.7])
     (row,) = table.to_dict("records")
     assert (row["seeds"], row["reached_0.3"], row["reached_0.55"], row["reached_0.6"], row["reached_0.7"]) == (2, 2, 2, 1, 0)

@@ -255,9 +255,9 @@ def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: st
     before = verdicts_of(config, found)
 
     def doctored(run: Run) -> Run:
-        history = list(run.history)
+        history = list(run.landmarks)
         history[row] = replace(history[row], **{name: value + run.seed * 1e-4 for name, value in changes.items()})
-        return replace(run, history=tuple(history))
+        return replace(run, landmarks=tuple(history))
 
     files = studies.write(tmp_path, [doctored(run) if run.variant == variant else run for run in found])
     after = verdicts_of(config, runs.read(files, resolved.variants))

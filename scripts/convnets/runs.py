@@ -41,29 +41,29 @@ class Run:
     The history decides whatever it holds, so that a curve and what is said of it cannot disagree; the summary gives the rest.
     Gaps are those between training and validation, above 0 where the network does worse on validation images. Training values
     are means over an epoch's batches, with dropout and augmentation acting, and so look worse than the network was.
-    `history` may be all epochs or those that `decisive` keeps, and `elapsed` holds the seconds from the start to the end of each,
-    validation included. `peak_memory` is in bytes, None where it was not recorded.
+    `landmarks` are the epochs that decide whatever can be asked (`landmarks_of`), or all of them, and `elapsed` holds the seconds
+    from the start to the end of each, validation included. `peak_memory` is in bytes, None where it was not recorded.
     """
 
     variant: str
     seed: int
     settings: Settings
-    history: tuple[Epoch, ...]
+    landmarks: tuple[Epoch, ...]
     elapsed: tuple[float, ...]
     metrics: Metrics
     peak_memory: int | None
 
     @cached_property
     def _best(self) -> Epoch:
-        return max(self.history, key=lambda row: row.val_accuracy)  # the first of equals
+        return max(self.landmarks, key=lambda row: row.val_accuracy)  # the first of equals
 
     @cached_property
     def _lowest(self) -> Epoch:
-        return min(self.history, key=lambda row: row.val_loss)
+        return min(self.landmarks, key=lambda row: row.val_loss)
 
     @property
     def _last(self) -> Epoch:
-        return self.history[-1]
+        return self.landmarks[-1]
 
     @property
     def parameters(self) -> int:
@@ -203,11 +203,11 @@ class Run:
 
     def seconds_to(self, epoch: Epoch) -> float:
         """Return the seconds from the start to the end of an epoch, validation included."""
-        return self.elapsed[self.history.index(epoch)]
+        return self.elapsed[self.landmarks.index(epoch)]
 
     def first_reaching(self, accuracy: float) -> Epoch | None:
         """Return the first epoch with at least this validation accuracy, or None."""
-        return next((row for row in self.history if row.val_accuracy >= accuracy), None)
+        return next((row for row in self.landmarks if row.val_accuracy >= accuracy), None)
 
     def value(self, metric: str) -> float:
         """Return the metric of this name, one of `METRICS`."""
@@ -219,7 +219,7 @@ def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
     return tuple(accumulate(row.seconds for row in history))
 
 
-def decisive(history: Sequence[Epoch]) -> list[int]:
+def landmarks_of(history: Sequence[Epoch]) -> list[int]:
     """Return the positions of the epochs that decide anything that can be asked of a run: a few, however long it was.
 
     They are those with a validation accuracy above all before, the first with the lowest validation loss, and the last.
@@ -239,7 +239,7 @@ def accuracy_deviation(accuracy: float, images: int) -> float:
 
 
 def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
-    """Read runs from their files, in the order of variants and seeds; of each, what `decisive` keeps of its history.
+    """Read runs from their files, in the order of variants and seeds; of each, those that `landmarks_of` keeps of its history.
 
     Parameters
     ----------
@@ -300,12 +300,12 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
     if metrics.variant not in settings:
         raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
-    kept, seconds = decisive(history), elapsed(history)
+    kept, seconds = landmarks_of(history), elapsed(history)
     return Run(
         variant=metrics.variant,
         seed=metrics.seed,
         settings=settings[metrics.variant],
-        history=tuple(history[position] for position in kept),
+        landmarks=tuple(history[position] for position in kept),
         elapsed=tuple(seconds[position] for position in kept),
         metrics=metrics,
         peak_memory=peak,
