@@ -27,10 +27,12 @@ def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
     }
     rows = [line.split(" | ") for line in README.split("| | report | here |\n")[1].split("\n\n")[0].splitlines()[1:]]
     found = {what.removeprefix("| "): here.removesuffix(" |") for what, _, here in rows}
-    assert found == {
-        what: " and ".join(f"{float(table[variant][f'{metric}_mean']):.4f}" for variant, metric in sources)
-        for what, sources in expected.items()
-    }
+
+    def shown(variant: str, metric: str) -> str:
+        mean, deviation = (float(table[variant][f"{metric}_{kind}"]) for kind in ("mean", "std"))
+        return f"{mean:.4f} ± {deviation:.4f}"
+
+    assert found == {what: " and ".join(shown(*source) for source in sources) for what, sources in expected.items()}
 
 
 def test_the_count_of_verdicts_is_the_committed_runs() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 from staleness import settle
 from studies import REFERENCE
@@ -20,6 +21,7 @@ from test_browser_slow import EXECUTABLES
 from test_overview import APPENDIX, SECTIONS
 from workflow import CONFIG, Workflow
 
+COMMITTED = yaml.safe_load((ROOT / "config.reference.yaml").read_text(encoding="utf-8"))
 TABLES = ("claims", "errata", "convergence", "variants", "memory", "vgg16")
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
 
@@ -30,7 +32,8 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     folder = tmp_path_factory.mktemp("report")
     (folder / "batches").mkdir()
     shutil.copytree(REFERENCE, folder / "given" / "runs")
-    project = Workflow(folder / "project", folder / "batches", {**copy.deepcopy(CONFIG), "runs_from": str(folder / "given")})
+    config = {**copy.deepcopy(CONFIG), "seeds": COMMITTED["seeds"], "runs_from": str(folder / "given")}
+    project = Workflow(folder / "project", folder / "batches", config)
     done = project.script("write_report", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "results/report.html (" in done.stdout
@@ -44,12 +47,18 @@ def test_the_report_of_the_committed_runs_reproduces_tables_and_verdicts(workflo
     assert not workflow.results("runs").exists()
     assert str(workflow.folder) not in workflow.results("report.html").read_text(encoding="utf-8")
     assert not workflow.results("mlflow").exists()
-    assert (ROOT / "config.reference.yaml").read_text(encoding="utf-8").count("runs_from: results/reference\n") == 1
+    assert COMMITTED["runs_from"] == "results/reference"
+    study = yaml.safe_load((ROOT / "config.study.yaml").read_text(encoding="utf-8"))
+    assert study == {"seeds": COMMITTED["seeds"]}
 
 
 def test_nothing_is_stale_then_and_commands_do_no_harm(workflow: Workflow) -> None:
     settle(workflow, set())
     assert "nothing has left the configuration" in workflow.script("retire_runs").stdout
+    for name in ("audit_results", "sync_runs", "serve_ui"):
+        done = workflow.script(name)
+        assert done.returncode == 1
+        assert "runs that were trained elsewhere are not tracked here" in done.stderr
     assert sorted(path.name for path in Path(workflow.config["runs_from"], "runs").iterdir())  # untouched
 
 
