@@ -40,6 +40,17 @@ def test_the_count_of_verdicts_is_the_committed_runs() -> None:
     assert f"> {first_line}\n" in README
 
 
+def test_the_claims_are_those_of_the_committed_runs() -> None:
+    shown = README.split("<!-- results/reference/tables/claims.md -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
+    lines = [line for line in (TABLES / "claims.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    committed = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    rows = {statement: (reported, here, verdict) for _, _, statement, reported, here, _, verdict in committed}
+    for line in shown:
+        statement, *others = (cell.strip() for cell in line.strip("|").split("|"))
+        assert tuple(others) == rows[statement]
+    assert len(shown) > 10
+
+
 def test_every_link_leads_somewhere() -> None:
     import re
 

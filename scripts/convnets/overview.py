@@ -228,5 +228,5 @@ def bracket(low: float, high: float, number: Callable[[float], str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Return numbers with a true minus sign."""
-    return text.replace("-", "\N{MINUS SIGN}")
+    """Return numbers with a true minus sign, and no line break before a deviation."""
+    return text.replace("-", "\N{MINUS SIGN}").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
