@@ -133,7 +133,7 @@ def test_a_server_that_is_killed_is_followed_again_when_it_returns(
         server.kill()
         started = time.monotonic()
         follower.tell(history[:4], usage[:4])
-        assert time.monotonic() - started < 0.1
+        assert time.monotonic() - started < 0.5
         time.sleep(1)
         server.start()
         follower.tell(history, usage)
