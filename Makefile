@@ -44,7 +44,7 @@ retire: setup  ## remove results that left the configuration and retire their ru
 	@$(BIN)/python scripts/retire_runs.py $(if $(YES),--yes) config.yaml $(CONFIGFILE)
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 5
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 
 lint: setup  ## run every linter, formatter check and type check
 	$(BIN)/ruff check .

@@ -1,8 +1,10 @@
 """Measure the training against its two yardsticks, in turn on the same machine, and print the ratios with their spread.
 
-- `throughput`: images a second of the plain Keras script on all cores, and of one training process of one thread per core.
+- `throughput`: images a second of the plain Keras script on all cores, and of one training process of one thread per core; of
+  epochs with their validation, but for the first, so that neither side's start-up or model logging counts.
 - `step`: the share of the cores' measured matrix-product peak that training steps reach, by the operations they need.
-- `workflow`: wall time of `snakemake` over all variants, and of the plain script over them one after the other, all epochs scaled.
+- `workflow`: wall time of `snakemake` over all variants, in float32 and with `precision: auto`, and of the plain script over them
+  one after the other, all epochs scaled.
 
 Every round measures each side once, in alternating order; ratios are formed within a round, so that a machine whose speed
 drifts does not bias them. Needs a prepared data set: `make run CONFIGFILE=...` once, or the path of one.
@@ -46,13 +48,16 @@ def side_by_side(mode: str, dataset: Path, variant: str, precision: str, amount:
     return [float(output) for output in outputs]
 
 
-def workflow(folder: Path, scale: float) -> float:
+def workflow(folder: Path, scale: float, precision: str) -> float:
     """Run the whole workflow in a folder of its own with the epochs scaled, and return its wall time.
 
     The data set is prepared before, as it is for the plain script.
     """
     overlay = folder / "overlay.yaml"
-    epochs = {"training": {"epochs": max(1, round(30 * scale))}, "variants": {"mlp100": {"epochs": max(1, round(50 * scale))}}}
+    epochs = {
+        "training": {"epochs": max(1, round(30 * scale)), "precision": precision},
+        "variants": {"mlp100": {"epochs": max(1, round(50 * scale))}},
+    }
     places = {name: str(folder / name) for name in ("results", "logs", "benchmarks")}
     overlay.write_text(json.dumps({"pathvars": places, **epochs}))
     command = [sys.executable, "-m", "snakemake", "--cores", str(CORES), "--configfile", str(overlay), "--quiet", "all"]
@@ -83,10 +88,10 @@ def report(name: str, ratios: Sequence[float]) -> None:
 
 def measure_throughput(arguments: argparse.Namespace) -> None:
     """Compare images a second."""
-    epochs = 2
+    epochs = 3  # beside the first
 
     def of_plain() -> float:
-        return plain(arguments.dataset, [arguments.variant], epochs / 30)[0]["images_per_second"]
+        return plain(arguments.dataset, [arguments.variant], (1 + epochs) / 30)[0]["images_per_second"]
 
     def ours(precision: str) -> float:
         return sum(side_by_side("throughput", arguments.dataset, arguments.variant, precision, epochs))
@@ -119,15 +124,17 @@ def measure_workflow(arguments: argparse.Namespace) -> None:
         plain(arguments.dataset, names, arguments.scale)
         return time.monotonic() - started
 
-    def ours() -> float:
+    def ours(precision: str) -> float:
         folder = Path(tempfile.mkdtemp())
         try:
-            return workflow(folder, arguments.scale)
+            return workflow(folder, arguments.scale, precision)
         finally:
             shutil.rmtree(folder)
 
-    measured = rounds(arguments.rounds, {"plain": of_plain, "workflow": ours})
-    report("wall time, workflow over plain", [row["workflow"] / row["plain"] for row in measured])
+    sides = {"plain": of_plain, "float32": lambda: ours("float32"), "auto": lambda: ours("auto")}
+    measured = rounds(arguments.rounds, sides)
+    for precision in ("float32", "auto"):
+        report(f"wall time, workflow in {precision} over plain", [row[precision] / row["plain"] for row in measured])
 
 
 def main() -> None:

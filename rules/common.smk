@@ -7,6 +7,7 @@ from math import ceil
 from convnets import configuration as configurations, fingerprint, hardware, hosts, layers, records, stamps, steps as workflow_steps
 from convnets.errors import InputError
 from convnets.files import atomic_path, read_json, write_json
+from convnets.stores import pending_text
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -192,5 +193,7 @@ def training_minutes(wildcards):
 def pending_runs():
     """Return a line that says what the tracking store lacks after the workflow has run, or nothing."""
     published = configuration.results / "tracking" / "published.json"
-    problem = read_json(published)["problem"] if published.is_file() else ""
-    return f"Everything is made, but not everything is tracked yet: {problem} (make sync)\n" if problem else ""
+    found = read_json(published) if published.is_file() else {"problem": "", "pending": []}
+    if not found["problem"]:
+        return ""
+    return f"Everything is made, but not all is tracked yet; {pending_text(found['pending'], found['problem'])} (make sync)\n"

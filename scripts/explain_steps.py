@@ -45,7 +45,7 @@ def _tracked(steps: Steps) -> set[str]:
     from convnets import tracking  # MLflow takes a second to import
 
     try:
-        connection = tracking.connect(steps.configuration.store)
+        connection = tracking.connect(steps.configuration.store, create=False)
         with tracking.reached(connection.store):
             return {str(run.data.tags.get("fingerprint")) for run in connection.runs() if run.info.status == "FINISHED"}
     except tracking.StoreError as error:

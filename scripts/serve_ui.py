@@ -19,7 +19,7 @@ def main() -> None:
     store, published = config.store, config.results / "tracking" / "published.json"
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
-    connection = tracking.connect(store)
+    connection = tracking.connect(store, create=False)
     root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
     print(f"All runs: {root}/{pages.runs_page(connection.experiment)}")
     if published.is_file():

@@ -12,6 +12,7 @@ from convnets.errors import InputError
 from convnets.publishing import Published
 from convnets.records import METRICS
 from convnets.steps import PUBLISHING, TRAINING, Steps
+from convnets.stores import pending_text
 
 
 def main() -> None:
@@ -26,7 +27,10 @@ def main() -> None:
     busy = {steps.run_folder(*run) for run in held}  # trainings that are bringing their runs there themselves
     runs = [step.stamp.parent for key, step in steps.all.items() if step.rule == TRAINING and not steps.reasons(key)]
     runs = [folder for folder in runs if folder not in busy]
-    if not runs:
+    # What is stale or has left the configuration was a result all the same, until it is made again or retired.
+    others = [path.parent for path in sorted(steps.results.glob(f"runs/*/seed*/{stamps.STAMP}"))]
+    others = [folder for folder in others if folder not in busy | set(runs) and _is_whole(folder)]
+    if not runs and not others:
         raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
     training = {variant for variant, _ in held}
     drawn = [
@@ -39,7 +43,8 @@ def main() -> None:
     tracking.create_store(store, Path(str(artifacts)) if artifacts else None)
 
     def publish() -> Published:
-        return publishing.publish(steps.configuration.plan, runs, figures, steps.results / "unfinished")
+        plan, trainings = steps.configuration.plan, steps.results / "unfinished"
+        return publishing.publish(plan, runs, figures, trainings, others, thorough=True)
 
     step = steps.all[PUBLISHING]
     if busy or any(map(steps.is_stale, step.after)):  # then the workflow has more to publish than there is now
@@ -49,9 +54,16 @@ def main() -> None:
         with stamps.stamping(step.stamp, step.components, inputs, step.outputs):
             published = publish()
             files.write_json(step.outputs[0], asdict(published))
-    print(f"{len(runs) - len(published.pending)} of {len(runs)} finished runs are in {store.uri}")
+    count = len(runs) + len(others)
+    print(f"{count - len(published.pending)} of {count} finished runs are in {store.uri}")
     if published.problem:
-        raise InputError(f"{published.problem}; pending: {', '.join(published.pending) or 'the comparisons'}")
+        raise InputError(pending_text(published.pending, published.problem))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a folder holds a finished run, its files as they were written."""
+    stamp = stamps.read(folder / stamps.STAMP)
+    return stamp is not None and not stamps.damage(folder / stamps.STAMP, stamp)
 
 
 if __name__ == "__main__":

@@ -104,31 +104,33 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> Any:  # noqa: ANN401  (
         )
         try:
             checkpoints.write(arguments.unfinished, arguments.fingerprint, state)
-        except OSError as error:  # a full disk should not end a training; the next epoch tries again
-            logger.warning("no checkpoint of epoch %d: %s", epoch.epoch, error)
-        else:
-            # What the newest checkpoint alone holds may have to be trained again, and the store cannot take a point back.
-            follower.tell(state.history[:-1], state.usage[:-1])
+        except OSError as error:  # a disk that is full: to go on would lose all that follows, since results have no place either
+            raise InputError(
+                f"{name}: no checkpoint of epoch {epoch.epoch} can be written to {arguments.unfinished}: "
+                f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
+            ) from error
+        # What the newest checkpoint alone holds may have to be trained again, and the store cannot take a point back.
+        follower.tell(state.history[:-1], state.usage[:-1])
 
+    before = sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0
     try:
         with followed(follower):
             result = training.train(chosen, arguments.seed, data, observe, resumed)
+            metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint)
+            outputs = [arguments.run / file for file in records.RUN_FILES]
+            with stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before + time.monotonic() - started):
+                records.write_history(arguments.run / records.HISTORY, result.history)
+                with files.atomic_path(arguments.run / records.MODEL) as temporary:
+                    result.model.save(temporary)
+                digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
+                records.write_record(arguments.run / records.RECORD, result.record(begun.training, begun.began, device, digests))
+                records.write_metrics(arguments.run / records.METRICS, metrics)
     except training.NonFiniteLossError as error:
         unfinished.failed(arguments.unfinished, arguments.fingerprint, f"{name}: {error}")
         raise InputError(f"{name}: {error}") from error
     finally:
         if follower.is_closed:
             replace(begun, is_open=False).write(arguments.unfinished)
-    metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint)
-    outputs = [arguments.run / file for file in records.RUN_FILES]
-    before = sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0
-    with stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before + time.monotonic() - started):
-        records.write_history(arguments.run / records.HISTORY, result.history)
-        with files.atomic_path(arguments.run / records.MODEL) as temporary:
-            result.model.save(temporary)
-        digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
-        records.write_record(arguments.run / records.RECORD, result.record(begun.training, begun.began, device, digests))
-        records.write_metrics(arguments.run / records.METRICS, metrics)
     logger.info(
         "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
         *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),

@@ -25,7 +25,7 @@ SlurmdPort={node_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=30
 CredType=cred/munge
 CryptoType=crypto/munge
 StateSaveLocation={folder}/state
@@ -52,7 +52,10 @@ KillWait=5
 MinJobAge=300
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=6000 Gres=gpu:1 State=UNKNOWN
-PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1 State=UP
+PartitionName=urgent Nodes={host} MaxTime=INFINITE PriorityTier=2 State=UP
 """
 
 
@@ -63,6 +66,14 @@ def require(name: str, *programs: str) -> None:
         pytest.skip(f"NOT TESTED: {name}, since there is no {', '.join(missing)} (.ci/run names the packages)")
     if os.geteuid() != 0:
         pytest.skip(f"NOT TESTED: {name}, since its daemons are started as root")
+
+
+def runs(process_id: int) -> bool:
+    """Return whether a process runs; one that has ended may stay listed where nobody asks for its status."""
+    try:
+        return Path("/proc", str(process_id), "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class BatchSystem:
@@ -122,6 +133,17 @@ class Slurm(BatchSystem):
         """End the controller as a crash does; jobs go on."""
         self._daemons["slurmctld"].kill()
         self._daemons["slurmctld"].wait()
+
+    def preempt_all(self) -> None:
+        """Submit a job that takes the whole node, and precedence."""
+        self.call("sbatch", "--partition", "urgent", "--exclusive", "--output", "/dev/null", "--wrap", "sleep 1")
+
+    def fail_node(self) -> None:
+        """Let the node fail, in the controller's eyes, and come back."""
+        host = os.uname().nodename.split(".")[0]
+        self.call("scontrol", "update", f"NodeName={host}", "State=DOWN", "Reason=test")
+        wait_until(lambda: "R" not in self.call("squeue", "--noheader", "--format", "%t").split(), "no job runs")
+        self.call("scontrol", "update", f"NodeName={host}", "State=RESUME")
 
     def cancel_all(self) -> None:
         """Cancel all jobs and wait for their end."""
@@ -214,7 +236,7 @@ class GridEngine(BatchSystem):
         """End the master as a crash does; jobs go on."""
         process_id = int((self.folder / "spool" / "qmaster" / "qmaster.pid").read_text())
         os.kill(process_id, signal.SIGKILL)
-        wait_until(lambda: not Path("/proc", str(process_id)).exists(), "sge_qmaster has ended")
+        wait_until(lambda: not runs(process_id), "sge_qmaster has ended")
 
     def _edit(self, values: dict[str, str], *arguments: str) -> None:
         """Let an editor without a user fill in a form of Grid Engine's, whose only other way is to give every value of it."""
@@ -228,10 +250,10 @@ class GridEngine(BatchSystem):
     def stop(self) -> None:
         """Delete all jobs and end the daemons."""
         self.call("qdel", "-f", "-u", "*", check=False)
-        process_ids = [path.read_text() for path in self.folder.glob("spool/**/*.pid")]
+        process_ids = [int(path.read_text()) for path in self.folder.glob("spool/**/*.pid")]
         self.call("qconf", "-kej", self.host, check=False)
         self.call("qconf", "-km", check=False)
-        wait_until(lambda: not any(Path("/proc", text.strip()).exists() for text in process_ids), "the daemons have ended")
+        wait_until(lambda: not any(map(runs, process_ids)), "the daemons have ended")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests: the real data set, fetched once, and the project's configuration."""
 
 import copy
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from convnets import batches, dataset, sources
+from convnets.command import cores
 from convnets.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +24,25 @@ pytest.register_assert_rewrite("staleness", "submitted", "workflow")
 
 hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
 hypothesis.settings.load_profile("project")
+
+
+# The files that take longest, those first that mostly wait for a batch system; the others follow.
+SLOWEST = (
+    *("test_slurm_slow", "test_staleness_of_settings_slow", "test_staleness_of_files_slow", "test_gridengine_slow"),
+    *("test_staleness_of_code_slow", "test_interruption_slow", "test_servers_slow", "test_scripts", "test_workflow_slow"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left alone with one of them in the end."""
+    ranks = {name: rank for rank, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores, since tests of batch systems wait most of the time."""
+    return cores("all") + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,13 +69,16 @@ def config() -> dict[str, Any]:
 def real_batches() -> Path:
     """The folder of the real CIFAR-10, where the workflow keeps it too; fetched if it is not there."""
     folder = ROOT / "resources" / "cifar10"
-    try:
-        batches.check(folder, str(folder))
-    except InputError:
-        if os.environ.get("CIFAR10_OFFLINE"):
-            pytest.skip("NOT TESTED on the real data set: CIFAR10_OFFLINE is set and resources/cifar10 does not hold it")
-        source = sources.fetch(os.environ.get("CIFAR10_SOURCE", "auto"), folder)
-        (folder / "source.json").write_text(f'{{"source": "{source}"}}\n', encoding="utf-8")
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # by one of the processes that test
+        try:
+            batches.check(folder, str(folder))
+        except InputError:
+            if os.environ.get("CIFAR10_OFFLINE"):
+                pytest.skip("NOT TESTED on the real data set: CIFAR10_OFFLINE is set and resources/cifar10 does not hold it")
+            source = sources.fetch(os.environ.get("CIFAR10_SOURCE", "auto"), folder)
+            (folder / "source.json").write_text(f'{{"source": "{source}"}}\n', encoding="utf-8")
     return folder
 
 

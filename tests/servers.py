@@ -4,6 +4,7 @@ Each is private to its test, on free ports of 127.0.0.1. Where a part cannot be 
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,19 +13,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+import psycopg2
 import pytest
-
-SECONDS = 60  # until a part must be up
+from waiting import SECONDS
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, below those that outgoing connections take, so that it is still free in a while."""
+    while True:
+        port = random.randint(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until_up(port: int, path: str, process: "subprocess.Popen[bytes]") -> None:
@@ -64,7 +68,8 @@ def postgres() -> Iterator[str]:
 
     run("initdb", "--pgdata", str(data), "--username", "mlflow", "--auth", "trust", "--no-sync", "--encoding", "UTF8")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    run("pg_ctl", "start", "--pgdata", str(data), "--wait", "--log", str(folder / "log"), "--options", options)
+    patience = ["--wait", "--timeout", str(int(SECONDS))]
+    run("pg_ctl", "start", "--pgdata", str(data), *patience, "--log", str(folder / "log"), "--options", options)
     try:
         run("createdb", "--host", "127.0.0.1", "--port", str(port), "--username", "mlflow", "mlflow")
         yield f"postgresql://mlflow@127.0.0.1:{port}/mlflow"
@@ -105,6 +110,17 @@ class MlflowServer:
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         wait_until_up(self.port, "/health", self.process)
+
+    def lose_everything(self) -> None:
+        """Lose the database and the artifacts, and start again on an empty database of the same name."""
+        self.kill()
+        with closing(psycopg2.connect(f"{self.backend.removesuffix('/mlflow')}/postgres")) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("DROP DATABASE mlflow WITH (FORCE)")
+                cursor.execute("CREATE DATABASE mlflow")
+        shutil.rmtree(self.folder / "artifacts")
+        self.start()
 
     def kill(self) -> None:
         """End the server and its workers at once, as a crash would."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from conftest import ROOT
+from waiting import SECONDS
 
 from convnets import configuration, records, runs, stamps
 from convnets.records import Epoch
@@ -90,4 +91,4 @@ def tabulate(name: str, config: dict[str, Any], folder: Path, *arguments: object
     settings = stamps.to_json(Steps(configuration.resolve(config)).all[f"tabulate_{name}"].settings)
     outputs = ["--csv", folder / f"{name}.csv", "--markdown", folder / f"{name}.md", "--stamp", folder / f"{name}.json"]
     command = [sys.executable, ROOT / "scripts" / f"tabulate_{name}.py", "--settings", settings, *arguments, *outputs]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=SECONDS)

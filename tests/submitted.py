@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from staleness import SMALL, audited
 from waiting import wait_until
 from workflow import Workflow
 
-EPOCHS = 40
+EPOCHS = 150
 CONFIG: dict[str, Any] = {
     **SMALL,
     "training": {**SMALL["training"], "epochs": EPOCHS},
@@ -37,6 +37,7 @@ class Submitted(Workflow):
         super().__init__(folder, batches, copy.deepcopy(config))
         self.environment.update(environment)
         self.options = options
+        self._processes: list[subprocess.Popen[bytes]] = []
 
     def command(self, *arguments: str) -> list[str]:
         local = super().command()
@@ -44,10 +45,24 @@ class Submitted(Workflow):
         return [*local[:cores], *local[cores + 2 :], *self.options, *arguments]
 
     def submit(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start Snakemake, and let it go on."""
+        """Start Snakemake, and let it go on. An interrupt reaches it even where the tests themselves run in the background."""
+
+        def answer_interrupts() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
         with (self.folder / "output.txt").open("ab") as output:
             command = self.command(*arguments)
-            return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output, preexec_fn=answer_interrupts
+            )
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """End whatever Snakemake a test that failed has left: it would submit its jobs again."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
 
     def output(self) -> str:
         return (self.folder / "output.txt").read_text()
@@ -71,7 +86,7 @@ class Submitted(Workflow):
                     found.append(variant)
             return bool(found)
 
-        wait_until(is_there, "a training has reached its third epoch")
+        wait_until(is_there, "a training has reached its third epoch", pause=0.02)
         pid = int(self.results("unfinished", f"{found[0]}-seed1", "lock").read_text().split()[1])
         os.kill(pid, signal.SIGSTOP)
         return found[0], pid
@@ -105,6 +120,23 @@ def assert_finished(workflow: Submitted, local: Submitted) -> None:
     assert not list(workflow.results("unfinished").iterdir())
     assert workflow.planned() == set()
     audited(workflow)
+
+
+Submit = Callable[..., Submitted]
+
+
+@pytest.fixture
+def submitted(tmp_path: Path, real_batches: Path) -> Iterator[Submit]:
+    """Return what makes a project that a batch system runs, of a configuration, an environment and options."""
+    made: list[Submitted] = []
+
+    def make(config: dict[str, Any], environment: Mapping[str, str], *options: str) -> Submitted:
+        made.append(Submitted(tmp_path / "project", real_batches, config, environment, *options))
+        return made[-1]
+
+    yield make
+    for workflow in made:
+        workflow.end()
 
 
 @pytest.fixture(scope="module")

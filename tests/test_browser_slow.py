@@ -12,15 +12,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from browser import PATIENCE_MS, WIDTH, chromium
 from finished_runs import write_run
 from servers import mlflow_server
+from waiting import wait_until
 
 from convnets import figures, pages, publishing, tracking
 from convnets.publishing import Published
 from convnets.stores import Membership, Plan, Store
 
-EXECUTABLES = [Path(name) for name in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")]
-PATIENCE_MS = 30_000
+# Of a chart: the name of each line, its number of points and its last value.
+LINES = "chart => chart.data.map(line => [line.name, line.y.length, line.y[line.y.length - 1]])"
 DEPTH, DROPOUT = "Number of layers", "Dropout, two layers"
 MEMBERS = {
     "conv1": Membership("1 conv layer", {"depth": DEPTH}),
@@ -57,10 +59,6 @@ class Interface:
 
 @pytest.fixture(scope="module")
 def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Interface]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: MLflow's user interface, without Playwright")
-    executable = next((path for path in EXECUTABLES if path.is_file()), None)
-    if executable is None:
-        pytest.skip("NOT TESTED: MLflow's user interface, since there is no Chromium (Debian's package chromium)")
     folder = tmp_path_factory.mktemp("interface")
     screenshots = Path(os.environ.get("SCREENSHOTS", folder / "screenshots"))
     screenshots.mkdir(parents=True, exist_ok=True)
@@ -78,26 +76,29 @@ def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Itera
     published = publishing.publish(Plan(store, False, MEMBERS), [run.folder for run in runs], drawn, folder / "unfinished")
     assert published.problem == ""
     tracked = {run.data.tags["variant"]: run for run in tracking.connect(store).runs()}
-    with mlflow_server(folder / "server", store.uri) as server, playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(executable), args=["--no-sandbox"])
+    with chromium("MLflow's user interface") as browser, mlflow_server(folder / "server", store.uri) as server:
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(PATIENCE_MS)
         yield Interface(server.uri, published, tracked, page, screenshots)
-        browser.close()
+
+
+def placed(found: Any, axis: str) -> list[str]:
+    """Return what elements say, in the order of their places along an axis; nothing while the page draws them anew."""
+    shown = [(one.bounding_box(), one.inner_text().strip()) for one in found.all()]
+    return [text for _, text in sorted((box[axis], text) for box, text in shown)] if all(box for box, _ in shown) else []
 
 
 def test_the_list_of_runs_shows_names_and_numbers_best_first(interface: Interface) -> None:
     page = interface.open(interface.published.runs, "conv3-seed1", "best_val_accu", "4 matching runs")
     interface.keep("runs")
+    expected = ["conv3-seed1", "conv2-seed1", "conv2_dropout00-seed1", "conv1-seed1"]  # by validation accuracy
+    wait_until(lambda: placed(page.get_by_role("link", name=re.compile("-seed1$")), "y") == expected, "all runs, the best first")
     text = page.inner_text("body")
-    links = page.get_by_role("link", name=re.compile("-seed1$")).all()
-    names = [link.inner_text().strip() for link in sorted(links, key=lambda link: link.bounding_box()["y"])]
-    assert names == ["conv3-seed1", "conv2-seed1", "conv2_dropout00-seed1", "conv1-seed1"]  # by validation accuracy
     for value in ("0.7344", "0.7031", "0.6953", "0.6125"):
         assert value in text
     for title in (DEPTH, DROPOUT):
         assert page.get_by_role("link", name=title).count() == 1
-    cells = page.locator(".ag-header-cell").all()
-    headers = [cell.inner_text().strip() for cell in sorted(cells, key=lambda cell: cell.bounding_box()["x"])]
+    headers = placed(page.locator(".ag-header-cell"), "x")
     assert headers[1:8] == ["Run Name", "Created", "Duration", "variant", "seed", "best_val_accuracy", "test_accuracy"]
 
 
@@ -159,7 +160,7 @@ def test_a_runs_charts_and_system_metrics_are_drawn(interface: Interface) -> Non
     page = interface.open(f"{address}/system-metrics", "cpu_utilization_percentage", "process_memory_usage_megabytes")
     page.locator(".scatterlayer .trace").first.wait_for(timeout=PATIENCE_MS)
     interface.keep("system")
-    assert page.locator(".js-plotly-plot").count() == 2
+    wait_until(lambda: page.locator(".js-plotly-plot .scatterlayer .trace").count() == 2, "both metrics are drawn")
 
 
 def test_a_comparisons_figure_is_shown_among_the_artifacts(interface: Interface) -> None:
@@ -167,6 +168,5 @@ def test_a_comparisons_figure_is_shown_among_the_artifacts(interface: Interface)
     page = interface.open(pages.figure_page(run.info.experiment_id, run.info.run_id, "depth"), "depth.svg")
     picture = page.locator("img[src^='blob:'], img[src*='depth.svg'], img[src^='data:image']").first
     picture.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_timeout(1000)
+    assert picture.evaluate(WIDTH) > 300
     interface.keep("artifact")
-    assert picture.evaluate("image => image.naturalWidth") > 300

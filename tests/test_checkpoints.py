@@ -45,6 +45,18 @@ def test_the_newest_is_read_back_and_two_are_kept(tmp_path: Path) -> None:
     assert written(tmp_path) == ["checkpoint-000003.npz", "checkpoint-000012.npz"]
 
 
+def test_a_new_one_outlives_older_ones_that_are_further_and_cannot_be_read(tmp_path: Path) -> None:
+    for epochs in (29, 30):
+        checkpoints.write(tmp_path, "f", state(epochs))
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"damaged")
+    assert checkpoints.read(tmp_path, "f") is None
+    for epochs in (1, 2, 3):
+        checkpoints.write(tmp_path, "f", state(epochs))
+        assert_equal(checkpoints.read(tmp_path, "f"), state(epochs))
+    assert written(tmp_path) == ["checkpoint-000002.npz", "checkpoint-000003.npz"]
+
+
 def test_those_of_another_fingerprint_are_removed(tmp_path: Path) -> None:
     checkpoints.write(tmp_path, "f", state(2))
     assert checkpoints.read(tmp_path, "g") is None

@@ -103,6 +103,7 @@ REFUSED = {
     "reserved figure": ("comparisons.vgg16", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons.vgg16"]),
     "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
     "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),
+    "token in the address": ("tracking.uri", "https://token@host", ["tracking.uri holds a name, or a token"]),
     "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
 }
 

@@ -1,6 +1,7 @@
 """Delivery to a real SQLite store: all that the files say, once, whatever went before; and reuse of what was delivered."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from convnets.stores import Store
 from convnets.tracking import StoreError
 
 
-def deliver(store: Store, finished: Finished) -> str:
+def deliver(store: Store, finished: Finished, *, again: bool = False) -> str:
     def present(folder: Path) -> None:
         presentation.present(finished, "a label", folder)
 
     def load() -> Any:
         return networks.load(finished.folder / records.MODEL)
 
-    return delivery.deliver(tracking.connect(store), finished, MEMBER, present, load)
+    return delivery.deliver(tracking.connect(store), finished, MEMBER, present, load, again=again)
 
 
 def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:
@@ -197,6 +198,26 @@ def test_two_runs_that_name_new_data_at_once(store: Store, model: Path, tmp_path
     assert len(all_runs(store)[run_id].inputs.dataset_inputs) == 3
 
 
+@pytest.mark.parametrize("lost", ["files/history.csv", "figures", "model_card.md", "fingerprint.json", "model"])
+def test_what_a_store_has_lost_is_found_and_brought_again(lost: str, store: Store, model: Path, tmp_path: Path) -> None:
+    finished = write_run(tmp_path, model)
+    run_id = deliver(store, finished)
+    connection = tracking.connect(store)
+    assert delivery.missing(connection, run_id) == []
+    (logged,) = delivery.models_of(connection, run_id)
+    artifacts = Path(all_runs(store)[run_id].info.artifact_uri.removeprefix("file://"))
+    path = Path(logged.artifact_location.removeprefix("file://")) if lost == "model" else artifacts / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    found = delivery.missing(connection, run_id)
+    assert found
+    assert all(name.startswith(lost) for name in found)
+    assert deliver(store, finished, again=True) == run_id
+    assert delivery.missing(connection, run_id) == []
+    (logged,) = delivery.models_of(connection, run_id)
+    assert mlflow.keras.load_model(f"models:/{logged.model_id}").count_params() == 12_342
+    assert len(points(store, run_id, "val_loss")) == 3
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "history.csv", "record.json", "stamp.json"])
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "a,b\n1,2\n"])
 def test_files_that_are_missing_or_damaged_are_named(name: str, text: str | None, model: Path, tmp_path: Path) -> None:
@@ -227,7 +248,31 @@ class TestReuse:
         assert stamps.damage(folder / stamps.STAMP, fetched.stamp) == []
         assert stores.is_tracked(folder, store, finished.metrics.fingerprint)
 
-    @pytest.mark.parametrize("change", [{"fingerprint": "f" * 64}, {"seed": 2}, {"variant": "another"}])
+    def test_a_run_of_another_name_becomes_one_of_its_own(self, store: Store, model: Path, tmp_path: Path) -> None:
+        finished = write_run(tmp_path, model)
+        run_id = deliver(store, finished)
+        folder = tmp_path / "clone"
+        assert self.fetch(store, finished, folder, variant="another")
+        fetched = Finished.read(folder)
+        assert (fetched.metrics.variant, fetched.metrics.mlflow_run_id) == ("another", None)
+        assert fetched.history == finished.history
+        assert stamps.damage(folder / stamps.STAMP, fetched.stamp) == []
+        assert not stores.is_tracked(folder, store, finished.metrics.fingerprint)
+        assert deliver(store, fetched) != run_id
+        statuses = {run.data.tags["variant"]: run.info.status for run in tracking.connect(store).runs()}
+        assert statuses == {"mlp100": "FINISHED", "another": "FINISHED"}
+
+    def test_one_that_was_begun_meanwhile_is_superseded(self, store: Store, model: Path, tmp_path: Path) -> None:
+        """As when a setting was changed, a training begun and stopped, and the setting changed back."""
+        finished = write_run(tmp_path, model)
+        run_id = deliver(store, finished)
+        begun = delivery.Identity("mlp100", 1, "e" * 64, "token", BEGAN)
+        other = delivery.open_run(tracking.connect(store), begun, MEMBER, {}).info.run_id
+        assert self.fetch(store, finished, tmp_path / "clone")
+        assert [run.info.run_id for run in tracking.connect(store).runs("mlp100", 1)] == [run_id]
+        assert all_runs(store)[other].data.tags[tracking.SUPERSEDED_TAG] == run_id
+
+    @pytest.mark.parametrize("change", [{"fingerprint": "f" * 64}, {"seed": 2}])
     def test_another_run_is_not_fetched(self, change: dict[str, Any], store: Store, model: Path, tmp_path: Path) -> None:
         finished = write_run(tmp_path, model)
         deliver(store, finished)

@@ -5,11 +5,13 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,14 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
-from waiting import wait_until
+from waiting import SECONDS, wait_until
 
 from convnets import dataset, files, fingerprint, tracking
 from convnets.settings import from_dict
 from convnets.stores import Membership, Plan, Store
 
-EPOCHS = 100
+EPOCHS = 150
+STARTED = "started\n"  # in the log, before each start
 SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [256, 64, 64]}
 VARIANTS: dict[str, dict[str, Any]] = {
     "dropout": {"filters": [8, 8]},
@@ -68,10 +71,12 @@ class Training:
 
     def start(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "log").open("a") as log:
+            log.write(STARTED)
+            log.flush()
             return subprocess.Popen(list(map(str, self.command)), stdout=log, stderr=log, cwd=self.folder)
 
     def finish(self) -> None:
-        assert self.start().wait(timeout=300) == 0, self.log()
+        assert self.start().wait(timeout=SECONDS) == 0, self.log()
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -84,6 +89,12 @@ class Training:
             rows = [row[:-1] for row in csv.reader(file)]
         return rows, keras.models.load_model(self.run / "model.keras").get_weights()
 
+    def status(self) -> str:
+        """Return the state of the tracked run."""
+        client = mlflow.MlflowClient(self.store.uri)
+        (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
+        return str(run.info.status)
+
     def assert_tracked_once(self) -> None:
         """Check that there is one run, FINISHED, with each point of the history once."""
         client = mlflow.MlflowClient(self.store.uri)
@@ -92,6 +103,7 @@ class Training:
         assert run.info.status == "FINISHED"
         with (self.run / "history.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
+        assert json.loads((self.run / "metrics.json").read_text())["mlflow_run_id"] == run.info.run_id
         for name in ("val_loss", "seconds"):
             points = client.get_metric_history(run.info.run_id, name)
             assert sorted((point.step, point.value) for point in points) == [
@@ -139,12 +151,41 @@ def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", 
     wait_until(lambda: condition() or process.poll() is not None, pause=pause)
 
 
+def epochs_done(training: Training) -> int:
+    """Return the epoch of the last checkpoint; one that a kill cut off has another name."""
+    return max((int(path.stem[-6:]) for path in training.unfinished.glob("checkpoint-*.npz")), default=0)
+
+
+def assert_went_on(training: Training, done: int) -> None:
+    """Check that the last start of a training, if it came so far, went on after the last checkpoint before it."""
+    *_, last = (training.folder / "log").read_text().split(STARTED)
+    if resumed := re.search(r"going on after epoch (\d+)", last):
+        assert int(resumed[1]) == done
+    else:
+        assert done == 0 or "iteration" not in last
+
+
 def has_trained(training: Training, epochs: int) -> bool:
     return any(int(path.stem[-6:]) >= epochs for path in training.unfinished.glob("checkpoint-*.npz"))
 
 
+KINDS = ("start", "start", "epoch", "checkpoint", "epoch", "end")
+
+
+@pytest.fixture(scope="module")
+def kills() -> Iterator[Counter[str]]:
+    """Count the kills of each kind over all variants, and see in the end that there were enough."""
+    counted: Counter[str] = Counter()
+    yield counted
+    if counted.pop("variants", 0) == len(VARIANTS):  # else only some of the tests were asked for
+        assert sum(counted.values()) >= 20, counted
+        assert all(counted[kind] >= 2 for kind in KINDS), counted
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
+def test_killed_at_any_moment(
+    variant: str, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training], kills: Counter[str]
+) -> None:
     """Six kills: at two random moments after the start, in two random epochs, while a checkpoint is written, and at the end.
 
     The last one comes at a random moment after the last checkpoint, when files are written and the run is delivered. Then the run
@@ -152,15 +193,18 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
     """
     moments = random.Random(variant)
     training = Training(shared, tmp_path, variant)
-    kills = 0
-    for kind in ("start", "start", "epoch", "checkpoint", "epoch", "end"):
+    started, seconds = time.monotonic(), 0.0
+    undisturbed(variant)
+    seconds = time.monotonic() - started  # 0 where it was made before, which is as good
+    for kind in KINDS:
+        done = epochs_done(training)
         process = training.start()
         if kind == "start":
-            time.sleep(moments.uniform(0.1, 6))
+            time.sleep(moments.uniform(0.1, max(1.0, 0.6 * seconds)))
         elif kind == "epoch":
-            reached = moments.randint(2, EPOCHS - 2)
+            reached = moments.randint(min(done + 2, EPOCHS - 2), min(done + 40, EPOCHS - 2))
             wait_for(lambda reached=reached: has_trained(training, reached), process, 0.002)
-            time.sleep(moments.uniform(0, 0.05))
+            time.sleep(moments.uniform(0, 0.02))
         elif kind == "end":
             wait_for(lambda: has_trained(training, EPOCHS), process, 0.002)
             time.sleep(moments.uniform(0, 2.5))
@@ -169,14 +213,17 @@ def test_killed_at_any_moment(variant: str, shared: Path, tmp_path: Path, undist
         process.kill()
         if process.wait() != -signal.SIGKILL or (kind != "start" and not training.unfinished.exists()):
             break  # it came too late: the training has ended, and is not to be started again
-        kills += 1
+        kills[kind] += 1
+        assert_went_on(training, done)
         shutil.rmtree(training.run, ignore_errors=True)
     else:
+        done = epochs_done(training)
         training.finish()
-    assert kills >= 2
+        assert_went_on(training, done)
     assert_same(training, undisturbed(variant))
     training.assert_tracked_once()
     assert not training.unfinished.exists()
+    kills["variants"] += 1
     names = ["history.csv", "metrics.json", "model.keras", "record.json", "stamp.json", "tracked.json"]
     assert sorted(path.name for path in training.run.iterdir()) == names
 
@@ -187,16 +234,12 @@ def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, und
     process = training.start()
     wait_for(lambda: has_trained(training, 10), process)
     process.send_signal(number)
-    assert process.wait(timeout=30) == 128 + number
+    assert process.wait(timeout=SECONDS) == 128 + number
     assert not list(training.run.iterdir())
-    client = mlflow.MlflowClient(training.store.uri)
-    (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
-    assert run.info.status == "KILLED"
+    assert training.status() == "KILLED"
     training.finish()
     assert_same(training, undisturbed("dropout"))
     training.assert_tracked_once()
-    metrics = json.loads((training.run / "metrics.json").read_text())
-    assert metrics["mlflow_run_id"] == run.info.run_id
 
 
 def test_a_damaged_checkpoint_costs_an_epoch(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
@@ -237,7 +280,7 @@ def mounted(disk: Path, options: str) -> Iterator[Path]:
 
 
 def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
-    """Checkpoints and results on a disk that is full for a while: no file is cut, and nothing has to be trained again."""
+    """Checkpoints and results on a disk that is full for a while: no file is cut, and an epoch is lost."""
     with mounted(tmp_path / "disk", "size=4m") as disk:
         training = Training(shared, tmp_path / "mlp", "mlp")
         training.unfinished, training.run = disk / "unfinished", disk / "run"
@@ -245,17 +288,20 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
             training.command[training.command.index(option) + 1] = path
         process = training.start()
         wait_for(lambda: has_trained(training, 5), process, 0.002)
-        with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
-            while ballast.write(bytes(4096)):
-                pass
-        assert process.wait(timeout=120) == 1
-        assert "no checkpoint of epoch" in training.log()
+        with (disk / "ballast").open("wb", buffering=0) as ballast:
+            while process.poll() is None:  # a checkpoint that is removed leaves room again
+                with contextlib.suppress(OSError):
+                    ballast.write(bytes(4096))
+        assert process.wait() == 1
         error = [line for line in training.log().splitlines() if "error: " in line][-1]
-        assert "cannot be written: No space left on device" in error
+        found = re.search(r"no checkpoint of epoch (\d+) can be written to .*: No space left on device; once there is room", error)
+        assert found, error
         assert "Traceback" not in training.log()
-        assert not [path for path in training.run.iterdir() if path.stat().st_size == 0 or path.name == "stamp.json"]
+        assert not list(training.run.iterdir())
+        assert training.status() == "FAILED"
         (disk / "ballast").unlink()
         training.finish()
+        assert f"going on after epoch {int(found[1]) - 1} of" in training.log()
         assert_same(training, undisturbed("mlp"))
         training.assert_tracked_once()
 
@@ -264,7 +310,7 @@ def test_a_read_only_folder(shared: Path, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "ro") as disk:
         training = Training(shared, tmp_path / "mlp", "mlp")
         training.command[training.command.index("--unfinished") + 1] = disk / "unfinished"
-        assert training.start().wait(timeout=60) == 1
+        assert training.start().wait(timeout=SECONDS) == 1
         assert "error: " in training.log()
         assert "cannot be written: Read-only file system" in training.log()
         assert "Traceback" not in training.log()

@@ -231,7 +231,12 @@ def test_what_a_user_adds_follows_the_report(config: dict[str, Any], reference: 
         **{"section": "mine", "statement": "It is <worse>.", "test": "less"},
         "quantities": ["mlp100.test_accuracy", "conv3_1x1.test_accuracy"],
     }
+    config["claims"]["number"] = {
+        **{"section": "mine", "statement": "It is 0.75.", "test": "equals", "reported": [0.75]},
+        "quantities": ["conv3_1x1.test_accuracy"],
+    }
     text = page_of(config, reference)
+    assert "0.7500" not in words(section(text, "changes"))  # what a user prints is not what the report printed
     other = section(text, "other")
     assert "Beyond the report" in words(other)
     assert "on training images" in words(other)

@@ -13,7 +13,7 @@ import mlflow
 import pytest
 from finished_runs import all_runs, points, write_run
 
-from convnets import pages, publishing, records, tracking
+from convnets import delivery, pages, publishing, records, tracking
 from convnets.delivery import Finished
 from convnets.pages import compare_page
 from convnets.publishing import Published, Summary, side_by_side, varying_settings
@@ -49,9 +49,10 @@ class Results:
             self.figures[name] = folder / f"{name}.svg"
             self.figures[name].write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
 
-    def publish(self, plan: Plan | None = None) -> Published:
+    def publish(self, plan: Plan | None = None, others: Sequence[Path] = (), *, thorough: bool = False) -> Published:
         folders = [run.folder for run in self.runs]
-        return publishing.publish(plan or self.plan, folders, self.figures, self.folder / "unfinished")
+        trainings = self.folder / "unfinished"
+        return publishing.publish(plan or self.plan, folders, self.figures, trainings, others, thorough=thorough)
 
     def tracked(self) -> dict[str, Any]:
         return {run.data.tags["variant"]: run for run in tracking.connect(self.plan.store).runs()}
@@ -103,10 +104,10 @@ def test_what_differs_between_the_runs_of_a_comparison_is_said(results: Results)
 def test_a_run_that_the_store_refuses_keeps_no_other_away(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver = publishing.delivery.deliver
 
-    def refuse(connection: tracking.Connection, run: Finished, *others: Any) -> str:
+    def refuse(connection: tracking.Connection, run: Finished, *others: Any, again: bool) -> str:
         if run.metrics.variant == "mlp100":
             raise tracking.StoreError("the tracking store takes no such run")
-        return deliver(connection, run, *others)
+        return deliver(connection, run, *others, again=again)
 
     monkeypatch.setattr(publishing.delivery, "deliver", refuse)
     published = results.publish()
@@ -138,6 +139,47 @@ def test_the_best_model_of_each_comparison_is_registered(results: Results) -> No
     results.runs[0] = write_run(results.folder, results.model, "mlp100", dropout=0.3, best_val_accuracy=0.9)
     results.publish()
     assert client.get_model_version_by_alias("tests-depth", "best").run_id == results.tracked()["mlp100"].info.run_id
+
+
+def test_a_comparison_that_has_left_is_no_longer_offered(results: Results) -> None:
+    results.publish()
+    client = mlflow.MlflowClient(results.plan.store.uri)
+    experiment = client.get_experiment_by_name("tests").experiment_id
+    del results.figures["mlp"]
+    members = {"mlp100": Membership("MLP", {"depth": "Layers"}), "conv1": MEMBERS["conv1"]}
+    results.publish(replace(results.plan, members=members))
+    tags = client.get_experiment(experiment).tags
+    assert {key.removeprefix(pages.VIEW_TAG) for key in tags if key.startswith(pages.VIEW_TAG)} == {"overview", "depth"}
+    assert {model.name: bool(model.aliases) for model in client.search_registered_models()} == {
+        "tests-depth": True,
+        "tests-mlp": False,
+    }
+    assert "comparison.mlp" not in results.tracked()["mlp100"].data.tags
+
+
+def test_runs_beside_the_comparisons_are_brought_too(results: Results) -> None:
+    other = write_run(results.folder, results.model, "left", best_val_accuracy=0.99)
+    published = results.publish(others=[other.folder])
+    assert (published.problem, list(published.pending)) == ("", [])
+    assert results.tracked()["left"].info.status == "FINISHED"
+    assert results.tracked()["left"].info.run_id not in str(published.compare)
+    version = mlflow.MlflowClient(results.plan.store.uri).get_model_version_by_alias("tests-depth", "best")
+    assert version.run_id == results.tracked()["conv1"].info.run_id
+
+
+def test_artifacts_that_were_lost_are_brought_again_when_it_is_looked_for_them(results: Results) -> None:
+    results.publish()
+    ids = {variant: run.info.run_id for variant, run in results.tracked().items()}
+    shutil.rmtree(Path(results.tracked()["conv1"].info.artifact_uri.removeprefix("file://")).parents[1])
+    connection = tracking.connect(results.plan.store)
+    assert results.publish().problem == ""
+    assert delivery.missing(connection, ids["conv1"])
+    assert results.publish(thorough=True).problem == ""
+    assert {variant: run.info.run_id for variant, run in results.tracked().items()} == ids
+    for run_id in ids.values():
+        assert delivery.missing(connection, run_id) == []
+    for comparison in ("depth", "mlp"):
+        assert mlflow.keras.load_model(f"models:/tests-{comparison}@best").count_params() == 12_342
 
 
 def test_publishing_again_changes_nothing(results: Results) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from browser import PATIENCE_MS, WIDTH, chromium
 from conftest import ROOT
 from staleness import settle
 from studies import REFERENCE
-from test_browser_slow import EXECUTABLES
 from test_overview import APPENDIX, SECTIONS
+from waiting import wait_until
 from workflow import CONFIG, Workflow
 
 COMMITTED = yaml.safe_load((ROOT / "config.reference.yaml").read_text(encoding="utf-8"))
@@ -52,6 +53,10 @@ def test_the_report_of_the_committed_runs_reproduces_tables_and_verdicts(workflo
     assert study == {"seeds": COMMITTED["seeds"]}
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_nothing_is_stale_then_and_commands_do_no_harm(workflow: Workflow) -> None:
     settle(workflow, set())
     assert "nothing has left the configuration" in workflow.script("retire_runs").stdout
@@ -59,7 +64,10 @@ def test_nothing_is_stale_then_and_commands_do_no_harm(workflow: Workflow) -> No
         done = workflow.script(name)
         assert done.returncode == 1
         assert "runs that were trained elsewhere are not tracked here" in done.stderr
-    assert sorted(path.name for path in Path(workflow.config["runs_from"], "runs").iterdir())  # untouched
+    given = Path(workflow.config["runs_from"], "runs")
+    assert {path.relative_to(given): path.read_bytes() for path in files_in(given)} == {
+        path.relative_to(REFERENCE): path.read_bytes() for path in files_in(REFERENCE)
+    }
 
 
 EDITS = {
@@ -88,6 +96,15 @@ def test_what_a_claim_says_is_what_the_overview_says(workflow: Workflow) -> None
     workflow.config["claims"]["theory_megabytes"]["statement"] = "VGG-16 needs 553.43 MB."
     settle(workflow, {"tabulate_claims", "tabulate_errata", "write_overview"})
     assert "VGG-16 needs 553.43 MB." in workflow.results("report", "overview.html").read_text(encoding="utf-8")
+
+
+def test_a_record_that_is_added_or_removed_is_seen(workflow: Workflow) -> None:
+    record = Path(workflow.config["runs_from"], "runs", "mlp100", "seed1", "record.json")
+    content = record.read_bytes()
+    record.unlink()
+    assert {"tabulate_convergence", "write_overview"} <= set(workflow.why())
+    record.write_bytes(content)
+    settle(workflow, set())
 
 
 def test_a_history_that_changes_is_seen(workflow: Workflow) -> None:
@@ -119,11 +136,12 @@ class Reader:
         size = WIDTHS[width]
         context = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
         page.goto(path.as_uri())
-        page.locator(".overview h1").first.wait_for(timeout=30_000)
+        page.locator(".overview h1").first.wait_for(timeout=PATIENCE_MS)
         return page
 
     def keep(self, name: str, page: Any) -> None:
@@ -132,16 +150,10 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="NOT TESTED: the report in a browser, without Playwright")
-    executable = next((path for path in EXECUTABLES if path.is_file()), None)
-    if executable is None:
-        pytest.skip("NOT TESTED: the report in a browser, since there is no Chromium (Debian's package chromium)")
     screenshots = Path(os.environ.get("SCREENSHOTS", tmp_path_factory.mktemp("screenshots")))
     screenshots.mkdir(parents=True, exist_ok=True)
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(executable), args=["--no-sandbox"])
+    with chromium("the report in a browser") as browser:
         yield Reader(browser, screenshots)
-        browser.close()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -157,7 +169,7 @@ def test_the_report_reads_well_without_a_network(width: str, file: str, workflow
     pictures = page.locator(".overview img")
     assert pictures.count() == 6
     for index in range(6):
-        assert pictures.nth(index).evaluate("image => image.naturalWidth") > 300
+        assert pictures.nth(index).evaluate(WIDTH) > 300
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0
     wide = page.evaluate(
@@ -185,8 +197,7 @@ def test_the_language_can_be_chosen(workflow: Workflow, reader: Reader) -> None:
 def test_the_contents_lead_to_the_sections(workflow: Workflow, reader: Reader) -> None:
     page = reader.open(workflow.results("report.html"), "desktop")
     page.locator(".contents a[href='#section-2-3']").click()
-    page.wait_for_timeout(500)
-    assert 0 <= page.locator("#section-2-3").bounding_box()["y"] < 200
+    wait_until(lambda: 0 <= page.locator("#section-2-3").bounding_box()["y"] < 200, "the section is scrolled to")
     page.locator("#claim-mlp_loss summary").click()
     assert "final_val_loss" in page.locator("#claim-mlp_loss details p").inner_text()
 
@@ -194,14 +205,14 @@ def test_the_contents_lead_to_the_sections(workflow: Workflow, reader: Reader) -
 def test_snakemakes_own_pages_work(workflow: Workflow, reader: Reader) -> None:
     for width in WIDTHS:
         page = reader.open(workflow.results("report.html"), width)
-        page.locator("#rulegraph svg, #rulegraph canvas").first.wait_for(timeout=30_000)
+        page.locator("#rulegraph svg, #rulegraph canvas").first.wait_for(timeout=PATIENCE_MS)
         page.get_by_text("Figures", exact=True).first.click()
         for text in ("Figure 1: Dropout, two convolutional layers", "Figure 7: VGG-16"):
-            page.get_by_text(text, exact=True).first.wait_for(timeout=30_000)
+            page.get_by_text(text, exact=True).first.wait_for(timeout=PATIENCE_MS)
         page.locator("nav td a").first.click()
         image = page.locator("img[src^='data:image/svg']").last
-        image.wait_for(timeout=30_000)
-        assert image.evaluate("image => image.naturalWidth") > 300
+        image.wait_for(timeout=PATIENCE_MS)
+        assert image.evaluate(WIDTH) > 300
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
         reader.keep(f"figure_{width}", page)
     assert reader.errors == []

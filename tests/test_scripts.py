@@ -12,7 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
-from waiting import wait_until
+from waiting import SECONDS, wait_until
 
 from convnets import command, fingerprint, unfinished
 from convnets.errors import InputError
@@ -23,7 +23,7 @@ SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 def run(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -164,9 +164,10 @@ def test_train_variant_that_is_asked_to_stop(tmp_path: Path, real_batches: Path)
     command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(tmp_path, 0.1, 100_000))]
     with (tmp_path / "stopped.log").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stderr=log)
-    wait_until(lambda: "epoch 3/" in (tmp_path / "stopped.log").read_text(), process)
+    wait_until(lambda: "epoch 3/" in (tmp_path / "stopped.log").read_text(), process=process)
+    wait_until(lambda: bool(tracked(tmp_path)), "the run is in the store", process=process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert process.wait(timeout=SECONDS) == 128 + signal.SIGTERM
     assert outputs(tmp_path) == []
     (killed,) = tracked(tmp_path)
     assert killed.info.status == "KILLED"
@@ -187,13 +188,13 @@ def test_train_variant_waits_for_another_that_trains_the_same(tmp_path: Path, re
     prepare(tmp_path, real_batches)
     command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(tmp_path, 0.1, 50))]
     first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    wait_until((tmp_path / "unfinished" / "mlp100-seed1" / "begun.json").exists, first)
+    wait_until((tmp_path / "unfinished" / "mlp100-seed1" / "begun.json").exists, process=first)
     first.send_signal(signal.SIGSTOP)
     with (tmp_path / "second.log").open("w") as log:
         second = subprocess.Popen([*command, "--patience", "300"], cwd=tmp_path, stderr=log)
     wait_until(lambda: "waiting for that to end" in (tmp_path / "second.log").read_text(), process=second)
     first.send_signal(signal.SIGCONT)
-    assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
+    assert (first.wait(timeout=SECONDS), second.wait(timeout=SECONDS)) == (0, 0)
     log = (tmp_path / "second.log").read_text()
     assert f"is being trained by process {first.pid} on" in log
     assert "another process has finished this run" in log
@@ -222,12 +223,13 @@ def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:
     assert not (tmp_path / "plan.json").exists()
 
 
-def test_create_store_on_a_server_that_is_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://mlflow@127.0.0.1:9/mlflow"])
+def test_create_store_on_a_server_that_is_away(uri: str, tmp_path: Path) -> None:
     """The results are made all the same, and tracked later."""
-    settings = {"uri": "http://127.0.0.1:9", "experiment": "x", "artifacts": None, "reuse": False, "members": {}}
+    settings = {"uri": uri, "experiment": "x", "artifacts": None, "reuse": False, "members": {}}
     done = run("create_store", *store_arguments(settings), cwd=tmp_path)
     assert done.returncode == 0
-    assert "http://127.0.0.1:9 cannot be used" in done.stderr
+    assert f"{uri} cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "plan.json").exists()
 
@@ -282,10 +284,3 @@ def test_train_variant_does_not_repeat_what_cannot_succeed(tmp_path: Path, real_
     assert "epoch" not in done.stderr
     done = run("train_variant", *train_arguments(tmp_path, 0.1), "--attempt", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-
-
-def test_memory_is_read_where_linux_says_it() -> None:
-    from convnets import hardware
-
-    memory = hardware.available_memory()
-    assert memory is None or 2**20 < memory < 2**50

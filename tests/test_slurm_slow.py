@@ -3,15 +3,14 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from clusters import Slurm, slurm
-from submitted import CONFIG, TWO, Submitted, assert_finished, local
-from waiting import wait_until
+from submitted import CONFIG, TWO, Submit, Submitted, assert_finished, local, submitted
+from waiting import SECONDS, wait_until
 
-__all__ = ["local"]
+__all__ = ["local", "submitted"]
 
 # As shipped, but for how often Slurm is asked, which the size of the trainings decides.
 OPTIONS = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
@@ -37,9 +36,9 @@ def job_of(cluster: Slurm, variant: str) -> str:
     return job
 
 
-def test_to_the_end_as_an_array(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
+def test_to_the_end_as_an_array(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
     options = (*OPTIONS, "--slurm-array-jobs", "train_variant")
-    workflow = Submitted(tmp_path / "project", real_batches, CONFIG, cluster.environment, *options)
+    workflow = submitted(CONFIG, cluster.environment, *options)
     process = workflow.submit()
     workflow.finish(process)
     assert "Submitted array job" in workflow.output()
@@ -47,11 +46,9 @@ def test_to_the_end_as_an_array(cluster: Slurm, tmp_path: Path, real_batches: Pa
     assert_finished(workflow, local)
 
 
-def test_jobs_that_are_ended_and_a_controller_that_restarts(
-    cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted
-) -> None:
+def test_jobs_that_are_ended_and_a_controller_that_restarts(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
     """One training stands still until its time limit, one is cancelled, one requeued, while the controller is away for a while."""
-    workflow = Submitted(tmp_path / "project", real_batches, CONFIG, cluster.environment, *OPTIONS)
+    workflow = submitted(CONFIG, cluster.environment, *OPTIONS)
     process = workflow.submit()
     late, _ = workflow.hold(process)
     cluster.call("scontrol", "update", f"JobId={job_of(cluster, late)}", "TimeLimit=1")
@@ -69,12 +66,29 @@ def test_jobs_that_are_ended_and_a_controller_that_restarts(
     assert_finished(workflow, local)
 
 
-def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
+@pytest.mark.parametrize("disturb", [Slurm.preempt_all, Slurm.fail_node])
+def test_preemption_and_a_node_that_fails(
+    disturb: Callable[[Slurm], None], cluster: Slurm, submitted: Submit, local: Submitted
+) -> None:
+    """Slurm starts the jobs again by itself; Snakemake sees no failure."""
+    workflow = submitted(TWO, cluster.environment, *OPTIONS)
+    process = workflow.submit()
+    first, _ = workflow.hold(process)
+    second, _ = workflow.hold(process, first)
+    disturb(cluster)
+    workflow.finish(process)
+    for variant in (first, second):
+        assert "going on after epoch" in workflow.log(variant), variant
+    assert "SLURM status is" not in workflow.output()
+    assert_finished(workflow, local)
+
+
+def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
     """Jobs that are killed for memory get more. Then Snakemake is killed, and its jobs go on.
 
     That of the next call waits for the one that is still there, and takes what it has made.
     """
-    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
+    workflow = submitted(TWO, cluster.environment, *OPTIONS)
     process = workflow.submit("--set-resources", "train_variant:mem_mb=700*attempt")
     held, pid = workflow.hold(process)
     assert "exceeded memory limit" in workflow.output()
@@ -83,16 +97,16 @@ def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, tmp_path: Path
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
     process = workflow.submit()
-    wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits")
+    wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", process=process)
     os.kill(pid, signal.SIGCONT)
     workflow.finish(process)
     assert "another process has finished this run" in workflow.log(held)
     assert_finished(workflow, local)
 
 
-def test_a_gpu_is_asked_for(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
+def test_a_gpu_is_asked_for(cluster: Slurm, submitted: Submit) -> None:
     """Slurm gives one, which is none: the training says so in one line instead of computing without."""
-    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
+    workflow = submitted(TWO, cluster.environment, *OPTIONS)
     process = workflow.submit("results/runs/conv2/seed1/metrics.json", "--set-resources", "train_variant:gpu=1")
     assert process.wait(timeout=900) == 1
     jobs = [line for line in cluster.call("scontrol", "--oneliner", "show", "jobs").splitlines() if str(workflow.folder) in line]
@@ -101,29 +115,30 @@ def test_a_gpu_is_asked_for(cluster: Slurm, tmp_path: Path, real_batches: Path) 
     assert "TensorFlow sees none here" in workflow.log("conv2")
 
 
-def test_an_interrupt_cancels_the_jobs(cluster: Slurm, tmp_path: Path, real_batches: Path) -> None:
-    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, *OPTIONS)
+def test_an_interrupt_cancels_the_jobs(cluster: Slurm, submitted: Submit) -> None:
+    workflow = submitted(TWO, cluster.environment, *OPTIONS)
     process = workflow.submit()
     held, _ = workflow.hold(process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=SECONDS) == 1
     wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
     assert list(workflow.results("unfinished", f"{held}-seed1").glob("checkpoint-*"))
 
 
-def test_the_generic_profile(cluster: Slurm, tmp_path: Path, real_batches: Path, local: Submitted) -> None:
-    """A job is cancelled, and Snakemake killed: the next call takes up the jobs of the former."""
-    workflow = Submitted(tmp_path / "project", real_batches, TWO, cluster.environment, "--profile", "profiles/generic")
+def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
+    """A job is cancelled, and Snakemake killed: a job of the next call waits for one of the former that still runs."""
+    workflow = submitted(TWO, cluster.environment, "--profile", "profiles/generic")
     process = workflow.submit()
     cancelled, _ = workflow.hold(process)
-    cluster.call("scancel", workflow.job_of(cancelled))
     held, pid = workflow.hold(process, cancelled)
+    cluster.call("scancel", workflow.job_of(cancelled))
     process.kill()
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
     process = workflow.submit()
-    wait_until(lambda: f"with external jobid '{workflow.job_of(held)}'" in workflow.output().split("Resuming")[-1], "taken up")
+    wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", process=process)
     os.kill(pid, signal.SIGCONT)
     workflow.finish(process)
+    assert "another process has finished this run" in workflow.log(held)
     assert "going on after epoch" in workflow.log(cancelled)
     assert_finished(workflow, local)

@@ -18,7 +18,7 @@ import pytest
 from convnets import batches, cifar10, sources
 from convnets.errors import InputError
 
-QUICK = sources.Patience(connect=2, read=1, slowest=0)
+QUICK, PATIENT = sources.Patience(connect=10, read=1, slowest=0), sources.Patience(connect=60, read=60, slowest=0)
 
 
 def archive_of(folder: Path, names: list[str], inside: str = "cifar-10-batches-bin") -> bytes:
@@ -63,16 +63,16 @@ def serve(
         server.shutdown()
 
 
-def fetch_from(url: str, destination: Path) -> str:
+def fetch_from(url: str, destination: Path, patience: sources.Patience = PATIENT) -> str:
     destination.mkdir(exist_ok=True)
-    return sources._deliver(destination, lambda folder: sources.from_official(folder, QUICK, url))
+    return sources._deliver(destination, lambda folder: sources.from_official(folder, patience, url))
 
 
 def assert_refused(destination: Path, texts: list[str], source: str | None = None, url: str | None = None) -> None:
     """Assert that fetching fails with these words and leaves nothing in the destination."""
     destination.mkdir(exist_ok=True)
     before = sorted(destination.rglob("*"))
-    attempt = partial(fetch_from, url) if url else partial(sources.fetch, str(source))
+    attempt = partial(fetch_from, url, patience=QUICK) if url else partial(sources.fetch, str(source))
     with pytest.raises(InputError) as caught:
         attempt(destination)
     for text in [*texts, url or ""]:

@@ -139,7 +139,7 @@ def test_official_batches_survive_being_forced_offline(workflow: Workflow, real_
     before = {path: path.stat().st_mtime_ns for path in real_batches.glob("*.bin")}
     workflow.run("--forcerun", "get_cifar10", "--until", "prepare_dataset")
     assert len(before) == 6
-    assert all(path.is_file() for path in before)
+    assert {path: path.stat().st_mtime_ns for path in real_batches.glob("*.bin")} == before
     assert "holds the official batches already" in (workflow.folder / "logs" / "get_cifar10.log").read_text()
     put(workflow.config, "dataset.source", "auto")
     settle(workflow, set())
@@ -175,7 +175,7 @@ def test_a_librarys_version(workflow: Workflow) -> None:
 
 
 def wait_for(log: Path, text: str, process: "subprocess.Popen[bytes]") -> None:
-    wait_until(lambda: log.is_file() and text in log.read_text(), text, process)
+    wait_until(lambda: log.is_file() and text in log.read_text(), text, process=process)
 
 
 def training_process(folder: Path) -> int:
@@ -251,6 +251,11 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
     second = client.create_run(experiment, tags={"variant": "mlp", "seed": "1"}).info.run_id
     stranger = client.create_run(experiment, tags={"variant": "stranger", "seed": "1"}).info.run_id
     client.set_terminated(stranger)
+    left_open = client.create_run(experiment, tags={"variant": "nobodys", "seed": "1"}).info.run_id
+    artifacts = Path(client.get_run(metrics["mlflow_run_id"]).info.artifact_uri.removeprefix("file://"))
+    (artifacts / "model_card.md").unlink()
+    other = json.loads(workflow.results("runs", "conv1", "seed1", "metrics.json").read_text())["mlflow_run_id"]
+    Path(client.get_run(other).info.artifact_uri.removeprefix("file://"), "figures", "depth.svg").write_text("another")
     model = workflow.results("runs", "conv1", "seed1", "model.keras")
     kept = model.read_bytes()
     model.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
@@ -263,6 +268,9 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
         f"stranger/seed1: the store has the FINISHED run {stranger}, and the results do not",
         "conv1/seed1: model.keras is not as it was written",
         "conv1/seed1: the artifact files/model.keras is not the file of the results",
-        "6 differences",
+        f"nobodys/seed1: the store has the run {left_open} in state RUNNING, which no training here goes on with",
+        "mlp/seed1: its tracked run has lost model_card.md; `make sync` brings it there",
+        "conv1/seed1: the artifact figures/depth.svg is not the file of the results",
+        "9 differences",
     ):
         assert text in done.stdout

@@ -8,7 +8,11 @@ SECONDS = 600.0  # costs nothing where a test passes, and a busy machine takes m
 
 
 def wait_until(
-    condition: Callable[[], bool], what: str = "the condition", process: "subprocess.Popen[bytes] | None" = None, pause: float = 0.1
+    condition: Callable[[], bool],
+    what: str = "the condition",
+    *,
+    process: "subprocess.Popen[bytes] | None" = None,
+    pause: float = 0.1,
 ) -> None:
     """Wait until a condition holds; fail if a process that is to bring it about ends without it, or if it takes too long."""
     deadline = time.monotonic() + SECONDS

@@ -64,9 +64,13 @@ class Workflow:
 
     def planned(self, *arguments: str) -> set[str]:
         """Return the steps that a run would make, as rule/wildcards; what only collects files is left out."""
-        done = self.snakemake("--dry-run", *arguments)
+        return self.made("--dry-run", *arguments)
+
+    def made(self, *arguments: str) -> set[str]:
+        """Run the workflow and return the steps that it made."""
+        done = self.snakemake(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-        jobs = re.findall(r"^rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE)
+        jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE)
         return {"/".join([rule, *wildcards_of(text)]) for rule, text in jobs if rule != "all"}
 
     def why(self) -> dict[str, list[str]]:

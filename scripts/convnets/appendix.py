@@ -25,7 +25,7 @@ def changes(study: Study, texts: Texts) -> Section:
     """Return what the report prints of its runs beside what was measured here, and the difference."""
     spec = texts.appendix["changes"]
     rows = []
-    for name, number in study.printed().items():
+    for name, number in study.printed(texts).items():
         variant, metric = variant_and_metric(name)
         runs = [run for run in study.runs if run.variant == variant]
         if runs:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
         The store cannot be reached.
     """
     plan = steps.configuration.plan
-    connection = tracking.connect(plan.store)
+    connection = tracking.connect(plan.store, create=False)
     tracked: dict[str, list[Run]] = defaultdict(list)
     with tracking.reached(plan.store):
         for run in connection.runs():
@@ -39,10 +39,16 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
         folders = {"/".join(path.parts[-3:-1]): path.parent for path in sorted(steps.results.glob("runs/*/seed*/metrics.json"))}
         for name, folder in folders.items():
             found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan)]
+    folders_of_trainings = unfinished.folders(steps.results / "unfinished").values()
+    begun = {training.training for folder in folders_of_trainings if (training := unfinished.begun(folder))}
     for name, runs in tracked.items():
         for run in runs:
             if run.info.status == "FINISHED":
                 found.append(f"{name}: the store has the FINISHED run {run.info.run_id}, and the results do not")
+            elif run.info.status == "RUNNING" and run.data.tags.get(tracking.TRAINING_TAG) not in begun:
+                found.append(
+                    f"{name}: the store has the run {run.info.run_id} in state RUNNING, which no training here goes on with"
+                )
     for folder in unfinished.abandoned(steps.results / "unfinished"):
         found.append(f"{folder.name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it")
     return len(folders), [*found, *_of_other_files(steps)]
@@ -98,8 +104,11 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     yield from _of_points(connection, run, finished)
     if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
         yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
-    yield from _of_files(connection, run, finished)
-    if len(delivery.models_of(connection, run.info.run_id)) != 1:
+    yield from _of_files(connection, run, finished, plan.member(metrics.variant).comparisons)
+    for name in delivery.missing(connection, run.info.run_id):
+        if not name.startswith(f"{delivery.FILES}/"):
+            yield f"its tracked run has lost {name}; `make sync` brings it there"
+    if len(delivery.models_of(connection, run.info.run_id)) > 1:
         yield f"its tracked run has {len(delivery.models_of(connection, run.info.run_id))} complete models, not one"
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digests = {f"cifar10-{split}": digest[:36] for split, digest in finished.record.data.items()}
@@ -119,22 +128,22 @@ def _of_points(connection: Connection, run: Run, finished: Finished) -> Iterator
             yield f"the store's points of {name} are not those of the files ({len(logged)} and {len(wanted[name])} points)"
 
 
-def _of_files(connection: Connection, run: Run, finished: Finished) -> Iterator[str]:
-    """Yield which of the run's files the store lacks, or holds otherwise."""
+def _of_files(connection: Connection, run: Run, finished: Finished, comparisons: Iterable[str]) -> Iterator[str]:
+    """Yield which of the run's files, and of the figures of its comparisons, the store lacks, or holds otherwise."""
+    wanted = {f"{delivery.FILES}/{name}": finished.folder / name for name in (*records.RUN_FILES, stamps.STAMP)}
+    drawn = (finished.folder.parents[2] / "figures" / f"{comparison}.svg" for comparison in comparisons)
+    wanted |= {f"figures/{path.name}": path for path in drawn if path.is_file()}
     with tempfile.TemporaryDirectory() as scratch:
-        for name in (*records.RUN_FILES, stamps.STAMP):
+        for name, file in wanted.items():
             try:
                 path = mlflow.artifacts.download_artifacts(
-                    run_id=run.info.run_id,
-                    artifact_path=f"{delivery.FILES}/{name}",
-                    dst_path=scratch,
-                    tracking_uri=connection.store.uri,
+                    run_id=run.info.run_id, artifact_path=name, dst_path=scratch, tracking_uri=connection.store.uri
                 )
             except Exception:  # MLflow raises different errors for each kind of artifact store
-                yield f"the artifact {delivery.FILES}/{name} is missing"
+                yield f"the artifact {name} is missing; `make sync` brings it there"
                 continue
-            if stamps.content_digest(Path(path)) != stamps.content_digest(finished.folder / name):
-                yield f"the artifact {delivery.FILES}/{name} is not the file of the results"
+            if stamps.content_digest(Path(path)) != stamps.content_digest(file):
+                yield f"the artifact {name} is not the file of the results"
 
 
 def _compare(kind: str, wanted: Mapping[str, Any], found: Mapping[str, Any], *, both: bool = False) -> Iterator[str]:

@@ -6,6 +6,8 @@ archive, whose members carry checksums; it names the fingerprint that it belongs
 
 import json
 import logging
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ KEPT = 2  # if the newest cannot be read, the one before costs an epoch and not 
 # What a damaged archive makes NumPy and zipfile raise.
 UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
 )
 
 logger = logging.getLogger(__name__)
@@ -50,10 +52,13 @@ def write(folder: Path, fingerprint: str, state: State) -> None:
     arrays = {"header": np.frombuffer(header.encode(), np.uint8)}
     for name in ARRAYS:
         arrays |= {f"{name}{index}": array for index, array in enumerate(getattr(state, name))}
-    with atomic_path(folder / PATTERN.replace("*", f"{len(state.history):06d}")) as temporary:
+    path = folder / PATTERN.replace("*", f"{len(state.history):06d}")
+    with atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
-    for old in _newest_first(folder)[KEPT:]:
-        old.unlink()
+    found = _newest_first(folder)
+    # One that is further could not be read, or the training would have gone on from there.
+    for useless in (*found[: found.index(path)], *found[found.index(path) + KEPT :]):
+        useless.unlink()
 
 
 def read(folder: Path, fingerprint: str) -> State | None:

@@ -188,10 +188,11 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     yield from _given_problems(config)
     credentials = urlsplit(config["tracking"]["uri"] or "")
-    if credentials.password or "password=" in credentials.query:
-        server = credentials.scheme.startswith("http")
+    server = credentials.scheme.startswith("http")
+    if credentials.password or "password=" in credentials.query or (server and credentials.username):  # which may be a token
         names = "MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME" if server else "PGPASSWORD or the like"
-        yield f"tracking.uri holds a password; give it in the environment, in {names}"
+        found = "a name, or a token" if credentials.username and not credentials.password else "a password"
+        yield f"tracking.uri holds {found}; give it in the environment, in {names}"
 
 
 def _given_problems(config: Mapping[str, Any]) -> Iterator[str]:

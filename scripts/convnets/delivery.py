@@ -20,6 +20,7 @@ import numpy as np
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 
 from convnets import records, settings, stamps, tracking
 from convnets.cifar10 import IMAGE_SHAPE
@@ -32,6 +33,8 @@ from convnets.tracking import Connection
 from convnets.unfinished import name_of
 
 FILES = "files"  # the artifact folder that holds a run's files as they are
+# What `presentation` adds to a run's artifacts.
+CARD, LEARNING_CURVES, CONFUSION_MATRIX = "model_card.md", "figures/learning_curves.png", "figures/confusion_matrix.png"
 POINTS_PER_CALL = 1000  # what MLflow takes at once
 HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
 # Names that begin so are shown in the user interface's own tab.
@@ -149,6 +152,8 @@ def deliver(
     membership: Membership,
     present: Callable[[Path], None],
     load_model: Callable[[], Any],
+    *,
+    again: bool = False,
 ) -> str:
     """Bring a finished run to a store, whole, and return its id there; the former runs of its variant and seed are superseded.
 
@@ -162,6 +167,8 @@ def deliver(
         Writes into a folder what the run's artifacts hold beside its files.
     load_model
         Returns the run's Keras model; called if the store does not have it yet.
+    again
+        Bring everything that a run needs which was brought whole and has lost something since.
 
     Raises
     ------
@@ -171,7 +178,11 @@ def deliver(
     with tracking.reached(connection.store):
         run = open_run(connection, finished.identity, membership, finished.params)
         run_id = run.info.run_id
-        if run.info.status != "FINISHED":
+        if again:
+            for model in models_of(connection, run_id):
+                if not _has_files(connection, model):
+                    connection.client.delete_logged_model(model.model_id)
+        if again or run.info.status != "FINISHED":
             _fill(connection, run, finished, present, load_model)
             connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))
         tracking.supersede(connection, run_id, finished.metrics.variant, finished.metrics.seed, finished.stamp.components)
@@ -224,6 +235,22 @@ def _data_inputs(digests: Mapping[str, str]) -> list[DatasetInput]:
 def models_of(connection: Connection, run_id: str) -> list[Any]:
     """Return the models that a run has logged whole."""
     return [model for model in _logged_models(connection, run_id) if model.status == "READY"]
+
+
+def missing(connection: Connection, run_id: str) -> list[str]:
+    """Return what a run that was brought whole no longer has: which of its artifacts, and its model."""
+    folders = (None, FILES, "figures")
+    there = {entry.path for folder in folders for entry in connection.client.list_artifacts(run_id, folder)}
+    files = [f"{FILES}/{name}" for name in (*records.RUN_FILES, stamps.STAMP)]
+    found = [name for name in (tracking.FINGERPRINT_FILE, CARD, LEARNING_CURVES, CONFUSION_MATRIX, *files) if name not in there]
+    if not any(_has_files(connection, model) for model in models_of(connection, run_id)):
+        found.append("model")
+    return found
+
+
+def _has_files(connection: Connection, model: Any) -> bool:  # noqa: ANN401  (MLflow's own type is not exported)
+    """Return whether a logged model has files."""
+    return any(entry.path == MLMODEL_FILE_NAME for entry in connection.client.list_logged_model_artifacts(model.model_id))
 
 
 def _logged_models(connection: Connection, run_id: str) -> list[Any]:

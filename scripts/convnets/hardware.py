@@ -60,27 +60,28 @@ def peak_memory() -> int:
     return peak if platform.system() == "Darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
-def available_memory() -> int | None:
+def available_memory(processes: Path = Path("/proc"), control_groups: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Return the bytes of memory that this process may still take, or None where the system does not say so as Linux does.
 
-    That is what the machine has left, or what a control group (of a container or a batch job) has, if that is less. Pages of files
-    that the system can drop at any time count as free.
+    That is what the machine has left, or what a control group (of a container, a batch job or what it is part of) has, if that is
+    less. Pages of files that the system can drop at any time count as free.
     """
     try:
-        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
+        fields = dict(line.split(":") for line in (processes / "meminfo").read_text(encoding="utf-8").splitlines())
         left = int(fields["MemAvailable"].split()[0]) * 1024
-        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        groups = (processes / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
     except (OSError, KeyError, ValueError, IndexError):
         return None
     for line in groups:
         _, controllers, path = line.split(":", 2)
         if controllers == "":  # version 2 of control groups
-            root, names = Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")
+            root, names = control_groups, ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            root, names = Path("/sys/fs/cgroup/memory"), ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            root, names = control_groups / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
-        for folder in (root, root / path.strip("/")):
+        group = root / path.strip("/")
+        for folder in (group, *(above for above in group.parents if above.is_relative_to(root))):
             left = int(min(left, _left_in_group(folder, *names)))
     return left
 

@@ -92,9 +92,10 @@ class Study:
     runs: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
 
-    def printed(self) -> Mapping[str, float]:
-        """Return the number that the report prints for each quantity, where it prints one."""
-        equals = (claim for claim in self.claims.values() if claim.test == "equals")
+    def printed(self, texts: Texts) -> Mapping[str, float]:
+        """Return the number that the report prints for each quantity, where it prints one; a user's own claims are not its."""
+        numbers = {spec["number"] for spec in texts.sections}
+        equals = (claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers)
         return {name: number for claim in equals for name, number in zip(claim.quantities, claim.reported, strict=True)}
 
 
@@ -172,7 +173,7 @@ def _numbers(wanted: str | Sequence[str], comparison: str, study: Study, texts: 
     elif wanted == "memory":
         yield _memory(study, texts)
     elif comparison in study.comparisons:
-        printed = study.printed()
+        printed = study.printed(texts)
         rows = []
         for member in study.comparisons[comparison].members:
             runs = [run for run in study.runs if run.variant == member.variant]
@@ -194,7 +195,7 @@ def quantity(runs: Sequence[Run], metric: str, reported: float | None = None) ->
 
 def _vgg16(study: Study, texts: Texts) -> Table:
     units = ("parameters", "bits", "megabytes")
-    printed = study.printed()
+    printed = study.printed(texts)
     rows = []
     for row in study.tables[VGG16].to_dict("records"):
         numbers = [printed.get(f"{VGG16}.{row['block']}.{unit}") for unit in units]

@@ -5,19 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from convnets import figures, records
+from convnets import delivery, figures, records
 from convnets.delivery import Finished
 from convnets.files import atomic_path
-
-CARD = "model_card.md"
 
 
 def present(finished: Finished, label: str, folder: Path) -> None:
     """Write the run's learning curves, its confusion matrix and its model card into a folder."""
     history = pd.read_csv(finished.folder / records.HISTORY)
-    figures.save(figures.learning_curves(history, label), folder / "figures" / "learning_curves.png")
-    figures.save(figures.confusion_matrix(finished.record.confusion, label), folder / "figures" / "confusion_matrix.png")
-    with atomic_path(folder / CARD) as temporary:
+    figures.save(figures.learning_curves(history, label), folder / delivery.LEARNING_CURVES)
+    figures.save(figures.confusion_matrix(finished.record.confusion, label), folder / delivery.CONFUSION_MATRIX)
+    with atomic_path(folder / delivery.CARD) as temporary:
         temporary.write_text(model_card(finished, label), encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ have changed.
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from convnets.stores import COMPARISON_TAG, Membership, Plan, is_tracked
 from convnets.tracking import Connection, StoreError
 
 BEST = "best"  # the alias of a comparison's best model in the registry
-
+EXPERIMENT_TAG, COMPARISON = "experiment", "comparison"  # tags of its entry there
 COMPARED = 20  # runs on a page that sets them side by side; its address, with all their ids, is part of a tag
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,15 @@ class Summary:
         return f"{self.metrics.variant}/seed{self.metrics.seed}"
 
 
-def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], unfinished_trainings: Path) -> Published:
+def publish(
+    plan: Plan,
+    folders: Sequence[Path],
+    figures: Mapping[str, Path],
+    unfinished_trainings: Path,
+    others: Sequence[Path] = (),
+    *,
+    thorough: bool = False,
+) -> Published:
     """Bring runs to the store, close those of killed trainings, and publish the comparisons.
 
     Parameters
@@ -76,9 +84,14 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
         The file of each comparison's figure.
     unfinished_trainings
         Holds a folder for each training that is not finished.
+    others
+        The folders of finished runs that are brought there too, and have no part in the comparisons.
+    thorough
+        Look whether the store still has all artifacts and the model of each run that was brought to it.
     """
     runs = [Summary.of(Finished.read(folder)) for folder in folders]
-    names = {run.training: run.name for run in runs}
+    beside = [Summary.of(Finished.read(folder)) for folder in others]
+    names = {run.training: run.name for run in (*runs, *beside)}
     try:
         connection = tracking.connect(plan.store)
     except StoreError as error:
@@ -89,17 +102,20 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
             tracked = {run.data.tags.get(tracking.TRAINING_TAG): (run.info.status, run.info.run_id) for run in connection.runs()}
         ids: dict[str, str] = {}
         refused: list[str] = []
-        for run in runs:
-            is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
-            if not is_whole or not is_tracked(run.folder, plan.store, run.metrics.fingerprint):
-                try:
-                    ids[run.training] = _deliver(connection, run, plan.members[run.metrics.variant])
-                except StoreError as error:  # this run may be all that is wrong
-                    refused.append(f"{run.name}: {error}")
-                    connection = tracking.connect(plan.store)
-                    continue
-            else:
-                ids[run.training] = str(run.metrics.mlflow_run_id)
+        for run in (*beside, *runs):
+            run_id = str(run.metrics.mlflow_run_id)
+            is_whole = tracked.get(run.training) == ("FINISHED", run_id)
+            is_there = is_whole and is_tracked(run.folder, plan.store, run.metrics.fingerprint)
+            try:
+                with tracking.reached(plan.store):
+                    has_lost = is_there and thorough and bool(delivery.missing(connection, run_id))
+                if has_lost or not is_there:
+                    run_id = _deliver(connection, run, plan.member(run.metrics.variant), again=has_lost)
+            except StoreError as error:  # this run may be all that is wrong
+                refused.append(f"{run.name}: {error}")
+                connection = tracking.connect(plan.store)
+                continue
+            ids[run.training] = run_id
             names.pop(run.training)
         if refused:
             return Published("", {}, {}, list(names.values()), refused[0])
@@ -111,7 +127,7 @@ def publish(plan: Plan, folders: Sequence[Path], figures: Mapping[str, Path], un
     return Published(pages.runs_page(connection.experiment), curves, compare, [], "")
 
 
-def _deliver(connection: Connection, summary: Summary, membership: Membership) -> str:
+def _deliver(connection: Connection, summary: Summary, membership: Membership, *, again: bool) -> str:
     """Bring a run to the store and return its id there."""
 
     def load() -> Any:  # noqa: ANN401
@@ -120,7 +136,11 @@ def _deliver(connection: Connection, summary: Summary, membership: Membership) -
         return networks.load(summary.folder / MODEL)
 
     run = Finished.read(summary.folder)
-    return delivery.deliver(connection, run, membership, lambda folder: presentation.present(run, membership.label, folder), load)
+
+    def present(folder: Path) -> None:
+        presentation.present(run, membership.label, folder)
+
+    return delivery.deliver(connection, run, membership, present, load, again=again)
 
 
 def _publish_comparisons(
@@ -142,7 +162,7 @@ def _publish_comparisons(
     """
     client, experiment = connection.client, connection.experiment
     members = {
-        comparison: [run for run in runs if comparison in plan.members[run.metrics.variant].comparisons] for comparison in figures
+        comparison: [run for run in runs if comparison in plan.member(run.metrics.variant).comparisons] for comparison in figures
     }
     varying = {comparison: varying_settings(run.params for run in compared) for comparison, compared in members.items()}
     compare = {
@@ -154,7 +174,7 @@ def _publish_comparisons(
         run = by_training.get(there.data.tags.get(tracking.TRAINING_TAG, ""))
         if run is None:
             continue
-        member = plan.members[run.metrics.variant]
+        member = plan.member(run.metrics.variant)
         titles = {comparison: title for comparison, title in member.comparisons.items() if comparison in figures}
         differences = {name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name]) for name in titles}
         note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
@@ -171,7 +191,20 @@ def _publish_comparisons(
     }
     for key, value in tags.items():
         client.set_experiment_tag(experiment, key, value)
+    _withdraw(connection, {name for member in plan.members.values() for name in member.comparisons})
     return compare
+
+
+def _withdraw(connection: Connection, comparisons: Collection[str]) -> None:
+    """Take back what former comparisons have beside their runs: their views, and the aliases of their best models."""
+    client, experiment = connection.client, connection.experiment
+    for key in client.get_experiment(experiment).tags:
+        name = key.removeprefix(pages.VIEW_TAG)
+        if name != key and name != pages.OVERVIEW and name not in comparisons:
+            client.delete_experiment_tag(experiment, key)
+    for model in client.search_registered_models(f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
+        if model.tags[COMPARISON] not in comparisons and BEST in model.aliases:
+            client.delete_registered_model_alias(model.name, BEST)
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -200,12 +233,13 @@ def _register_best(connection: Connection, comparison: str, runs: Sequence[Summa
     if model is None:
         return
     try:
-        client.create_registered_model(name, description=f"The best model of the comparison {comparison}, as the alias `{BEST}`.")
+        tags = {EXPERIMENT_TAG: connection.experiment, COMPARISON: comparison}
+        client.create_registered_model(name, tags, f"The best model of the comparison {comparison}, as the alias `{BEST}`.")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    versions = {version.run_id: version for version in client.search_model_versions(f"name = '{name}'")}
-    found = versions.get(run_id)
+    versions = client.search_model_versions(f"name = '{name}'")
+    found = next((version for version in versions if model.model_id in version.source), None)
     if found is None:
         text = f"{run.metrics.variant}, seed {run.metrics.seed}: validation accuracy {run.metrics.best_val_accuracy:.4f}"
         found = client.create_model_version(name, f"models:/{model.model_id}", run_id, description=text, model_id=model.model_id)

@@ -2,11 +2,13 @@
 
 import logging
 import tempfile
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 
-from convnets import delivery, stamps, tracking
+from convnets import delivery, records, stamps, tracking
 from convnets.delivery import Finished
 from convnets.errors import InputError
 from convnets.records import RUN_FILES
@@ -19,15 +21,17 @@ logger = logging.getLogger(__name__)
 def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path, planned_on: str | None = None) -> bool:
     """Fetch a run's files, check them by digest and put them into a folder, the stamp last; return whether that was possible.
 
-    Whatever is missing, damaged or of another run is refused, with a line that says so. `planned_on` is as of `tracking.connect`.
+    Whatever is missing, damaged or of another run is refused, with a line that says so. A run of a variant of another name, with
+    the same settings, serves as well; it becomes a run of its own. `planned_on` is as of `tracking.connect`.
     """
     try:
         connection = tracking.connect(store, planned_on)
         with tracking.reached(store):
-            found = [run for run in connection.runs(variant, seed, fingerprint=fingerprint) if run.info.status == "FINISHED"]
+            found = [run for run in connection.runs(seed=seed, fingerprint=fingerprint) if run.info.status == "FINISHED"]
             if not found:
                 return False
-            run_id = found[0].info.run_id
+            run = next((run for run in found if run.data.tags.get("variant") == variant), found[0])
+            run_id, name = run.info.run_id, str(run.data.tags.get("variant"))
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".fetched-", dir=folder) as scratch:
                 files = Path(
@@ -35,21 +39,36 @@ def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path,
                         run_id=run_id, artifact_path=delivery.FILES, dst_path=scratch, tracking_uri=store.uri
                     )
                 )
-                _check(files, variant, seed, fingerprint)
-                for name in (*RUN_FILES, stamps.STAMP):
-                    (files / name).replace(folder / name)
+                finished = _check(files, name, seed, fingerprint)
+                if name == variant:
+                    # One that was begun here meanwhile is not needed.
+                    tracking.supersede(connection, run_id, variant, seed, finished.stamp.components)
+                else:
+                    _rename(finished, variant)
+                for file in (*RUN_FILES, stamps.STAMP):
+                    (files / file).replace(folder / file)
     except StoreError as error:
         logger.warning("%s, seed %d: not fetched, so it is trained: %s", variant, seed, error)
         return False
-    Tracked(store.uri, store.experiment, fingerprint, run_id).write(folder)
+    if name == variant:
+        Tracked(store.uri, store.experiment, fingerprint, run_id).write(folder)
     logger.info(
         "%s, seed %d: fetched from the run %s in %s, checked by digest; nothing was trained", variant, seed, run_id, store.uri
     )
     return True
 
 
-def _check(files: Path, variant: str, seed: int, fingerprint: str) -> None:
-    """Check that a folder holds all files of a run, as its training wrote them.
+def _rename(finished: Finished, variant: str) -> None:
+    """Make files those of a variant of another name, and of a training of its own, which the store does not have yet."""
+    stamp, folder = finished.stamp, finished.folder
+    outputs = [folder / name for name in RUN_FILES]
+    with stamps.stamping(folder / stamps.STAMP, stamp.components, [], outputs, stamp.seconds):
+        records.write_metrics(folder / records.METRICS, replace(finished.metrics, variant=variant, mlflow_run_id=None))
+        records.write_record(folder / records.RECORD, replace(finished.record, training=uuid.uuid4().hex))
+
+
+def _check(files: Path, variant: str, seed: int, fingerprint: str) -> Finished:
+    """Check that a folder holds all files of a run, as its training wrote them, and return the run.
 
     Raises
     ------
@@ -64,3 +83,4 @@ def _check(files: Path, variant: str, seed: int, fingerprint: str) -> None:
         raise InputError(f"the stamp does not record {', '.join(sorted(set(RUN_FILES) - set(finished.stamp.outputs)))}")
     if damage := stamps.damage(files / stamps.STAMP, finished.stamp):
         raise InputError("; ".join(damage))
+    return finished

@@ -142,10 +142,19 @@ class Steps:
     ) -> None:
         stamp = self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
         if self.configuration.runs_from:  # files of the same name in another folder are other runs
-            settings = {**settings, "runs_from": str(self.configuration.runs_from)}
+            settings = {**settings, "runs_from": str(self.configuration.runs_from), "without": self._files_not_given}
         components = fingerprint.step_components(SCRIPTS / f"{rule}.py", settings)
         key = f"{rule}/{name}" if name else rule
         self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))
+
+    @cached_property
+    def _files_not_given(self) -> list[str]:
+        """Which of the files that may come with runs that are given are not there; so one that is added or removed counts."""
+        config = self.configuration
+        given = config.runs_from or Path()
+        runs = (Path("runs", variant, f"seed{seed}") for variant in config.variants for seed in config.seeds)
+        files = (run / name for run in runs for name in (records.RECORD, stamps.STAMP))
+        return [file.as_posix() for file in files if not (given / file).exists()]
 
     def _runs(self, variants: Iterable[str]) -> list[str]:
         """Return the trainings of these variants; none where runs are taken as they are."""

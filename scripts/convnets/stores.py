@@ -1,6 +1,6 @@
 """Where runs are tracked, and what tracking is told of each variant; without MLflow, so that planning can know it too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,6 +49,10 @@ class Plan:
     reuse: bool
     members: Mapping[str, Membership]
 
+    def member(self, variant: str) -> Membership:
+        """Return the membership of a variant; one that left the configuration is in no comparison."""
+        return self.members.get(variant) or Membership(variant, {})
+
     def write(self, path: Path) -> None:
         """Write the plan as JSON."""
         write_json(path, asdict(self))
@@ -93,3 +97,10 @@ def is_tracked(folder: Path, store: Store, fingerprint: str) -> bool:
 def forget(folder: Path) -> None:
     """Take back that the run of this folder was tracked, since it is about to be made again."""
     (folder / TRACKED).unlink(missing_ok=True)
+
+
+def pending_text(pending: Sequence[str], problem: str) -> str:
+    """Say in one line which runs are not in the store yet, and why."""
+    shown = [*pending[:5], *([f"{len(pending) - 5} more"] if len(pending) > 5 else [])]
+    runs = f"{len(pending)} run{'' if len(pending) == 1 else 's'} ({', '.join(shown)})" if pending else "the comparisons"
+    return f"pending: {runs}: {problem}"

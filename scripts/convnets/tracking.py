@@ -32,6 +32,8 @@ SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
 TRAINING_TAG = "training"  # a token that one training alone bears
 NOTE_TAG = "mlflow.note.content"  # shown as the description
+# The user interface opens in its view for generative models unless an experiment says otherwise.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
@@ -98,10 +100,10 @@ class Connection:
         return next(self.runs(**{TRAINING_TAG: training}), None)
 
 
-def connect(store: Store, planned_on: str | None = None) -> Connection:
+def connect(store: Store, planned_on: str | None = None, *, create: bool = True) -> Connection:
     """Direct MLflow to a store.
 
-    On a server, the experiment is created if it is not there yet; an SQLite store must exist (`create_store`).
+    An SQLite store must exist (`create_store`).
 
     Parameters
     ----------
@@ -109,6 +111,8 @@ def connect(store: Store, planned_on: str | None = None) -> Connection:
         The store.
     planned_on
         The host on which the workflow runs, where this process may be one of several on other hosts.
+    create
+        Create the experiment on a server that does not have it yet.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def connect(store: Store, planned_on: str | None = None) -> Connection:
     with reached(store):
         client = mlflow.MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(store.experiment)
-        if experiment is None and store.database is None:
+        if experiment is None and store.database is None and create:
             create_experiment(client, store.experiment)
             experiment = client.get_experiment_by_name(store.experiment)
     if experiment is None:
@@ -141,7 +145,7 @@ def connect(store: Store, planned_on: str | None = None) -> Connection:
 def create_experiment(client: mlflow.MlflowClient, name: str, location: str | None = None) -> None:
     """Create an experiment, unless another process has just done so."""
     try:
-        client.create_experiment(name, location)
+        client.create_experiment(name, location, KIND)
     except mlflow.exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
@@ -170,8 +174,8 @@ def create_store(store: Store, artifacts: Path | None) -> Connection:
         elif store.database and location and experiment.artifact_location != location:
             _move_artifacts(store.database, experiment.artifact_location, location)
         connection = connect(store)
-        # The user interface opens in its view for generative models unless an experiment says otherwise.
-        client.set_experiment_tag(connection.experiment, "mlflow.experimentKind", "custom_model_development")
+        for key, value in KIND.items():  # one that somebody else has created
+            client.set_experiment_tag(connection.experiment, key, value)
     return connection
 
 
