@@ -58,11 +58,14 @@ format: setup  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-reference: setup  ## copy overview, figures, tables, histories, summaries of the finished runs in results/ to results/reference
-	$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
-	cd results && tar cf reference.tar data/manifest.json report figures tables runs/*/*/history.csv runs/*/*/metrics.json \
+reference: setup  ## copy figures, tables, histories, summaries of the finished runs in results/ to results/reference, with an overview
+	@$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
+	cd results && tar cf reference.tar data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json \
 		runs/*/*/record.json runs/*/*/stamp.json
-	rm -rf results/reference && mkdir results/reference && tar xf results/reference.tar -C results/reference && rm results/reference.tar
+	rm -rf results/reference && mkdir -p results/reference/report
+	tar xf results/reference.tar -C results/reference && rm results/reference.tar
+	$(BIN)/snakemake --cores $(CORES) --configfile config.reference.yaml --quiet all -- results/from_reference/report/overview.html
+	cp results/from_reference/report/overview.html results/reference/report/
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)

@@ -60,8 +60,8 @@ def main() -> None:
                 plan.store, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run, arguments.planned_on
             ):
                 return
-        model = _train(arguments, plan)
-        _deliver(arguments, plan, model)
+        model, follower = _train(arguments, plan)
+        _deliver(arguments, plan, model, follower)
 
 
 def _is_finished(arguments: argparse.Namespace) -> bool:
@@ -71,8 +71,8 @@ def _is_finished(arguments: argparse.Namespace) -> bool:
     return stamp is not None and stamp.fingerprint == arguments.fingerprint and not stamps.damage(path, stamp)
 
 
-def _train(arguments: argparse.Namespace, plan: Plan) -> Any:  # noqa: ANN401  (Keras ships no types)
-    """Train and write the run's files; return the model."""
+def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
+    """Train and write the run's files; return the Keras model, and what has followed the training into the store."""
     started = time.monotonic()
     name = f"{arguments.variant}, seed {arguments.seed}"
     _check_memory(name, arguments.dataset)
@@ -135,7 +135,7 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> Any:  # noqa: ANN401  (
         "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
         *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),
     )
-    return result.model
+    return result.model, follower
 
 
 def _check_memory(name: str, data: Path) -> None:
@@ -148,11 +148,13 @@ def _check_memory(name: str, data: Path) -> None:
         )
 
 
-def _deliver(arguments: argparse.Namespace, plan: Plan, model: Any) -> None:  # noqa: ANN401
+def _deliver(arguments: argparse.Namespace, plan: Plan, model: Any, follower: Follower) -> None:  # noqa: ANN401  (Keras ships no types)
     """Bring the run to the store. If that does not succeed, the run is finished all the same, and delivered later."""
     from convnets.presentation import present
 
     try:
+        if not follower.has_ended:  # it may be about to begin the run, of which there would be two
+            raise StoreError(f"the tracking store {plan.store.uri} has not answered in time")
         finished = Finished.read(arguments.run)
         member = plan.members[finished.metrics.variant]
         connection = connect(plan.store, arguments.planned_on)

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -21,7 +22,8 @@ class FaultyProxy:
     - "lose": it is passed on, and the reply is lost, so that the client cannot know what came of it;
     - a number: the reply is that HTTP status.
 
-    `fails_from` puts the mode off until so many requests have come. `requests` counts them.
+    `fails_from` puts the mode off until so many requests have come. `requests` counts them. With a `password`, whoever does not
+    give it is refused before all else.
     """
 
     def __init__(self, port: int) -> None:
@@ -29,6 +31,7 @@ class FaultyProxy:
         self.seconds = 3.0
         self.requests = 0
         self.fails_from = 0
+        self.password: str | None = None
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,6 +41,9 @@ class FaultyProxy:
                 mode = proxy.mode if proxy.requests >= proxy.fails_from else "pass"
                 proxy.requests += 1
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                given = b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+                if proxy.password and given.partition(":")[2] != proxy.password:
+                    mode = 401
                 if isinstance(mode, int):
                     self._reply(mode, {}, b'{"error_code": "TEST", "message": "put on by the test"}')
                     return

@@ -109,4 +109,6 @@ def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(store: 
     with followed(follower):
         follower.tell(*epochs(2))
     assert time.monotonic() - started < 5
+    assert not follower.has_ended
     released.set()
+    wait_until(lambda: follower.has_ended)

@@ -41,20 +41,22 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     return project
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_the_report_of_the_committed_runs_reproduces_tables_and_verdicts(workflow: Workflow) -> None:
-    for name in TABLES:
-        made, committed = workflow.results("tables", f"{name}.csv"), REFERENCE.parent / "tables" / f"{name}.csv"
-        assert made.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), name
+    committed = [path for folder in ("tables", "figures", "report") for path in files_in(REFERENCE.parent / folder)]
+    assert {path.name for path in committed} >= {*(f"{name}.csv" for name in TABLES), "claims.md", "depth.svg", "overview.html"}
+    for path in committed:
+        made = workflow.results(*path.relative_to(REFERENCE.parent).parts)
+        assert path.suffix == ".png" or made.read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), path
     assert not workflow.results("runs").exists()
     assert str(workflow.folder) not in workflow.results("report.html").read_text(encoding="utf-8")
     assert not workflow.results("mlflow").exists()
     assert COMMITTED["runs_from"] == "results/reference"
     study = yaml.safe_load((ROOT / "config.study.yaml").read_text(encoding="utf-8"))
     assert study == {"seeds": COMMITTED["seeds"]}
-
-
-def files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_nothing_is_stale_then_and_commands_do_no_harm(workflow: Workflow) -> None:

@@ -165,6 +165,15 @@ def test_a_lost_database_is_filled_again_and_a_clone_reuses_it(
     assert (clone / "model.keras").read_bytes() == (run.folder / "model.keras").read_bytes()
 
 
+def prepare(folder: Path, batches: Path, store: Store) -> None:
+    """Write what trainings need."""
+    settings = dataset.DatasetSettings(0.1, 1, (64, 32, 32))
+    prepared = dataset.prepare(batches, settings)
+    dataset.save(prepared, folder / "data.npz")
+    files.write_json(folder / "manifest.json", dataset.manifest(prepared, "here", settings))
+    Plan(store, False, {"mlp": Membership("an MLP", {})}).write(folder / "plan.json")
+
+
 def train(folder: Path, seed: int) -> "subprocess.Popen[bytes]":
     mark = fingerprint.digest(fingerprint.run_components(from_dict(SETTINGS), seed, SPLIT))
     command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", "mlp", "--seed", seed, "--fingerprint", mark]
@@ -175,6 +184,48 @@ def train(folder: Path, seed: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
 
 
+@pytest.mark.parametrize("mode", ["delay", "drop", 403])
+def test_a_training_ends_well_whatever_the_server_does(
+    mode: str | int, proxy: FaultyProxy, store: Store, tmp_path: Path, real_batches: Path
+) -> None:
+    prepare(tmp_path, real_batches, through(proxy, store))
+    tracking.connect(store)
+    proxy.mode, proxy.seconds = mode, 0.3
+    assert train(tmp_path, 1).wait(timeout=SECONDS) == 0
+    log = (tmp_path / "log1").read_text()
+    assert "Traceback" not in log
+    assert ("finished, and not tracked yet: the tracking store" in log) == (mode != "delay")
+    assert proxy.requests
+    run = Finished.read(tmp_path / "runs" / "mlp" / "seed1")
+    assert [epoch.epoch for epoch in run.history] == list(range(1, EPOCHS + 1))
+    proxy.mode = "pass"
+    assert publish(through(proxy, store), [run], tmp_path).problem == ""
+    assert_whole(store, Finished.read(run.folder))
+    assert len(all_runs(store)) == 1
+
+
+def test_credentials_reach_the_server_and_nothing_else(
+    server: MlflowServer, proxy: FaultyProxy, store: Store, tmp_path: Path, real_batches: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training tracked behind a password: neither its files nor what is tracked of it hold the password."""
+    tracking.connect(store)
+    prepare(tmp_path, real_batches, through(proxy, store))
+    proxy.password = "hunter2"
+    assert train(tmp_path, 1).wait(timeout=SECONDS) == 0
+    assert "401" in (tmp_path / "log1").read_text()
+    assert not all_runs(store)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
+    assert train(tmp_path, 2).wait(timeout=SECONDS) == 0
+    assert "not tracked" not in (tmp_path / "log2").read_text()
+    run = Finished.read(tmp_path / "runs" / "mlp" / "seed2")
+    assert_whole(store, run)
+    assert "hunter2" not in str([found.to_dictionary() for found in all_runs(store).values()])
+    written = [path for folder in (tmp_path, server.folder) for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "model_card.md" for path in written)
+    assert [path for path in written if b"hunter2" in path.read_bytes()] == []
+
+
 def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     server: MlflowServer, store: Store, tmp_path: Path, real_batches: Path
 ) -> None:
@@ -182,12 +233,7 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
 
     One training stands still while the server is killed, so that it has something to tell and nobody to tell it to.
     """
-    settings = dataset.DatasetSettings(0.1, 1, (64, 32, 32))
-    prepared = dataset.prepare(real_batches, settings)
-    dataset.save(prepared, tmp_path / "data.npz")
-    files.write_json(tmp_path / "manifest.json", dataset.manifest(prepared, "here", settings))
-    plan = Plan(store, False, {"mlp": Membership("an MLP", {})})
-    plan.write(tmp_path / "plan.json")
+    prepare(tmp_path, real_batches, store)
     processes = {seed: train(tmp_path, seed) for seed in range(1, TRAININGS + 1)}
 
     def log(seed: int) -> str:

@@ -48,6 +48,11 @@ class Follower:
             self._told = len(history)
             self._news.notify()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is on its way to the store any more; after `stop`, only a store that is too slow keeps it from that."""
+        return not self._thread.is_alive()
+
     def stop(self, status: str | None = None) -> None:
         """End the thread after one more attempt at what waits; close the run with this status unless it is to stay open."""
         with self._news:
