@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from test_theory import summary
@@ -54,6 +55,15 @@ def test_metrics_have_the_contracts_keys_and_survive_reading(tmp_path: Path) -> 
         "final_train_loss final_train_accuracy test_accuracy test_loss train_seconds images_per_second fingerprint mlflow_run_id"
     )
     assert set(metrics.numbers()) == set(keys) - {"variant", "seed", "fingerprint", "mlflow_run_id"}
+
+
+def test_the_committed_trainings_kept_to_their_thread_and_memory() -> None:
+    """What a training is given: one core, and 1.5 GiB."""
+    found = [records.read_record(path) for path in (ROOT / "results" / "reference" / "runs").glob("*/*/record.json")]
+    assert len(found) == 35
+    assert all(record.threads == 1 for record in found)
+    assert max(used.cpu_percent for record in found for used in record.usage) < 105
+    assert max(record.peak_memory_bytes for record in found) < 1.5 * 2**30
 
 
 def test_a_summary_in_the_folder_of_another_run_is_named(tmp_path: Path) -> None:

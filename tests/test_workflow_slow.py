@@ -63,6 +63,14 @@ def test_histories_and_summaries_agree(finished: Workflow) -> None:
         assert re.fullmatch(r"[0-9a-f]{64}", metrics["fingerprint"])
 
 
+def test_the_longest_trainings_began_first(finished: Workflow) -> None:
+    """On two cores. Some seconds may lie between the start of a process and what it records."""
+    records = {path.parts[-3]: json.loads(path.read_text()) for path in finished.results("runs").glob("*/seed1/record.json")}
+    order = sorted(records, key=lambda variant: records[variant]["began"])
+    assert set(order[:2]) == {"conv3_dropout05", "conv3_augment"}
+    assert set(order[-2:]) == {"conv1_dropout05", "mlp100"}
+
+
 def test_models_load_and_score_as_their_summaries_say(finished: Workflow) -> None:
     import keras
 
