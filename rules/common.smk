@@ -5,6 +5,7 @@ from functools import cache
 from math import ceil
 
 from convnets import configuration as configurations, fingerprint, hardware, hosts, layers, records, stamps, steps as workflow_steps
+from convnets.command import cores as cores_of_machine
 from convnets.errors import InputError
 from convnets.files import atomic_path, read_json, write_json
 from convnets.stores import pending_text
@@ -30,6 +31,9 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
     for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
         os.utime(path)
     MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
+    asked, there = workflow.resource_settings.cores or 0, cores_of_machine("all")
+    if there < asked < sys.maxsize:  # the latter with a batch system
+        print(f"--cores {asked} is more than the {there} that there are here, which makes everything slower", file=sys.stderr)
 
 # What jobs on other hosts are told of the one that runs the workflow for these results.
 HERE = {"host": hosts.this_host(), "bfloat16": hardware.native_bfloat16()}

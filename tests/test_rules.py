@@ -55,6 +55,15 @@ def test_trainings_alone_are_submitted_to_a_batch_system() -> None:
     assert {*rules, "all"} - set(re.findall(r"\w+", listed)) == {"train_variant"}
 
 
+def test_more_cores_than_there_are_is_said(tmp_path: Path) -> None:
+    (tmp_path / "batches").mkdir()
+    workflow = Workflow(tmp_path / "project", tmp_path / "batches", CONFIG)
+    for cores, is_said in (("1", False), ("999", True)):
+        done = workflow.snakemake("--dry-run", "--cores", cores)
+        assert done.returncode == 0, done.stderr
+        assert ("--cores 999 is more than the" in done.stderr) == is_said
+
+
 def test_a_job_on_a_host_of_another_precision_is_refused(tmp_path: Path) -> None:
     """What `auto` means is decided where the workflow runs; the run of another precision would be stale there for ever."""
     (tmp_path / "batches").mkdir()
