@@ -7,7 +7,7 @@ import pytest
 from staleness import CLAIMS, SMALL, TABLES, audited, finished, settle, with_overview
 from workflow import Workflow
 
-VARIANTS = ("conv2", "conv2_1x1", "mlp")
+VARIANTS = ("conv2", "conv2_1x1")
 FORMULAS = {"tabulate_memory", "tabulate_vgg16", "tabulate_convergence", *CLAIMS}
 RUNS = {f"train_variant/{variant}/seed1" for variant in VARIANTS} | {
     *("plot_comparison/head", "tabulate_memory", *TABLES, *CLAIMS, "publish_comparisons"),

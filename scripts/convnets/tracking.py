@@ -127,7 +127,7 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
     with reached(store):
-        client = mlflow.MlflowClient(store.uri)
+        client = _client(store)
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None and store.database is None and create:
             create_experiment(client, store.experiment)
@@ -140,6 +140,14 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
             f"mlflow experiments restore --experiment-id {experiment.experiment_id}`, or name another in tracking.experiment"
         )
     return Connection(store, client, str(experiment.experiment_id))
+
+
+def _client(store: Store) -> mlflow.MlflowClient:
+    if not store.is_server and not store.database:
+        from mlflow.store.db import utils
+
+        utils.MAX_RETRY_COUNT = 1  # MLflow would try a database that is away ten times, for 100 s
+    return mlflow.MlflowClient(store.uri)
 
 
 def create_experiment(client: mlflow.MlflowClient, name: str, location: str | None = None) -> None:
@@ -167,7 +175,7 @@ def create_store(store: Store, artifacts: Path | None) -> Connection:
     with reached(store):
         if store.database:
             store.database.parent.mkdir(parents=True, exist_ok=True)
-        client = mlflow.MlflowClient(store.uri)
+        client = _client(store)
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None:
             create_experiment(client, store.experiment, location)
