@@ -8,6 +8,7 @@ import argparse
 import json
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,8 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
         raise InputError(f"{name}: {error}") from error
     finally:
         if follower.is_closed:
-            replace(begun, is_open=False).write(arguments.unfinished)
+            with suppress(OSError):  # a full disk leaves the record as it was, and the run is looked at again
+                replace(begun, is_open=False).write(arguments.unfinished)
     logger.info(
         "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
         *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),

@@ -193,7 +193,8 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     assert workflow.planned() == with_overview({"create_store", "plot_comparison/depth", *trainings(["mlp"])})
     done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "not all is tracked yet; pending: 1 run (mlp/seed1): the tracking store http://127.0.0.1:9 cannot" in done.stdout
+    pending = ", ".join(f"{variant}/seed1" for variant in VARIANTS)
+    assert f"not all is tracked yet; pending: 4 runs ({pending}): the tracking store http://127.0.0.1:9 cannot" in done.stdout
     log = (workflow.folder / "logs" / "train_variant" / "mlp" / "seed1.log").read_text()
     assert "not tracked for now: the tracking store http://127.0.0.1:9 cannot be used" in log
     assert "Traceback" not in log
