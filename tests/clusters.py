@@ -72,7 +72,7 @@ def runs(process_id: int) -> bool:
     """Return whether a process runs; one that has ended may stay listed where nobody asks for its status."""
     try:
         return Path("/proc", str(process_id), "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -198,9 +198,10 @@ def _publish_comparisons(
 def _withdraw(connection: Connection, comparisons: Collection[str]) -> None:
     """Take back what former comparisons have beside their runs: their views, and the aliases of their best models."""
     client, experiment = connection.client, connection.experiment
-    for key in client.get_experiment(experiment).tags:
+    for key, value in client.get_experiment(experiment).tags.items():
         name = key.removeprefix(pages.VIEW_TAG)
-        if name != key and name != pages.OVERVIEW and name not in comparisons:
+        # A view that a user has saved bears the time of that.
+        if name != key and name not in {pages.OVERVIEW, *comparisons} and '"createdAt": 0,' in value:
             client.delete_experiment_tag(experiment, key)
     for model in client.search_registered_models(f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
         if model.tags[COMPARISON] not in comparisons and BEST in model.aliases:
