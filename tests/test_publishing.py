@@ -145,11 +145,13 @@ def test_a_comparison_that_has_left_is_no_longer_offered(results: Results) -> No
     results.publish()
     client = mlflow.MlflowClient(results.plan.store.uri)
     experiment = client.get_experiment_by_name("tests").experiment_id
+    of_user = '{"name": "saved by a user", "createdAt": 1790000000000, "state": ""}'
+    client.set_experiment_tag(experiment, f"{pages.VIEW_TAG}mine", of_user)
     del results.figures["mlp"]
     members = {"mlp100": Membership("MLP", {"depth": "Layers"}), "conv1": MEMBERS["conv1"]}
     results.publish(replace(results.plan, members=members))
     tags = client.get_experiment(experiment).tags
-    assert {key.removeprefix(pages.VIEW_TAG) for key in tags if key.startswith(pages.VIEW_TAG)} == {"overview", "depth"}
+    assert {key.removeprefix(pages.VIEW_TAG) for key in tags if key.startswith(pages.VIEW_TAG)} == {"overview", "depth", "mine"}
     assert {model.name: bool(model.aliases) for model in client.search_registered_models()} == {
         "tests-depth": True,
         "tests-mlp": False,

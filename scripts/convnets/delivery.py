@@ -17,7 +17,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, LoggedModelOutput, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
@@ -248,7 +248,7 @@ def missing(connection: Connection, run_id: str) -> list[str]:
     return found
 
 
-def _has_files(connection: Connection, model: Any) -> bool:  # noqa: ANN401  (MLflow's own type is not exported)
+def _has_files(connection: Connection, model: LoggedModel) -> bool:
     """Return whether a logged model has files."""
     return any(entry.path == MLMODEL_FILE_NAME for entry in connection.client.list_logged_model_artifacts(model.model_id))
 
