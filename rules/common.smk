@@ -32,7 +32,7 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
         os.utime(path)
     MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
     asked, there = workflow.resource_settings.cores or 0, cores_of_machine("all")
-    if there < asked < sys.maxsize:  # the latter with a batch system
+    if asked > there and workflow.resource_settings.nodes is None:  # with a batch system, cores are those of all jobs
         print(f"--cores {asked} is more than the {there} that there are here, which makes everything slower", file=sys.stderr)
 
 # What jobs on other hosts are told of the one that runs the workflow for these results.

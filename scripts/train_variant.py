@@ -54,15 +54,17 @@ def main() -> None:
         files.remove_partial(arguments.run)
         forget(arguments.run)
         plan = Plan.read(arguments.plan)
-        if plan.reuse:
-            from convnets import reuse
-
-            if reuse.fetch(
-                plan.store, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run, arguments.planned_on
-            ):
-                return
-        model, follower = _train(arguments, plan)
-        _deliver(arguments, plan, model, follower)
+        try:
+            if not (plan.reuse and _fetch(arguments, plan)):
+                model, follower = _train(arguments, plan)
+                _deliver(arguments, plan, model, follower)
+        except SystemExit:
+            if not _is_finished(arguments):
+                raise
+            # The run is made. To exit as if it were not would let Snakemake remove it.
+            logger.warning(
+                "asked to stop when finished, before all was tracked; the next run of the workflow, or `make sync`, does that"
+            )
 
 
 def _is_finished(arguments: argparse.Namespace) -> bool:
@@ -70,6 +72,13 @@ def _is_finished(arguments: argparse.Namespace) -> bool:
     path = arguments.run / stamps.STAMP
     stamp = stamps.read(path)
     return stamp is not None and stamp.fingerprint == arguments.fingerprint and not stamps.damage(path, stamp)
+
+
+def _fetch(arguments: argparse.Namespace, plan: Plan) -> bool:
+    """Return whether the store has the run, and its files could be fetched."""
+    from convnets import reuse
+
+    return reuse.fetch(plan.store, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run, arguments.planned_on)
 
 
 def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
@@ -163,10 +172,6 @@ def _deliver(arguments: argparse.Namespace, plan: Plan, model: Any, follower: Fo
         deliver(connection, finished, member, lambda path: present(finished, member.label, path), lambda: model)
     except StoreError as error:
         logger.warning("finished, and not tracked yet: %s. The next run of the workflow, or `make sync`, brings it there.", error)
-    except SystemExit:
-        logger.warning(
-            "asked to stop when finished, before all was tracked; the next run of the workflow, or `make sync`, does that"
-        )
 
 
 if __name__ == "__main__":

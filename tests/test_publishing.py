@@ -169,6 +169,42 @@ def test_runs_beside_the_comparisons_are_brought_too(results: Results) -> None:
     assert version.run_id == results.tracked()["conv1"].info.run_id
 
 
+def test_a_run_beside_displaces_no_finished_one(results: Results, caplog: pytest.LogCaptureFixture) -> None:
+    """What is stale here may be what another user has trained anew."""
+    mine = write_run(results.folder / "mine", results.model, "mlp100", dropout=0.4)
+    results.publish()
+    before = results.tracked()["mlp100"].info.run_id
+    results.runs = results.runs[1:]
+    published = results.publish(others=[mine.folder])
+    assert (published.problem, list(published.pending), list(published.left_out)) == ("", [], ["mlp100/seed1"])
+    assert results.tracked()["mlp100"].info.run_id == before
+    assert f"{mine.folder} is left out: it is not what is asked for now" in caplog.text
+
+
+def test_runs_beside_that_cannot_be_read_keep_no_other_away(results: Results, caplog: pytest.LogCaptureFixture) -> None:
+    old, other = (write_run(results.folder, results.model, name) for name in ("old", "other"))
+    stamp = json.loads((old.folder / "stamp.json").read_text())
+    del stamp["components"]["settings"]["training"]["precision"]  # as a former version wrote it
+    (old.folder / "stamp.json").write_text(json.dumps(stamp))
+    copy = shutil.copytree(other.folder, other.folder.with_name("seed7"))
+    published = results.publish(others=[old.folder, other.folder, copy])
+    assert (published.problem, list(published.pending), list(published.left_out)) == ("", [], ["old/seed1", "other/seed7"])
+    assert set(results.tracked()) == {"conv1", "mlp100", "other"}
+    assert f"{old.folder} is left out: {old.folder / 'stamp.json'} is missing or damaged ('precision')" in caplog.text
+    assert f"{copy} is left out: it holds the files of other/seed1" in caplog.text
+
+
+def test_the_registry_of_a_former_version_is_taken_over(results: Results) -> None:
+    """And a model of a user's own, which bears a like tag, is left alone."""
+    client = mlflow.MlflowClient(results.plan.store.uri)
+    client.create_registered_model("tests-depth", {"experiment": "another"})
+    experiment = tracking.connect(results.plan.store).experiment
+    client.create_registered_model("mine", {"experiment": experiment})
+    results.publish()
+    assert client.get_registered_model("tests-depth").tags == {"experiment": experiment, "comparison": "depth"}
+    assert client.get_registered_model("mine").tags == {"experiment": experiment}
+
+
 def test_artifacts_that_were_lost_are_brought_again_when_it_is_looked_for_them(results: Results) -> None:
     results.publish()
     ids = {variant: run.info.run_id for variant, run in results.tracked().items()}

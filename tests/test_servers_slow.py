@@ -204,6 +204,24 @@ def test_a_training_ends_well_whatever_the_server_does(
     assert len(all_runs(store)) == 1
 
 
+def test_a_training_that_is_asked_to_stop_when_all_is_written_has_ended_well(
+    proxy: FaultyProxy, store: Store, tmp_path: Path, real_batches: Path
+) -> None:
+    """While it waits for a server that does not answer; to exit as if it had failed would make Snakemake remove the run."""
+    prepare(tmp_path, real_batches, through(proxy, store))
+    tracking.connect(store)
+    proxy.mode, proxy.seconds = "delay", SECONDS
+    process, stamp = train(tmp_path, 1), tmp_path / "runs" / "mlp" / "seed1" / "stamp.json"
+    wait_until(stamp.is_file, "the run is written", process=process, pause=0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=SECONDS) == 0
+    assert "asked to stop when finished" in (tmp_path / "log1").read_text()
+    assert not list((tmp_path / "unfinished").iterdir())
+    run = Finished.read(stamp.parent)
+    assert publish(store, [run], tmp_path).problem == ""
+    assert_whole(store, Finished.read(run.folder))
+
+
 def test_credentials_reach_the_server_and_nothing_else(
     server: MlflowServer, proxy: FaultyProxy, store: Store, tmp_path: Path, real_batches: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +249,7 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
 ) -> None:
     """Each with thousands of points. Whatever the trainings could not deliver themselves, publishing does.
 
-    One training stands still while the server is killed, so that it has something to tell and nobody to tell it to.
+    For each time, one training stands still until the server is gone, so that it has something to tell and nobody to tell it to.
     """
     prepare(tmp_path, real_batches, store)
     processes = {seed: train(tmp_path, seed) for seed in range(1, TRAININGS + 1)}
@@ -242,20 +260,19 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     held: list[int] = []
 
     def hold() -> bool:
-        """Let a training in its first quarter stand still."""
+        """Let two trainings that are under way stand still."""
         for path in tmp_path.glob("unfinished/mlp-seed*/checkpoint-*.npz"):
             seed = int(path.parent.name.removeprefix("mlp-seed"))
-            if seed not in held and 3 <= int(path.stem[-6:]) < EPOCHS // 4:
+            if seed not in held and len(held) < 2 and 3 <= int(path.stem[-6:]) < EPOCHS // 2:
                 processes[seed].send_signal(signal.SIGSTOP)
                 held.append(seed)
-                return True
-        return False
+        return len(held) == 2
 
-    for _ in range(2):
-        wait_until(hold, "a training is under way", pause=0.01)
+    wait_until(hold, "two trainings are under way", pause=0.01)
+    for seed in held:
         server.kill()
-        processes[held[-1]].send_signal(signal.SIGCONT)
-        wait_until(lambda: "not tracked for now" in log(held[-1]), "a training misses the server", process=processes[held[-1]])
+        processes[seed].send_signal(signal.SIGCONT)
+        wait_until(lambda seed=seed: "not tracked for now" in log(seed), "a training misses the server", process=processes[seed])
         server.start()
     for seed, process in processes.items():
         assert process.wait(timeout=SECONDS) == 0, log(seed)

@@ -252,8 +252,8 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
     left_open = client.create_run(experiment, tags={"variant": "nobodys", "seed": "1"}).info.run_id
     artifacts = Path(client.get_run(metrics["mlflow_run_id"]).info.artifact_uri.removeprefix("file://"))
     (artifacts / "model_card.md").unlink()
-    other = json.loads(workflow.results("runs", "conv1", "seed1", "metrics.json").read_text())["mlflow_run_id"]
-    Path(client.get_run(other).info.artifact_uri.removeprefix("file://"), "figures", "depth.svg").write_text("another")
+    other = json.loads(workflow.results("runs", "conv2_1x1", "seed1", "metrics.json").read_text())["mlflow_run_id"]
+    Path(client.get_run(other).info.artifact_uri.removeprefix("file://"), "figures", "head.svg").write_text("another")
     model = workflow.results("runs", "conv1", "seed1", "model.keras")
     kept = model.read_bytes()
     model.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
@@ -268,7 +268,7 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
         "conv1/seed1: the artifact files/model.keras is not the file of the results",
         f"nobodys/seed1: the store has the run {left_open} in state RUNNING, which no training here goes on with",
         "mlp/seed1: its tracked run has lost model_card.md; `make sync` brings it there",
-        "conv1/seed1: the artifact figures/depth.svg is not the file of the results",
+        "conv2_1x1/seed1: the artifact figures/head.svg is not the file of the results",
         "9 differences",
     ):
         assert text in done.stdout

@@ -142,7 +142,12 @@ def test_a_variant_is_added_renamed_and_removed(workflow: Workflow) -> None:
     # What has left, and is not retired, is tracked in any store.
     before = dict(workflow.config["tracking"])
     workflow.config["tracking"]["experiment"] = "a new store"
-    assert workflow.script("sync_runs").returncode == 0
+    left = workflow.results("runs", "extra", "seed1")
+    shutil.copytree(left, copy := left.with_name("seed1.bak"))
+    done = workflow.script("sync_runs")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{len(VARIANTS) + 2} of {len(VARIANTS) + 2} finished runs are in ")
+    shutil.rmtree(copy)
     audited(workflow)
     workflow.config["tracking"] = before
     assert workflow.script("sync_runs").returncode == 0

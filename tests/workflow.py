@@ -70,8 +70,7 @@ class Workflow:
         """Run the workflow and return the steps that it made."""
         done = self.snakemake(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-        jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE)
-        return {"/".join([rule, *wildcards_of(text)]) for rule, text in jobs if rule != "all"}
+        return set(jobs_of(done.stdout + done.stderr))
 
     def why(self) -> dict[str, list[str]]:
         """Return what `make why` calls stale, with its reasons."""
@@ -90,6 +89,12 @@ class Workflow:
         text, count = re.subn(pattern, lambda _: new, file.read_text(encoding="utf-8"))
         assert count, f"{path} does not hold {old!r}"
         file.write_text(text, encoding="utf-8")
+
+
+def jobs_of(log: str) -> list[str]:
+    """Return the jobs that Snakemake's log tells of, as rule/wildcards, in the order of their start."""
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", log, re.MULTILINE)
+    return ["/".join([rule, *wildcards_of(text)]) for rule, text in jobs if rule != "all"]
 
 
 def wildcards_of(job: str) -> list[str]:

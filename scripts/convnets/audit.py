@@ -31,6 +31,11 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
     """
     plan = steps.configuration.plan
     connection = tracking.connect(plan.store, create=False)
+    figures = {
+        name: steps.results / "figures" / f"{name}.svg"
+        for name in steps.configuration.comparisons
+        if not steps.is_stale(f"plot_comparison/{name}")
+    }
     tracked: dict[str, list[Run]] = defaultdict(list)
     with tracking.reached(plan.store):
         for run in connection.runs():
@@ -38,7 +43,7 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
         found: list[str] = []
         folders = {"/".join(path.parts[-3:-1]): path.parent for path in sorted(steps.results.glob("runs/*/seed*/metrics.json"))}
         for name, folder in folders.items():
-            found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan)]
+            found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan, figures)]
     folders_of_trainings = unfinished.folders(steps.results / "unfinished").values()
     begun = {training.training for folder in folders_of_trainings if (training := unfinished.begun(folder))}
     for name, runs in tracked.items():
@@ -64,7 +69,7 @@ def _of_other_files(steps: Steps) -> Iterator[str]:
                     yield f"{key}: {text}"
 
 
-def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan) -> Iterator[str]:
+def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan, figures: Mapping[str, Path]) -> Iterator[str]:
     """Yield what differs between a run's files and the active runs of its variant and seed."""
     try:
         finished = Finished.read(folder)
@@ -80,9 +85,12 @@ def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan) -
             yield f"the store has another active run of it, {run.info.run_id}, in state {run.info.status}"
     (run,) = [run for run in runs if run.info.run_id == metrics.mlflow_run_id] or [None]
     if run is None:
-        yield f"the store has no active run {metrics.mlflow_run_id}; `make sync` brings it there"
+        hint = "" if runs else "; `make sync` brings it there"
+        yield f"the store has no active run {metrics.mlflow_run_id}{hint}"
         return
     yield from _of_record(connection, run, finished, plan)
+    shown = [path for name, path in figures.items() if name in plan.member(metrics.variant).comparisons]
+    yield from _of_files(connection, run, finished, shown)
 
 
 def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan) -> Iterator[str]:
@@ -104,9 +112,8 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     yield from _of_points(connection, run, finished)
     if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
         yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
-    yield from _of_files(connection, run, finished, plan.member(metrics.variant).comparisons)
     for name in delivery.missing(connection, run.info.run_id):
-        if not name.startswith(f"{delivery.FILES}/"):
+        if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those were looked at above
             yield f"its tracked run has lost {name}; `make sync` brings it there"
     if len(delivery.models_of(connection, run.info.run_id)) > 1:
         yield f"its tracked run has {len(delivery.models_of(connection, run.info.run_id))} complete models, not one"
@@ -128,11 +135,10 @@ def _of_points(connection: Connection, run: Run, finished: Finished) -> Iterator
             yield f"the store's points of {name} are not those of the files ({len(logged)} and {len(wanted[name])} points)"
 
 
-def _of_files(connection: Connection, run: Run, finished: Finished, comparisons: Iterable[str]) -> Iterator[str]:
+def _of_files(connection: Connection, run: Run, finished: Finished, figures: Iterable[Path]) -> Iterator[str]:
     """Yield which of the run's files, and of the figures of its comparisons, the store lacks, or holds otherwise."""
     wanted = {f"{delivery.FILES}/{name}": finished.folder / name for name in (*records.RUN_FILES, stamps.STAMP)}
-    drawn = (finished.folder.parents[2] / "figures" / f"{comparison}.svg" for comparison in comparisons)
-    wanted |= {f"figures/{path.name}": path for path in drawn if path.is_file()}
+    wanted |= {f"figures/{path.name}": path for path in figures}
     with tempfile.TemporaryDirectory() as scratch:
         for name, file in wanted.items():
             try:

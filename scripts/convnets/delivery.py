@@ -79,8 +79,9 @@ class Finished:
         stamp = stamps.read(folder / stamps.STAMP)
         if stamp is None:
             raise InputError(f"{folder / stamps.STAMP} is missing or damaged; run the workflow again")
-        path = folder
+        path = folder / stamps.STAMP
         try:
+            settings.from_dict(stamp.components["settings"])
             metrics = records.read_metrics(path := folder / records.METRICS)
             history = records.read_history(path := folder / records.HISTORY)
             record = records.read_record(path := folder / records.RECORD)

@@ -6,8 +6,8 @@ have changed.
 
 import logging
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from convnets import delivery, pages, presentation, tracking
 from convnets.delivery import Finished
+from convnets.errors import InputError
 from convnets.records import MODEL, Metrics
 from convnets.stores import COMPARISON_TAG, Membership, Plan, is_tracked
 from convnets.tracking import Connection, StoreError
@@ -33,7 +34,8 @@ class Published:
 
     Addresses are relative to the user interface's root: `runs` of the list of runs, `curves` of each comparison's learning curves,
     `compare` of the page that sets its runs side by side. They are empty if the store could not be reached. `pending` names the
-    runs that are not in the store yet, and `problem` says why, in one line.
+    runs that are not in the store yet, and `problem` says why, in one line. `left_out` names those beside the comparisons that were
+    not brought there.
     """
 
     runs: str
@@ -41,6 +43,7 @@ class Published:
     compare: Mapping[str, str]
     pending: Sequence[str]
     problem: str
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -85,50 +88,90 @@ def publish(
     unfinished_trainings
         Holds a folder for each training that is not finished.
     others
-        The folders of finished runs that are brought there too, and have no part in the comparisons.
+        The folders of finished runs that are brought there too, and have no part in the comparisons: what is stale, or has left
+        the configuration. One that cannot be read is left out, as is one where the store has another finished run of its variant
+        and seed, which may be newer and another user's.
     thorough
         Look whether the store still has all artifacts and the model of each run that was brought to it.
     """
     runs = [Summary.of(Finished.read(folder)) for folder in folders]
-    beside = [Summary.of(Finished.read(folder)) for folder in others]
+    left_out: list[str] = []
+    beside = list(_readable(others, left_out))
+    aside = {run.training for run in beside}
     names = {run.training: run.name for run in (*runs, *beside)}
     try:
         connection = tracking.connect(plan.store)
     except StoreError as error:
-        return Published("", {}, {}, list(names.values()), str(error))
+        return Published("", {}, {}, list(names.values()), str(error), left_out)
     try:
         tracking.close_abandoned(unfinished_trainings, plan.store)
         with tracking.reached(plan.store):
-            tracked = {run.data.tags.get(tracking.TRAINING_TAG): (run.info.status, run.info.run_id) for run in connection.runs()}
+            tracked, finished = _survey(connection)
         ids: dict[str, str] = {}
         refused: list[str] = []
         for run in (*beside, *runs):
-            run_id = str(run.metrics.mlflow_run_id)
-            is_whole = tracked.get(run.training) == ("FINISHED", run_id)
-            is_there = is_whole and is_tracked(run.folder, plan.store, run.metrics.fingerprint)
-            try:
-                with tracking.reached(plan.store):
-                    has_lost = is_there and thorough and bool(delivery.missing(connection, run_id))
-                if has_lost or not is_there:
-                    run_id = _deliver(connection, run, plan.member(run.metrics.variant), again=has_lost)
-            except StoreError as error:  # this run may be all that is wrong
-                refused.append(f"{run.name}: {error}")
-                connection = tracking.connect(plan.store)
-                continue
-            ids[run.training] = run_id
-            names.pop(run.training)
+            if run.training in aside and finished[run.name] - {run.training}:
+                logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
+                left_out.append(run.name)
+            else:
+                is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
+                try:
+                    member = plan.member(run.metrics.variant)
+                    ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
+                except StoreError as error:  # this run may be all that is wrong
+                    refused.append(f"{run.name}: {error}")
+                    connection = tracking.connect(plan.store)
+                    continue
+            names.pop(run.training, None)
         if refused:
-            return Published("", {}, {}, list(names.values()), refused[0])
+            return Published("", {}, {}, list(names.values()), refused[0], left_out)
         with tracking.reached(plan.store):
             compare = _publish_comparisons(connection, plan, runs, ids, figures)
     except StoreError as error:
-        return Published("", {}, {}, list(names.values()), str(error))
+        return Published("", {}, {}, list(names.values()), str(error), left_out)
     curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
-    return Published(pages.runs_page(connection.experiment), curves, compare, [], "")
+    return Published(pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
+
+
+def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]:
+    """Yield what counts of each run that can be read; name the others in `left_out`."""
+    for folder in folders:
+        name = "/".join(folder.parts[-2:])
+        try:
+            summary = Summary.of(Finished.read(folder))
+            if summary.name != name:
+                raise InputError(f"it holds the files of {summary.name}")
+        except InputError as error:
+            logger.warning("%s is left out: %s", folder, error)
+            left_out.append(name)
+        else:
+            yield summary
+
+
+def _survey(connection: Connection) -> tuple[dict[str, tuple[str, str]], dict[str, set[str]]]:
+    """Return state and id of each training's run in the store, and by variant and seed the trainings that have a finished one."""
+    tracked: dict[str, tuple[str, str]] = {}
+    finished: dict[str, set[str]] = defaultdict(set)
+    for run in connection.runs():
+        tags = run.data.tags
+        training = tags.get(tracking.TRAINING_TAG, "")
+        tracked[training] = (run.info.status, run.info.run_id)
+        if run.info.status == "FINISHED":
+            finished[f"{tags.get('variant')}/seed{tags.get('seed')}"].add(training)
+    return tracked, finished
+
+
+def _bring(connection: Connection, run: Summary, membership: Membership, *, is_whole: bool, thorough: bool) -> str:
+    """Bring a run to the store, unless it is there (`is_whole`: as far as its state tells), and return its id there."""
+    store, run_id = connection.store, str(run.metrics.mlflow_run_id)
+    is_there = is_whole and is_tracked(run.folder, store, run.metrics.fingerprint)
+    with tracking.reached(store):
+        has_lost = is_there and thorough and bool(delivery.missing(connection, run_id))
+    return run_id if is_there and not has_lost else _deliver(connection, run, membership, again=has_lost)
 
 
 def _deliver(connection: Connection, summary: Summary, membership: Membership, *, again: bool) -> str:
-    """Bring a run to the store and return its id there."""
+    """Deliver a run and return its id in the store."""
 
     def load() -> Any:  # noqa: ANN401
         from convnets import networks  # TensorFlow takes seconds to import, and is rarely needed here
@@ -204,7 +247,8 @@ def _withdraw(connection: Connection, comparisons: Collection[str]) -> None:
         if name != key and name not in {pages.OVERVIEW, *comparisons} and '"createdAt": 0,' in value:
             client.delete_experiment_tag(experiment, key)
     for model in client.search_registered_models(f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
-        if model.tags[COMPARISON] not in comparisons and BEST in model.aliases:
+        name = model.tags.get(COMPARISON)
+        if name and name not in comparisons and model.name == _registered_name(connection, name) and BEST in model.aliases:
             client.delete_registered_model_alias(model.name, BEST)
 
 
@@ -225,20 +269,29 @@ def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
     return [run for run in runs if run.metrics.seed in seeds][:COMPARED]
 
 
+def _registered_name(connection: Connection, comparison: str) -> str:
+    """Return the name that a comparison's best model has in the registry: of characters that MLflow allows there."""
+    return re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")
+
+
 def _register_best(connection: Connection, comparison: str, runs: Sequence[Summary], ids: Mapping[str, str]) -> None:
     """Let the registry hold the best model of a comparison, by validation accuracy, under an alias."""
-    client, name = connection.client, re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")  # what MLflow allows
+    client, name = connection.client, _registered_name(connection, comparison)
     run = max(runs, key=lambda run: run.metrics.best_val_accuracy)
     run_id = ids[run.training]
     (model,) = delivery.models_of(connection, run_id)[:1] or [None]
     if model is None:
         return
+    tags = {EXPERIMENT_TAG: connection.experiment, COMPARISON: comparison}
     try:
-        tags = {EXPERIMENT_TAG: connection.experiment, COMPARISON: comparison}
         client.create_registered_model(name, tags, f"The best model of the comparison {comparison}, as the alias `{BEST}`.")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+        there = client.get_registered_model(name).tags
+        for key, value in tags.items():
+            if there.get(key) != value:  # those of a former version, or of an experiment that was lost
+                client.set_registered_model_tag(name, key, value)
     versions = client.search_model_versions(f"name = '{name}'")
     found = next((version for version in versions if model.model_id in version.source), None)
     if found is None:

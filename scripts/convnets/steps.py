@@ -21,6 +21,11 @@ SCRIPTS = Path(__file__).parents[1]
 TEXTS = SCRIPTS.parent / "report"
 OVERVIEW_TEXTS = ("overview.css", "overview.html.jinja", "texts.yaml")
 DOWNLOAD = "get_cifar10"  # no step: the batches have digests of their own
+# Steps that read runs, and those that also read what need not come with runs that are given.
+READ_RUNS = (
+    "plot_comparison", "tabulate_variants", "tabulate_memory", "tabulate_claims", "tabulate_convergence", "write_overview",
+)  # fmt: skip
+READ_RECORDS = ("tabulate_convergence", "write_overview")
 TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
 
 
@@ -141,8 +146,11 @@ class Steps:
         self, rule: str, settings: Mapping[str, Any], outputs: list[Path], after: list[str] | None = None, name: str = ""
     ) -> None:
         stamp = self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
-        if self.configuration.runs_from:  # files of the same name in another folder are other runs
-            settings = {**settings, "runs_from": str(self.configuration.runs_from), "without": self._files_not_given}
+        given = self.configuration.runs_from
+        if given and rule in READ_RUNS:  # files of the same name in another folder are other runs
+            settings = {**settings, "runs_from": str(given)}
+        if given and rule in READ_RECORDS:
+            settings = {**settings, "without": self._files_not_given}
         components = fingerprint.step_components(SCRIPTS / f"{rule}.py", settings)
         key = f"{rule}/{name}" if name else rule
         self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))
