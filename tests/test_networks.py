@@ -61,6 +61,33 @@ def test_a_gradient_step_lowers_the_loss_on_synthetic_images(variant: str, confi
     assert float(loss()) < float(before)
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_block_computes_what_a_convolution_with_relu_before_its_pooling_does(precision: str) -> None:
+    """Values and gradients, bit for bit; some windows hold nothing above 0, and some more than one largest value."""
+    keras.utils.set_random_seed(0)
+    classifier = networks.build(Network((8, 4), 3, "dense", (), 0.0), MEAN, DEVIATION, precision)
+    textbook = keras.Sequential([keras.Input((32, 32, 3))])
+    for number in (1, 2):
+        given = classifier.logits.get_layer(f"conv{number}")
+        textbook.add(keras.layers.Conv2D(given.filters, 3, padding="same", activation="relu", dtype=precision))
+        textbook.add(keras.layers.MaxPooling2D(2, dtype=precision))
+    textbook.add(keras.layers.Flatten(dtype=precision))
+    textbook.add(keras.layers.Dense(10, dtype=precision))
+    textbook.set_weights(classifier.logits.get_weights())
+    images = np.random.default_rng(0).normal(size=(32, 32, 32, 3)).astype(np.float32).repeat(2, axis=1)[:, :32]
+    outcomes = []
+    for network in (classifier.logits, textbook):
+        with tf.GradientTape() as tape:
+            outputs = tf.cast(network(images, training=True), tf.float32)
+            loss = tf.reduce_mean(outputs**2)
+        outcomes.append([outputs, *tape.gradient(loss, network.trainable_variables)])
+    for ours, theirs in zip(*outcomes, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    pooled = keras.Model(textbook.inputs, textbook.layers[1].output)(images).numpy()
+    assert (pooled == 0).any()
+    assert (pooled > 0).any()
+
+
 def test_initial_weights_are_glorot_uniform_with_a_bias_of_005() -> None:
     classifier = networks.build(Network((16, 32), 5, "conv1x1", (), 0.0), MEAN, DEVIATION)
     for name, fan_in, fan_out in (("conv1", 75, 400), ("conv2", 400, 800), ("conv1x1", 32, 10)):

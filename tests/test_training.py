@@ -39,6 +39,20 @@ def test_the_same_seed_gives_the_same_history_and_weights(variant: str, config: 
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("iterations", [1, 4])
+def test_how_often_the_graph_is_left_changes_nothing(
+    iterations: int, config: dict[str, Any], synthetic: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of six iterations an epoch, four in one call and two in the next; dropout and augmentation act in each."""
+    settings = settings_of(config, "conv3_augment")
+    whole = train(settings, synthetic)
+    monkeypatch.setattr(training, "ITERATIONS_PER_CALL", iterations)
+    split = train(settings, synthetic)
+    for one, other in zip(whole.model.get_weights(), split.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [epoch.train_loss for epoch in split.history] == pytest.approx([epoch.train_loss for epoch in whole.history])
+
+
 def test_a_bfloat16_run_is_reproducible_too(config: dict[str, Any], synthetic: Dataset) -> None:
     settings = settings_of(config, "conv2_dropout05", precision="mixed_bfloat16")
     assert untimed(train(settings, synthetic)) == untimed(train(settings, synthetic))

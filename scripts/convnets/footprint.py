@@ -10,7 +10,7 @@ BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
 def activations(network: Network) -> int:
     """Return the values that one image's forward pass leaves for its backward pass.
 
-    These are the input, the output of each convolution and of each dense layer after its ReLU (in place), of each pooling, of each
+    These are the input, the output of each convolution, of each pooling and each dense layer after its ReLU (in place), of each
     dropout (with one value for its mask, too), and the logits. A framework may keep more.
     """
     side, channels = IMAGE_SHAPE[0], IMAGE_SHAPE[2]

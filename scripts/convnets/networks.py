@@ -70,8 +70,11 @@ def _layers(network: Network, dtype: str) -> Iterator[keras.Layer]:
     bias = keras.initializers.Constant(CONVOLUTION_BIAS)
     for number, filters in enumerate(network.filters, start=1):
         size, name = network.kernel_size, f"conv{number}"
-        yield keras.layers.Conv2D(filters, size, padding="same", activation="relu", bias_initializer=bias, dtype=dtype, name=name)
+        yield keras.layers.Conv2D(filters, size, padding="same", bias_initializer=bias, dtype=dtype, name=name)
         yield keras.layers.MaxPooling2D(2, dtype=dtype, name=f"pool{number}")
+        # Before the pooling it would give the same values and gradients, bit for bit, since the larger of two numbers stays the
+        # larger; after it, there is a quarter of the elements.
+        yield keras.layers.ReLU(dtype=dtype, name=f"relu{number}")
     if network.head == "conv1x1":
         side, _ = feature_map(network)
         yield keras.layers.Conv2D(len(CLASSES), 1, bias_initializer=bias, dtype=dtype, name="conv1x1")

@@ -215,7 +215,7 @@ def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Te
     count = tf.shape(images)[0]
     if settings.horizontal_flip:
         flip = tf.random.stateless_uniform([count, 1, 1, 1], seed) < 0.5
-        images = tf.where(flip, images[:, :, ::-1], images)
+        images = tf.where(flip, tf.reverse(images, [2]), images)
     if settings.channel_offset:
         images += tf.random.stateless_normal([count, 1, 1, images.shape[-1]], seed + (0, 1), stddev=settings.channel_offset)
     return images
