@@ -25,7 +25,7 @@ def main() -> None:
         members = {name: Membership(**value) for name, value in settings["members"].items()}
         plan = Plan(Store(settings["uri"], settings["experiment"]), settings["reuse"], members)
         try:
-            tracking.create_store(plan.store, Path(settings["artifacts"]) if settings["artifacts"] else None)
+            tracking.create_store(plan.store, Path(settings["artifacts"]) if settings["artifacts"] else None, arguments.results)
         except tracking.StoreError as error:
             if plan.store.database:  # on this machine, so what is wrong is not that it is away
                 raise

@@ -40,7 +40,7 @@ def main() -> None:
     ]
     figures = {name: steps.results / "figures" / f"{name}.svg" for name in drawn}
     artifacts = steps.configuration.tracking["artifacts"]
-    tracking.create_store(store, Path(str(artifacts)) if artifacts else None)
+    tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.results)
 
     def publish() -> Published:
         plan, trainings = steps.configuration.plan, steps.results / "unfinished"

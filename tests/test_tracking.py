@@ -62,13 +62,36 @@ def test_what_is_no_database_is_named_in_one_line(tmp_path: Path) -> None:
         tracking.connect(Store(f"sqlite:///{tmp_path}/mlflow.db", "tests"))
 
 
-def test_a_moved_store_finds_its_artifacts(store: Store, tmp_path: Path) -> None:
+def test_the_results_own_store_finds_its_artifacts_when_they_have_moved(store: Store, tmp_path: Path) -> None:
     run_id = begin(store, "a")
-    (tmp_path / "elsewhere").mkdir()
-    moved = Store(f"sqlite:///{tmp_path}/elsewhere/mlflow.db", "tests")
-    shutil.move(tmp_path / "mlflow.db", tmp_path / "elsewhere")
-    tracking.create_store(moved, tmp_path / "elsewhere" / "artifacts")
-    assert all_runs(moved)[run_id].info.artifact_uri.startswith(f"file://{tmp_path}/elsewhere/artifacts/")
+    folder = tmp_path / "results" / "mlflow"
+    folder.mkdir(parents=True)
+    moved = Store(f"sqlite:///{folder}/mlflow.db", "tests")
+    shutil.move(tmp_path / "mlflow.db", folder)
+    tracking.create_store(moved, folder / "artifacts", tmp_path / "results")
+    assert all_runs(moved)[run_id].info.artifact_uri.startswith(f"file://{folder}/artifacts/")
+
+
+@pytest.mark.parametrize(
+    ("results", "location"),
+    [
+        ("results", "mlflow-artifacts:/7"),  # served by its owner, from the results' own store or any other
+        ("elsewhere", "mlflow-artifacts:/7"),
+        ("elsewhere", "file:///srv/artifacts"),
+        ("elsewhere", "s3://bucket/artifacts"),
+    ],
+)
+def test_where_somebody_else_keeps_artifacts_is_left_alone(results: str, location: str, template: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "mlflow"
+    folder.mkdir(parents=True)
+    shutil.copy(template / "mlflow.db", folder)
+    store = Store(f"sqlite:///{folder}/mlflow.db", "foreign")
+    client = mlflow.MlflowClient(store.uri)
+    tracking.create_experiment(client, "foreign", location)
+    run_id = begin(store, "a")
+    tracking.create_store(store, folder / "artifacts", tmp_path / results)
+    assert client.get_experiment_by_name("foreign").artifact_location == location
+    assert all_runs(store)[run_id].info.artifact_uri.startswith(f"{location}/")
 
 
 def test_messages_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

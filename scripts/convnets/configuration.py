@@ -18,7 +18,7 @@ from convnets.claims import Claim
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
 from convnets.settings import Settings
-from convnets.stores import SQLITE, Membership, Plan, Store
+from convnets.stores import SQLITE, Membership, Plan, Store, own_database
 from convnets.suggestions import suggest
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
@@ -115,7 +115,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     labels = {name: str(variant["label"]) for name, variant in variants.items()}
     subset = config["dataset"]["subset"]
     results = Path(config["pathvars"]["results"])
-    own = f"{SQLITE}{results.resolve()}/mlflow/mlflow.db"
+    own = f"{SQLITE}{own_database(results)}"
     store = Store(config["tracking"]["uri"] or own, config["tracking"]["experiment"])
     return Configuration(
         results=results,

@@ -29,6 +29,11 @@ class Store:
         return self.uri.startswith(("http://", "https://"))
 
 
+def own_database(results: Path) -> Path:
+    """Return the file of the default store, which moves with the results."""
+    return results.resolve() / "mlflow" / "mlflow.db"
+
+
 @dataclass(frozen=True)
 class Membership:
     """What tracking is told of a variant: its label, and the titles of the comparisons it belongs to, by id."""

@@ -26,7 +26,7 @@ from mlflow.entities import Run
 
 from convnets import fingerprint, hosts, unfinished
 from convnets.errors import InputError
-from convnets.stores import Store
+from convnets.stores import Store, own_database
 
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
@@ -159,7 +159,7 @@ def create_experiment(client: mlflow.MlflowClient, name: str, location: str | No
             raise
 
 
-def create_store(store: Store, artifacts: Path | None) -> Connection:
+def create_store(store: Store, artifacts: Path | None, results: Path | None = None) -> Connection:
     """Create the store's experiment if it is not there yet.
 
     Parameters
@@ -169,6 +169,9 @@ def create_store(store: Store, artifacts: Path | None) -> Connection:
         schema migration.
     artifacts
         The folder of the artifacts, or None to leave it to the server.
+    results
+        The folder of the results. Of their own store the addresses of artifacts are brought up to date, since it moves with them;
+        where somebody else's store keeps its artifacts is not for this project to say.
     """
     mlflow.set_tracking_uri(store.uri)
     location = artifacts.resolve().as_uri() if artifacts else None
@@ -179,12 +182,19 @@ def create_store(store: Store, artifacts: Path | None) -> Connection:
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None:
             create_experiment(client, store.experiment, location)
-        elif store.database and location and experiment.artifact_location != location:
+        elif (
+            location and results and store.database == own_database(results) and _has_moved(experiment.artifact_location, location)
+        ):
             _move_artifacts(store.database, experiment.artifact_location, location)
         connection = connect(store)
         for key, value in KIND.items():  # one that somebody else has created
             client.set_experiment_tag(connection.experiment, key, value)
     return connection
+
+
+def _has_moved(old: str, new: str) -> bool:
+    """Return whether artifacts are in another folder than the experiment says; what a server passes on is in no folder."""
+    return old.startswith("file:") and old != new
 
 
 def _move_artifacts(database: Path, old: str, new: str) -> None:
