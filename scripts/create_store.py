@@ -30,13 +30,13 @@ def main() -> None:
             if plan.store.database:  # on this machine, so what is wrong is not that it is away
                 raise
             logger.warning("%s. Results are made all the same, and tracked later.", error)
+        tracking.close_abandoned(arguments.results / "unfinished")
         clear_up(arguments.results)
-        tracking.close_abandoned(arguments.results / "unfinished", plan.store)
         plan.write(arguments.plan)
 
 
 def clear_up(results: Path) -> None:
-    """Remove the folders of trainings that were killed when their results were complete."""
+    """Remove the folders of trainings that were killed when their results were complete; their tracked runs are seen to by now."""
     for (variant, seed), folder in unfinished.folders(results / "unfinished").items():
         training = unfinished.begun(folder)
         stamp = stamps.read(results / "runs" / variant / f"seed{seed}" / stamps.STAMP)

@@ -33,6 +33,11 @@ def main() -> None:
         if step.fingerprint in tracked:
             print(f"         is finished in {steps.configuration.store.uri}: it will be fetched, not trained")
     print(_summary(len(steps.all), list(seconds.values()), arguments.cores))
+    elsewhere = steps.open_elsewhere()
+    if elsewhere:
+        print("runs of killed trainings may be open in former stores, which do not answer; `make sync` tries to close them:")
+        for record, training in elsewhere.items():
+            print(f"         {record.parent.name} in {training.uri} ({os.path.relpath(record)})")
     left = steps.left()
     if left:
         print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")

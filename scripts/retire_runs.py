@@ -49,7 +49,7 @@ def main() -> None:
 def _retire(steps: Steps, folders: Sequence[Path]) -> None:
     """Retire the tracked runs of these folders of runs, finished or not. While that is not possible, no file is removed."""
     store = steps.configuration.store
-    tracking.close_abandoned(steps.results / "unfinished", store)
+    tracking.close_abandoned(steps.results / "unfinished")
     begun = {path: run for run, path in unfinished.folders(steps.results / "unfinished").items()}
     connection = tracking.connect(store)
     with tracking.reached(store):

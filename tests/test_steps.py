@@ -8,7 +8,7 @@ import pytest
 
 from convnets import configuration, stamps, unfinished
 from convnets.steps import STORE, TRAINING, Steps
-from convnets.stores import Tracked
+from convnets.stores import Store, Tracked
 
 
 @pytest.fixture
@@ -70,6 +70,18 @@ def test_the_store_is_opened_again_for_killed_trainings_only(steps: Steps, tmp_p
     assert again(steps).reasons(STORE) == ["the training mlp100-seed1 was killed when it had just ended"]
     with unfinished.claimed(folder):
         assert again(steps).reasons(STORE) == []
+
+
+def test_a_run_left_open_in_a_former_store_is_named_and_makes_nothing_stale(steps: Steps, tmp_path: Path) -> None:
+    """That store may be gone for good; the present one is looked at until it has answered."""
+    finish(steps, STORE)
+    folder = tmp_path / "unfinished" / "gone-seed1"
+    for store, expected in ((Store("http://former", "tests"), 0), (steps.configuration.store, 1)):
+        unfinished.begin(folder, "f", store.uri, store.experiment)
+        unfinished.settle(folder / unfinished.BEGUN, is_closed=False)
+        reasons = again(steps).reasons(STORE)
+        assert reasons == expected * ["the training gone-seed1 was killed, and its tracked run could not be closed yet"]
+        assert [training.uri for training in again(steps).open_elsewhere().values()] == ["http://former"]
 
 
 def test_a_run_is_untracked_until_the_configured_store_has_it(steps: Steps) -> None:

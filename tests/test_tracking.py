@@ -138,46 +138,97 @@ def test_runs_are_found_page_by_page(store: Store, monkeypatch: pytest.MonkeyPat
     assert {run.info.run_id for run in tracking.connect(store).runs()} == expected
 
 
+def statuses(store: Store) -> dict[str, str]:
+    return {run_id: run.info.status for run_id, run in all_runs(store).items()}
+
+
 class TestAbandoned:
-    def test_a_run_left_running_is_closed_by_whoever_comes_next(self, store: Store, tmp_path: Path) -> None:
+    @pytest.fixture
+    def trainings(self, tmp_path: Path) -> Path:
+        return tmp_path / "unfinished"
+
+    @pytest.fixture
+    def folder(self, trainings: Path) -> Path:
+        return trainings / "mlp100-seed1"
+
+    def test_a_run_left_running_is_closed_by_whoever_comes_next(self, store: Store, trainings: Path, folder: Path) -> None:
         """Even if the training was killed before the store had answered with the run's id."""
         left, elsewhere = begin(store, "a"), begin(store, "b")
-        folder = tmp_path / "unfinished" / "mlp100-seed1"
-        begun(folder, store, "a")
-        assert unfinished.abandoned(tmp_path / "unfinished") == [folder]
-        tracking.close_abandoned(tmp_path / "unfinished", store)
-        assert unfinished.abandoned(tmp_path / "unfinished") == []
-        assert {run_id: run.info.status for run_id, run in all_runs(store).items()} == {left: "KILLED", elsewhere: "RUNNING"}
+        training = begun(folder, store, "a")
+        assert unfinished.abandoned(trainings) == {folder / "begun.json": training}
+        tracking.close_abandoned(trainings)
+        assert unfinished.abandoned(trainings) == {}
+        assert statuses(store) == {left: "KILLED", elsewhere: "RUNNING"}
 
-    def test_one_that_still_trains_is_left_alone(self, store: Store, tmp_path: Path) -> None:
+    def test_one_that_still_trains_is_left_alone(self, store: Store, trainings: Path, folder: Path) -> None:
         run_id = begin(store, "a")
-        folder = tmp_path / "unfinished" / "mlp100-seed1"
         with unfinished.claimed(folder):
-            begun(folder, store, "a")
-            tracking.close_abandoned(tmp_path / "unfinished", store)
-            assert all_runs(store)[run_id].info.status == "RUNNING"
+            training = begun(folder, store, "a")
+            tracking.close_abandoned(trainings)
+            assert statuses(store) == {run_id: "RUNNING"}
+            unfinished.settle(folder / "begun.json", is_closed=True)
+            assert unfinished.begun(folder) == training
 
-    def test_a_store_that_has_lost_the_run_is_no_obstacle(self, store: Store, tmp_path: Path) -> None:
-        begun(tmp_path / "unfinished" / "mlp100-seed1", store, "gone")
-        tracking.close_abandoned(tmp_path / "unfinished", store)
-        assert unfinished.abandoned(tmp_path / "unfinished") == []
-
-    @pytest.mark.parametrize("uri", ["sqlite:////nowhere/mlflow.db", "http://127.0.0.1:9"])
-    def test_a_former_store_that_is_gone_is_tried_once(
-        self, uri: str, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("uri", ["", "sqlite:////nowhere/mlflow.db"])
+    def test_a_store_that_has_lost_the_run_or_is_gone_is_no_obstacle(
+        self, uri: str, store: Store, trainings: Path, folder: Path
     ) -> None:
-        begun(tmp_path / "unfinished" / "mlp100-seed1", Store(uri, "tests"), "a")
-        tracking.close_abandoned(tmp_path / "unfinished", store)
-        assert unfinished.abandoned(tmp_path / "unfinished") == []
-        assert "the run of mlp100-seed1, which was killed, could not be closed" in caplog.text
+        begun(folder, Store(uri or store.uri, "tests"), "gone")
+        tracking.close_abandoned(trainings)
+        assert unfinished.abandoned(trainings) == {}
         assert not Path("/nowhere").exists()
 
-    def test_the_present_store_is_tried_again(self, tmp_path: Path) -> None:
+    def test_an_experiment_that_is_gone_is_not_made_again(self, store: Store, trainings: Path, folder: Path) -> None:
+        begun(folder, Store(store.uri, "gone"), "a")
+        tracking.close_abandoned(trainings)
+        assert unfinished.abandoned(trainings) == {}
+        assert mlflow.MlflowClient(store.uri).get_experiment_by_name("gone") is None
+
+    def test_a_store_that_does_not_answer_is_tried_again(
+        self, store: Store, trainings: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It is asked once in each call, whatever becomes of the training meanwhile."""
+        runs = [begin(store, "a"), begin(store, "b", seed=2)]
+        begun(folder, store, "a")
+        begun(trainings / "mlp100-seed2", store, "b")
+        asked = []
+
+        def away(*_: Any, **__: Any) -> None:
+            asked.append(1)
+            raise OSError("no answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(mlflow.MlflowClient, "get_experiment_by_name", away)
+            tracking.close_abandoned(trainings)
+            assert "the run of mlp100-seed1, which was killed, cannot be closed yet" in caplog.text
+            assert len(asked) == 1
+            assert unfinished.remove(folder)
+            tracking.close_abandoned(trainings)
+            assert len(asked) == 2
+        assert {record.parent.name for record in unfinished.left_open(trainings)} == {"mlp100-seed1", "mlp100-seed2"}
+        tracking.close_abandoned(trainings)
+        assert statuses(store) == dict.fromkeys(runs, "KILLED")
+        assert not (trainings / "open").exists()
+
+    def test_a_training_that_goes_on_elsewhere_leaves_a_record_of_the_run_it_had(
+        self, store: Store, trainings: Path, folder: Path
+    ) -> None:
+        left = begin(store, "a")
+        begun(folder, store, "a")
+        training = unfinished.begin(folder, "f", "http://elsewhere", "tests")
+        assert training.training == "a"
+        assert [entry.uri for entry in unfinished.left_open(trainings).values()] == [store.uri]
+        tracking.close_abandoned(trainings)
+        assert statuses(store) == {left: "KILLED"}
+
+    def test_a_training_that_goes_on_where_it_was_is_not_to_be_closed(self, trainings: Path, folder: Path) -> None:
         away = Store("http://127.0.0.1:9", "tests")
-        folder = tmp_path / "unfinished" / "mlp100-seed1"
         begun(folder, away, "a")
-        tracking.close_abandoned(tmp_path / "unfinished", away)
-        assert unfinished.abandoned(tmp_path / "unfinished") == [folder]
+        tracking.close_abandoned(trainings)
+        assert len(unfinished.left_open(trainings)) == 1
+        unfinished.begin(folder, "f", away.uri, away.experiment)
+        assert unfinished.left_open(trainings) == {}
+        assert not (trainings / "open").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"uri": "of an earlier version"}'])
@@ -188,7 +239,7 @@ def test_a_record_that_cannot_be_read_stops_nothing(text: str, tmp_path: Path) -
         (folder / name).write_text(text)
     assert unfinished.begun(folder) is None
     assert unfinished.failure_of(folder, "f") is None
-    assert unfinished.abandoned(tmp_path / "unfinished") == []
+    assert unfinished.abandoned(tmp_path / "unfinished") == {}
 
 
 def test_a_training_keeps_its_token_while_its_fingerprint_stays(tmp_path: Path) -> None:
@@ -206,7 +257,7 @@ def test_looking_for_trainings_changes_nothing(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert unfinished.folders(tmp_path) == {("mlp100", "1"): tmp_path / "mlp100-seed1"}
     assert not unfinished.is_held(tmp_path / "mlp100-seed1")
-    assert unfinished.abandoned(tmp_path) == []
+    assert unfinished.abandoned(tmp_path) == {}
     assert sorted(tmp_path.rglob("*")) == before
 
 

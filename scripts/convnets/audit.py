@@ -54,8 +54,11 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
                 found.append(
                     f"{name}: the store has the run {run.info.run_id} in state RUNNING, which no training here goes on with"
                 )
-    for folder in unfinished.abandoned(steps.results / "unfinished"):
-        found.append(f"{folder.name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it")
+    elsewhere = steps.open_elsewhere()
+    for record in unfinished.abandoned(steps.results / "unfinished").keys() - elsewhere.keys():
+        found.append(
+            f"{record.parent.name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it"
+        )
     return len(folders), [*found, *_of_other_files(steps)]
 
 

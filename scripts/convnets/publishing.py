@@ -99,12 +99,12 @@ def publish(
     beside = list(_readable(others, left_out))
     aside = {run.training for run in beside}
     names = {run.training: run.name for run in (*runs, *beside)}
+    tracking.close_abandoned(unfinished_trainings)  # first, since it directs MLflow to other stores
     try:
         connection = tracking.connect(plan.store)
     except StoreError as error:
         return Published("", {}, {}, list(names.values()), str(error), left_out)
     try:
-        tracking.close_abandoned(unfinished_trainings, plan.store)
         with tracking.reached(plan.store):
             tracked, finished = _survey(connection)
         ids: dict[str, str] = {}

@@ -201,6 +201,21 @@ class Steps:
                 yield f"the training {folder.name} was killed when it had just ended"
             elif training.is_open:
                 yield f"the training {folder.name} was killed, and its tracked run may be open"
+        for record, training in unfinished.left_open(self.results / "unfinished").items():
+            if self._is_here(training):
+                yield f"the training {record.parent.name} was killed, and its tracked run could not be closed yet"
+
+    def _is_here(self, training: unfinished.Begun) -> bool:
+        """Return whether a training's run is in the store that is configured now."""
+        return stores.Store(training.uri, training.experiment) == self.configuration.store
+
+    def open_elsewhere(self) -> dict[Path, unfinished.Begun]:
+        """Return the records of runs that killed trainings left open in former stores, which have not answered since.
+
+        They make nothing stale, since a former store may be gone for good.
+        """
+        records_of_runs = unfinished.left_open(self.results / "unfinished")
+        return {record: training for record, training in records_of_runs.items() if not self._is_here(training)}
 
     def is_finished(self, variant: str, seed: str, wanted: str) -> bool:
         """Return whether the results hold a run with this fingerprint."""

@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 class StoreError(InputError):
     """The store cannot be used, or did not take something: one line that says why, free of secrets."""
+
+
+class AbsentError(StoreError):
+    """The store is a file that is gone, or it has no such experiment."""
 
 
 @contextmanager
@@ -123,7 +127,7 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
         raise StoreError(reason)
     if store.database and not store.database.is_file():
         # Not to be made here: processes that do so at once break each other's migration.
-        raise StoreError(f"the tracking store {store.uri} is gone; the next run of the workflow makes it anew")
+        raise AbsentError(f"the tracking store {store.uri} is gone; the next run of the workflow makes it anew")
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
     with reached(store):
@@ -133,7 +137,7 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
             create_experiment(client, store.experiment)
             experiment = client.get_experiment_by_name(store.experiment)
     if experiment is None:
-        raise StoreError(f"the tracking store {store.uri} has no experiment {store.experiment!r}; `make sync` creates it")
+        raise AbsentError(f"the tracking store {store.uri} has no experiment {store.experiment!r}; `make sync` creates it")
     if experiment.lifecycle_stage != "active":
         raise StoreError(
             f"the experiment {store.experiment!r} was deleted in {store.uri}; restore it with `MLFLOW_TRACKING_URI={store.uri} "
@@ -207,34 +211,33 @@ def _move_artifacts(database: Path, old: str, new: str) -> None:
             )
 
 
-def close_abandoned(trainings: Path, store: Store) -> None:
-    """Close the runs that killed trainings left open, as KILLED.
+def close_abandoned(trainings: Path) -> None:
+    """Close the runs that killed trainings left open, as KILLED, in whatever store they are. Directs MLflow away from any other.
 
-    A run in this store that cannot be closed is left to the next time; one in a former store is tried once.
+    One that cannot be closed, since its store does not answer, is left to the next time. One whose store is a file that is gone, or
+    says that it has no such run, is done with.
 
     Parameters
     ----------
     trainings
         Holds a folder for each training that is not finished.
-    store
-        Where runs are tracked now.
     """
-    for folder in unfinished.abandoned(trainings):
-        training = unfinished.begun(folder)
-        if training is None:
-            continue
-        former = Store(training.uri, training.experiment)
-        try:
-            _close_killed(former, training.training)
-        except StoreError as error:
-            logger.warning("the run of %s, which was killed, could not be closed: %s", folder.name, error)
-            if former == store and not (store.database and not store.database.is_file()):
-                continue
-        replace(training, is_open=False).write(folder)
+    silent: set[Store] = set()  # each of them is asked once, since it may take its time not to answer
+    for record, training in unfinished.abandoned(trainings).items():
+        store = Store(training.uri, training.experiment)
+        if store not in silent:
+            try:
+                _close_killed(store, training.training)
+            except AbsentError as error:
+                logger.warning("the run of %s, which was killed, is gone: %s", record.parent.name, error)
+            except StoreError as error:
+                logger.warning("the run of %s, which was killed, cannot be closed yet: %s", record.parent.name, error)
+                silent.add(store)
+        unfinished.settle(record, is_closed=store not in silent)
 
 
 def _close_killed(store: Store, training: str) -> None:
-    connection = connect(store)
+    connection = connect(store, create=False)
     with reached(store):
         run = connection.run_of(training)
         if run and run.info.status == "RUNNING":

@@ -3,9 +3,13 @@
 It keeps what it takes to go on: the training's checkpoints, and the token that its tracked run bears. The operating system
 releases the lock when the process ends, however it ends. So a folder that is not locked and names an open tracked run tells of a
 training that was killed. The locks also work between hosts that share a file system with locking.
+
+A run that could not be closed, since its store did not answer, has a record beside these folders, in `open/{variant}-seed{seed}/`:
+the training's own goes on to another store, or away with its folder.
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import platform
@@ -20,7 +24,7 @@ from pathlib import Path
 from convnets.errors import InputError
 from convnets.files import read_json, remove_partial, write_json
 
-LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
+LOCK, BEGUN, FAILURE, OPEN = "lock", "begun.json", "failure.json", "open"
 PATIENCE_S = 2.0  # whoever only looks whether a training is under way holds its lock for a moment
 NAME = re.compile(r"(?P<variant>.+)-seed(?P<seed>\d+)")
 
@@ -55,11 +59,14 @@ def name_of(variant: str, seed: int | str) -> str:
 def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
     """Record that a training begins, or that it goes on: then under its old token."""
     former = begun(folder)
+    if former and former.is_open and (former.fingerprint, former.uri, former.experiment) != (fingerprint, uri, experiment):
+        _leave_open(folder, former)
     if former and former.fingerprint == fingerprint:
         training = replace(former, uri=uri, experiment=experiment, is_open=True)
     else:
         training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open=True)
     training.write(folder)
+    _drop(_record(folder, training))  # it is open because it is being trained
     return training
 
 
@@ -132,8 +139,12 @@ def remove(folder: Path) -> bool:
 
 def begun(folder: Path) -> Begun | None:
     """Return the training that was begun in this folder, or None if there is none or its record cannot be read."""
+    return _read(folder / BEGUN)
+
+
+def _read(record: Path) -> Begun | None:
     try:
-        return Begun(**read_json(folder / BEGUN))
+        return Begun(**read_json(record))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -159,9 +170,47 @@ def folders(unfinished: Path) -> dict[tuple[str, str], Path]:
     return {(match["variant"], match["seed"]): path for match, path in matches if match}
 
 
-def abandoned(unfinished: Path) -> list[Path]:
-    """Return the folders of trainings that were killed and whose tracked run may be open."""
-    return [path for path in folders(unfinished).values() if (training := begun(path)) and training.is_open and not is_held(path)]
+def abandoned(unfinished: Path) -> dict[Path, Begun]:
+    """Return the record of each tracked run that a killed training may have left open, in a folder of its name."""
+    records = [folder / BEGUN for folder in folders(unfinished).values()]
+    found = {path: training for path in records if (training := _read(path)) and training.is_open and not is_held(path.parent)}
+    return found | left_open(unfinished)
+
+
+def left_open(unfinished: Path) -> dict[Path, Begun]:
+    """Return the records of those whose store did not answer when they were to be closed."""
+    return {path: training for path in sorted(unfinished.glob(f"{OPEN}/*/*.json")) if (training := _read(path))}
+
+
+def settle(record: Path, *, is_closed: bool) -> None:
+    """Note that a run which was left open is closed, or that its store does not answer and it is to be closed later."""
+    if record.name != BEGUN:
+        if is_closed:
+            _drop(record)
+        return
+    training = _read(record)
+    if training and not is_held(record.parent):
+        if not is_closed:
+            _leave_open(record.parent, training)
+        replace(training, is_open=False).write(record.parent)
+
+
+def _leave_open(folder: Path, training: Begun) -> None:
+    """Keep the record of an open run when that of the training goes on, or goes."""
+    write_json(_record(folder, training), asdict(training))
+
+
+def _record(folder: Path, training: Begun) -> Path:
+    """Return the place of that record: one for each run, of which a training that was killed often may have begun some."""
+    run = "\n".join([training.training, training.uri, training.experiment])
+    return folder.parent / OPEN / folder.name / f"{hashlib.sha256(run.encode()).hexdigest()[:16]}.json"
+
+
+def _drop(record: Path) -> None:
+    """Remove the record of a run, and the folders that are empty then."""
+    record.unlink(missing_ok=True)
+    for folder in (record.parent, record.parent.parent):
+        _remove(folder)
 
 
 def is_held(folder: Path) -> bool:
