@@ -87,7 +87,7 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
     name = f"{arguments.variant}, seed {arguments.seed}"
     _check_memory(name, arguments.dataset)
     device = backend.configure(arguments.threads, gpu=bool(arguments.gpu))
-    from convnets import training
+    from convnets import outcome, training
 
     chosen = settings.from_dict(arguments.settings)
     data = dataset.load(arguments.dataset)
@@ -122,19 +122,16 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
         # What the newest checkpoint alone holds may have to be trained again, and the store cannot take a point back.
         follower.tell(state.history[:-1], state.usage[:-1])
 
-    before = sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0
+    def record(result: training.Result) -> records.Record:
+        digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
+        return result.record(begun.training, begun.began, device, digests)
+
+    task = outcome.Task(chosen, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run)
+    outputs = [arguments.run / file for file in records.RUN_FILES]
+    before = (sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0) + time.monotonic() - started
     try:
-        with followed(follower):
-            result = training.train(chosen, arguments.seed, data, observe, resumed)
-            metrics = result.summary(arguments.variant, arguments.seed, arguments.fingerprint)
-            outputs = [arguments.run / file for file in records.RUN_FILES]
-            with stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before + time.monotonic() - started):
-                records.write_history(arguments.run / records.HISTORY, result.history)
-                with files.atomic_path(arguments.run / records.MODEL) as temporary:
-                    result.model.save(temporary)
-                digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
-                records.write_record(arguments.run / records.RECORD, result.record(begun.training, begun.began, device, digests))
-                records.write_metrics(arguments.run / records.METRICS, metrics)
+        with followed(follower), stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before):
+            result, metrics = outcome.produce(task, data, observe, resumed, record)
     except training.NonFiniteLossError as error:
         unfinished.failed(arguments.unfinished, arguments.fingerprint, f"{name}: {error}")
         raise InputError(f"{name}: {error}") from error

@@ -9,6 +9,7 @@ from convnets import (
     claims,
     command,
     comparisons,
+    executed,
     files,
     fingerprint,
     overview,
@@ -52,7 +53,7 @@ def main() -> None:
         )
         made = provenance.read(study.runs, [path.parent for path in arguments.metrics])
         published = files.read_json(arguments.published[0]) if arguments.published else {}
-        own = {name: fingerprint.library_version(name) for name in LIBRARIES}
+        own = {name: executed.library_version(name) for name in LIBRARIES}
         page = overview_page.compose(study, made, chosen, own, published, written)
         figures = {path.stem: path for path in arguments.shown if path.suffix == ".svg"}
         tables.write_text(overview_page.render(page, figures, written, arguments.texts), arguments.html)

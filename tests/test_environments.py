@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from convnets import fingerprint
+from convnets import executed
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 # The name under which a library is imported, where it differs from its package's.
@@ -70,8 +70,8 @@ def test_an_environment_holds_what_its_scripts_import(script: str, environment: 
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            names = fingerprint.read_module(path).imported
-            waiting += [fingerprint.PACKAGE / f"{name[9:]}.py" for name in names if name.startswith("convnets.")]
+            names = executed.read_module(path).imported
+            waiting += [executed.PACKAGE / f"{name[9:]}.py" for name in names if name.startswith("convnets.")]
             imported |= {name.split(".")[0] for name in names}
     needed = {PACKAGES.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"convnets"}}
     assert needed <= set(pins(ROOT / "envs" / f"{environment}.yaml"))

@@ -61,7 +61,7 @@ SETTINGS = {
     "a colour of one figure": (
         {"comparisons.depth.colors.conv1": "green"},
         {"plot_comparison/depth", "publish_comparisons"},
-        'setting comparison.members[0].colors.train: "#D55E00" -> "#009E73"',
+        'setting comparison.members[conv1].colors.train: "#D55E00" -> "#009E73"',
     ),
     "a caption": (
         {"comparisons.head.title": "The head"},
@@ -76,7 +76,7 @@ SETTINGS = {
     "what a claim says": (
         {"claims.head.statement": "It ends lower."},
         CLAIMS,
-        'setting claims[0].statement: "The 1x1 head ends with a lower loss." -> "It ends lower."',
+        'setting claims[head].statement: "The 1x1 head ends with a lower loss." -> "It ends lower."',
     ),
     "the accuracies of the table of convergence": (
         {"convergence.accuracies": [0.1]},
