@@ -25,7 +25,7 @@ rule publish_comparisons:
         metrics=read_by("publish_comparisons", files_of_runs("metrics.json", configuration.variants)),
         figures=read_by(
             "publish_comparisons",
-            expand("<results>/figures/{comparison}.svg", comparison=configuration.comparisons),
+            expand("<results>/figures/{comparison}.svg", comparison=configuration.in_report),
         ),
         stale=marker_of("publish_comparisons"),
     output:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Create the MLflow tracking store with its experiment, and write the plan that tells later steps what to track where.
 
-A server, or a database of one, that cannot be reached stops nothing: what it misses is delivered later.
+A server that cannot be reached stops nothing: what it misses is delivered later.
 """
 
 import logging

@@ -33,10 +33,11 @@ def main() -> None:
     if not runs and not others:
         raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
     training = {variant for variant, _ in held}
+    members = {name: comparison.members for name, comparison in steps.configuration.comparisons.items()}
     drawn = [
         name
-        for name, comparison in steps.configuration.comparisons.items()
-        if not steps.is_stale(f"plot_comparison/{name}") and training.isdisjoint(member.variant for member in comparison.members)
+        for name in steps.configuration.in_report
+        if not steps.is_stale(f"plot_comparison/{name}") and training.isdisjoint(member.variant for member in members[name])
     ]
     figures = {name: steps.results / "figures" / f"{name}.svg" for name in drawn}
     artifacts = steps.configuration.tracking["artifacts"]

@@ -103,6 +103,7 @@ REFUSED = {
     "reserved figure": ("comparisons.vgg16", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons.vgg16"]),
     "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
     "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),
+    "a database": ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri is a database; start `mlflow server` on it"]),
     "token in the address": ("tracking.uri", "https://token@host", ["tracking.uri holds a name, or a token"]),
     "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
 }
@@ -231,3 +232,9 @@ def test_smoke_configuration_is_valid_over_the_default(config: dict[str, Any]) -
     resolved = configuration.resolve(config)
     assert set(resolved.variants) == VARIANTS
     assert resolved.dataset["subset"] == [4096, 1024, 1024]
+
+
+def test_comparisons_in_the_order_of_the_report(config: dict[str, Any]) -> None:
+    config["comparisons"]["another"] = {"title": "Of no figure", "variants": ["mlp100"], "rows": [["validation"]]}
+    order = ["dropout", "depth", "mlp", "augmentation", "conv1x1", "another"]
+    assert configuration.resolve(config).in_report == order

@@ -84,7 +84,7 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     assert f"#/experiments/{experiment}/runs/{conv}/artifacts/figures/depth.svg" in note
     tags = client.get_experiment(experiment).tags
     first, *_ = tags["mlflow.note.content"].splitlines()
-    assert first.startswith(f"Compare: [Layers]({published.curves['depth']}) · [An MLP]({published.curves['mlp']})")
+    assert first.startswith(f"Compare: [depth]({published.curves['depth']}) · [mlp]({published.curves['mlp']})")
     views = {key.removeprefix(pages.VIEW_TAG): view_in(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)}
     assert {name: view["searchFilter"] for name, view in views.items()} == {
         "overview": "",

@@ -283,9 +283,7 @@ def test_the_plan_survives_its_file(tmp_path: Path) -> None:
     assert Plan.read(tmp_path / "plan.json") == plan
 
 
-@pytest.mark.parametrize(
-    ("uri", "database"), [("sqlite:////a/b.db", Path("/a/b.db")), ("http://host", None), ("postgresql://h/d", None)]
-)
+@pytest.mark.parametrize(("uri", "database"), [("sqlite:////a/b.db", Path("/a/b.db")), ("http://host", None)])
 def test_what_kind_of_store_it_is(uri: str, database: Path | None) -> None:
     store = Store(uri, "tests")
     assert store.database == database

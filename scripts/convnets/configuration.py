@@ -4,16 +4,17 @@ The schema holds what can be said of one key; this module adds what several keys
 its path in the file, says what is allowed, and suggests the nearest name for a misspelt one.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from snakemake.utils import update_config
 
-from convnets import claims, comparisons, layers, records, schema, settings
+from convnets import claims, comparisons, credentials, layers, records, schema, settings
 from convnets.claims import Claim
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
@@ -23,6 +24,7 @@ from convnets.suggestions import suggest
 
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # by names that no comparison may have
+DATABASE = re.compile(r"(?!sqlite:)\w*(sql|postgres|oracle|mariadb)\w*(\+\w+)?:", re.IGNORECASE)  # any that is no SQLite file
 REMOVABLE = ("variants", "comparisons", "claims")
 
 
@@ -59,6 +61,12 @@ class Configuration:
         """What tracking is told."""
         members = {name: Membership(label, self.comparisons_of(name)) for name, label in self.labels.items()}
         return Plan(self.store, bool(self.tracking["reuse"]), members)
+
+    @property
+    def in_report(self) -> list[str]:
+        """The ids of the comparisons in the order of the figures that they redraw; those that redraw none come last."""
+        numbers = {name: [int(n) for n in re.findall(r"\d+", shown.figure)] for name, shown in self.comparisons.items()}
+        return sorted(self.comparisons, key=lambda name: (numbers[name] or [math.inf], name))
 
     def require_own_runs(self) -> None:
         """Raise an `InputError` where runs are given: they are not tracked here."""
@@ -187,12 +195,16 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     yield from _given_problems(config)
-    credentials = urlsplit(config["tracking"]["uri"] or "")
-    server = credentials.scheme.startswith("http")
-    if credentials.password or "password=" in credentials.query or (server and credentials.username):  # which may be a token
-        names = "MLFLOW_TRACKING_PASSWORD, and the name in MLFLOW_TRACKING_USERNAME" if server else "PGPASSWORD or the like"
-        found = "a name, or a token" if credentials.username and not credentials.password else "a password"
-        yield f"tracking.uri holds {found}; give it in the environment, in {names}"
+    yield from _tracking_problems(config["tracking"]["uri"] or "")
+
+
+def _tracking_problems(uri: str) -> Iterator[str]:
+    """Yield what is wrong with the address of a store; without repeating it, since it may hold a password."""
+    if DATABASE.match(uri):  # MLflow would put the artifacts into a folder under the working directory
+        yield "tracking.uri is a database; start `mlflow server` on it (docs/tracking.md), and give that server's address"
+    elif found := credentials.held_by(uri):
+        names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        yield f"tracking.uri holds {found}; give it in the environment: {names}"
 
 
 def _given_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -101,10 +101,14 @@ def _view(search: str, order: str, *, ascending: bool, group_by: Mapping[str, An
 
 
 def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
-    """Return the experiment's description, as Markdown: first of all a link to each comparison's curves."""
-    links = " · ".join(f"[{title}]({curves_page(experiment, comparison)})" for comparison, title in titles.items())
+    """Return the experiment's description, as Markdown: first of all a link to each comparison's curves.
+
+    The interface shows its first line alone, until somebody unfolds it: the links have short names, so that all of them are there.
+    """
+    links = " · ".join(f"[{comparison}]({curves_page(experiment, comparison)})" for comparison in titles)
+    named = "".join(f"- {comparison}: {title}\n" for comparison, title in titles.items())
     return (
-        f"Compare: {links} · [all runs]({runs_page(experiment)})\n\n"
+        f"Compare: {links} · [all runs]({runs_page(experiment)})\n\n{named}\n"
         "Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's\n"
         "description says what it differs in and links to its comparisons; its artifacts hold figures, model and files.\n"
     )

@@ -84,7 +84,7 @@ def publish(
     folders
         The folders of the finished runs.
     figures
-        The file of each comparison's figure.
+        The file of each comparison's figure, in the order in which they are to be named.
     unfinished_trainings
         Holds a folder for each training that is not finished.
     others
@@ -226,7 +226,8 @@ def _publish_comparisons(
             client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
     for comparison, compared in members.items():
         _register_best(connection, comparison, compared, ids)
-    titles = {name: title for member in plan.members.values() for name, title in member.comparisons.items() if name in figures}
+    known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
+    titles = {name: known[name] for name in figures if name in known}
     several_seeds = len({run.metrics.seed for run in runs}) > 1
     tags = {
         tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),

@@ -5,7 +5,6 @@ For each variant and seed there is one active run: one that ends well supersedes
 
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -24,7 +23,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 import mlflow
 from mlflow.entities import Run
 
-from convnets import fingerprint, hosts, unfinished
+from convnets import credentials, fingerprint, hosts, unfinished
 from convnets.errors import InputError
 from convnets.stores import Store, own_database
 
@@ -35,7 +34,6 @@ NOTE_TAG = "mlflow.note.content"  # shown as the description
 # The user interface opens in its view for generative models unless an experiment says otherwise.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
-SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
 MOVED_COLUMNS = (
     ("experiments", "artifact_location"),
@@ -70,13 +68,10 @@ def reached(store: Store) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line of an error's message that says what went wrong, without any secret that this process was given."""
+    """Return the line of an error's message that says what went wrong, without any secret."""
     lines = (line.strip() for line in str(error).splitlines())
     text = next((line for line in lines if line and not line.startswith(PREAMBLE)), type(error).__name__)
-    for name in SECRETS:
-        if os.environ.get(name):
-            text = text.replace(os.environ[name], "***")
-    return re.sub(r"//[^/@\s]*:[^/@\s]*@", "//***@", text)
+    return credentials.masked(text)
 
 
 @dataclass(frozen=True)
@@ -131,7 +126,7 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
     with reached(store):
-        client = _client(store)
+        client = mlflow.MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None and store.database is None and create:
             create_experiment(client, store.experiment)
@@ -144,14 +139,6 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
             f"mlflow experiments restore --experiment-id {experiment.experiment_id}`, or name another in tracking.experiment"
         )
     return Connection(store, client, str(experiment.experiment_id))
-
-
-def _client(store: Store) -> mlflow.MlflowClient:
-    if not store.is_server and not store.database:
-        from mlflow.store.db import utils
-
-        utils.MAX_RETRY_COUNT = 1  # MLflow would try a database that is away ten times, for 100 s
-    return mlflow.MlflowClient(store.uri)
 
 
 def create_experiment(client: mlflow.MlflowClient, name: str, location: str | None = None) -> None:
@@ -182,7 +169,7 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
     with reached(store):
         if store.database:
             store.database.parent.mkdir(parents=True, exist_ok=True)
-        client = _client(store)
+        client = mlflow.MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None:
             create_experiment(client, store.experiment, location)
