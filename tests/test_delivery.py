@@ -198,21 +198,35 @@ def test_two_runs_that_name_new_data_at_once(store: Store, model: Path, tmp_path
     assert len(all_runs(store)[run_id].inputs.dataset_inputs) == 3
 
 
-@pytest.mark.parametrize("lost", ["files/history.csv", "figures", "model_card.md", "fingerprint.json", "model"])
-def test_what_a_store_has_lost_is_found_and_brought_again(lost: str, store: Store, model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lost", "is_cut_off"),
+    [
+        *((name, False) for name in ("files/history.csv", "figures", "model_card.md", "fingerprint.json", "model")),
+        *((name, True) for name in ("files/history.csv", "model_card.md", "model/data/model.keras")),
+    ],
+)
+def test_what_a_store_has_lost_is_found_and_brought_again(
+    lost: str, is_cut_off: bool, store: Store, model: Path, tmp_path: Path
+) -> None:
     finished = write_run(tmp_path, model)
     run_id = deliver(store, finished)
     connection = tracking.connect(store)
-    assert delivery.missing(connection, run_id) == []
+    assert delivery.missing(connection, run_id, finished.folder) == []
     (logged,) = delivery.models_of(connection, run_id)
     artifacts = Path(all_runs(store)[run_id].info.artifact_uri.removeprefix("file://"))
-    path = Path(logged.artifact_location.removeprefix("file://")) if lost == "model" else artifacts / lost
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-    found = delivery.missing(connection, run_id)
+    of_model, weights = Path(logged.artifact_location.removeprefix("file://")), lost.removeprefix("model").removeprefix("/")
+    path = of_model / weights if lost.split("/")[0] == "model" else artifacts / lost
+    if is_cut_off:
+        path.write_bytes(b"")
+    elif path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    found = delivery.missing(connection, run_id, finished.folder)
     assert found
-    assert all(name.startswith(lost) for name in found)
+    assert all(name.startswith(lost.split("/data")[0]) for name in found)
     assert deliver(store, finished, again=True) == run_id
-    assert delivery.missing(connection, run_id) == []
+    assert delivery.missing(connection, run_id, finished.folder) == []
     (logged,) = delivery.models_of(connection, run_id)
     assert mlflow.keras.load_model(f"models:/{logged.model_id}").count_params() == 12_342
     assert len(points(store, run_id, "val_loss")) == 3
@@ -302,6 +316,17 @@ class TestReuse:
         assert not self.fetch(store, finished, folder)
         assert list(folder.iterdir()) == []
         assert "mlp100, seed 1: not fetched, so it is trained: " in caplog.text
+
+    def test_a_stamp_that_contradicts_itself_is_refused(
+        self, store: Store, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """One whose fingerprint is the wanted one, and which says that the run was made from something else."""
+        finished = write_run(tmp_path, model)
+        run_id = deliver(store, finished)
+        stamp = Path(all_runs(store)[run_id].info.artifact_uri.removeprefix("file://")) / "files" / stamps.STAMP
+        stamp.write_text(stamp.read_text().replace('"dropout": 0.5', '"dropout": 0.4'))
+        assert not self.fetch(store, finished, tmp_path / "clone")
+        assert "the stamp contradicts itself" in caplog.text
 
     def test_a_store_that_is_away_is_no_obstacle(self, model: Path, tmp_path: Path) -> None:
         finished = write_run(tmp_path, model)

@@ -115,7 +115,7 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     yield from _of_points(connection, run, finished)
     if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
         yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
-    for name in delivery.missing(connection, run.info.run_id):
+    for name in delivery.missing(connection, run.info.run_id, finished.folder):
         if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those were looked at above
             yield f"its tracked run has lost {name}; `make sync` brings it there"
     if len(delivery.models_of(connection, run.info.run_id)) > 1:

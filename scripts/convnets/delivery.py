@@ -238,20 +238,31 @@ def models_of(connection: Connection, run_id: str) -> list[Any]:
     return [model for model in _logged_models(connection, run_id) if model.status == "READY"]
 
 
-def missing(connection: Connection, run_id: str) -> list[str]:
-    """Return what a run that was brought whole no longer has: which of its artifacts, and its model."""
-    folders = (None, FILES, "figures")
-    there = {entry.path for folder in folders for entry in connection.client.list_artifacts(run_id, folder)}
-    files = [f"{FILES}/{name}" for name in (*records.RUN_FILES, stamps.STAMP)]
-    found = [name for name in (tracking.FINGERPRINT_FILE, CARD, LEARNING_CURVES, CONFUSION_MATRIX, *files) if name not in there]
+def missing(connection: Connection, run_id: str, folder: Path) -> list[str]:
+    """Return what a run that was brought whole no longer has: which of its artifacts, and its model.
+
+    Files that are cut off count as missing: those of the run have the sizes that they have in its folder, and none is empty.
+    """
+    there = {
+        entry.path: entry.file_size for name in (None, FILES, "figures") for entry in connection.client.list_artifacts(run_id, name)
+    }
+    found = [name for name in (tracking.FINGERPRINT_FILE, CARD, LEARNING_CURVES, CONFUSION_MATRIX) if not there.get(name)]
+    for name in (*records.RUN_FILES, stamps.STAMP):
+        if there.get(f"{FILES}/{name}") != (folder / name).stat().st_size:
+            found.append(f"{FILES}/{name}")
     if not any(_has_files(connection, model) for model in models_of(connection, run_id)):
         found.append("model")
     return found
 
 
 def _has_files(connection: Connection, model: LoggedModel) -> bool:
-    """Return whether a logged model has files."""
-    return any(entry.path == MLMODEL_FILE_NAME for entry in connection.client.list_logged_model_artifacts(model.model_id))
+    """Return whether a logged model has its description and its weights."""
+    found = {
+        entry.path: entry.file_size
+        for folder in (None, "data")
+        for entry in connection.client.list_logged_model_artifacts(model.model_id, folder)
+    }
+    return all(found.get(name) for name in (MLMODEL_FILE_NAME, "data/model.keras"))
 
 
 def _logged_models(connection: Connection, run_id: str) -> list[Any]:

@@ -11,6 +11,7 @@ import mlflow
 from convnets import delivery, records, stamps, tracking
 from convnets.delivery import Finished
 from convnets.errors import InputError
+from convnets.fingerprint import digest
 from convnets.records import RUN_FILES
 from convnets.stores import Store, Tracked
 from convnets.tracking import StoreError
@@ -79,6 +80,8 @@ def _check(files: Path, variant: str, seed: int, fingerprint: str) -> Finished:
     found = (finished.metrics.variant, finished.metrics.seed, finished.metrics.fingerprint, finished.stamp.fingerprint)
     if found != (variant, seed, fingerprint, fingerprint):
         raise InputError("the files are those of another run")
+    if digest(finished.stamp.components) != fingerprint:
+        raise InputError("the stamp contradicts itself: its fingerprint is not that of what it says the run was made from")
     if set(finished.stamp.outputs) != set(RUN_FILES):
         raise InputError(f"the stamp does not record {', '.join(sorted(set(RUN_FILES) - set(finished.stamp.outputs)))}")
     if damage := stamps.damage(files / stamps.STAMP, finished.stamp):
