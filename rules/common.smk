@@ -195,9 +195,12 @@ def training_minutes(wildcards):
 
 
 def pending_runs():
-    """Return a line that says what the tracking store lacks after the workflow has run, or nothing."""
+    """Return a line that says which of the finished runs the tracking store lacks, or nothing."""
+    now = workflow_steps.Steps(configuration)
+    pending = [key.removeprefix(f"{workflow_steps.TRAINING}/") for key in now.untracked()]
     published = configuration.results / "tracking" / "published.json"
-    found = read_json(published) if published.is_file() else {"problem": "", "pending": []}
-    if not found["problem"]:
+    problem = read_json(published)["problem"] if published.is_file() else ""
+    if not pending and not problem:
         return ""
-    return f"Everything is made, but not all is tracked yet; {pending_text(found['pending'], found['problem'])} (make sync)\n"
+    text = pending_text(pending, problem or f"not brought to {configuration.store.uri} yet")
+    return f"Not all is tracked yet; {text} (make sync)\n"

@@ -46,3 +46,7 @@ rule publish_comparisons:
 
 onsuccess:
     print(pending_runs(), end="")
+
+
+onerror:
+    print(pending_runs(), end="")

@@ -3,6 +3,7 @@
 
 import os
 import sys
+from dataclasses import asdict
 
 from convnets import command, configuration, files, pages, tracking
 from convnets.errors import InputError
@@ -22,8 +23,8 @@ def main() -> None:
     connection = tracking.connect(store, create=False)
     root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
     print(f"All runs: {root}/{pages.runs_page(connection.experiment)}")
-    if published.is_file():
-        addresses = files.read_json(published)
+    addresses = files.read_json(published) if published.is_file() else {}
+    if addresses.get("store") == asdict(store):  # and not what was published in a former one
         for comparison, page in addresses["curves"].items():
             print(f"{comparison}, learning curves: {root}/{page}")
             print(f"{comparison}, side by side: {root}/{addresses['compare'][comparison]}")

@@ -41,7 +41,10 @@ def main() -> None:
     ]
     figures = {name: steps.results / "figures" / f"{name}.svg" for name in drawn}
     artifacts = steps.configuration.tracking["artifacts"]
-    tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.results)
+    try:
+        tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.results)
+    except tracking.StoreError as error:
+        raise InputError(pending_text(["/".join(folder.parts[-2:]) for folder in (*runs, *others)], str(error))) from error
 
     def publish() -> Published:
         plan, trainings = steps.configuration.plan, steps.results / "unfinished"

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from convnets import backend, checkpoints, command, dataset, files, fingerprint, hardware, records, settings, stamps, unfinished
+from convnets.deadline import LateError, time_limit
 from convnets.delivery import Finished, Identity, deliver
 from convnets.errors import InputError
 from convnets.following import Follower, followed
 from convnets.stores import Plan, forget
 from convnets.tracking import StoreError, connect
 
+# Seconds that delivery may take, during which the core is idle: so many, or such a share of the training's time if that is more.
+DELIVERY_S, DELIVERY_SHARE = 30.0, 0.02
 BASE_MEMORY = 800 * 2**20  # bytes, of TensorFlow and MLflow; the data set is there as an array and as a tensor
 
 logger = logging.getLogger(__name__)
@@ -43,6 +46,8 @@ def main() -> None:
     parser.add_argument("--attempt", type=int, default=1, help="number of this attempt (default: %(default)s)")
     waiting = "seconds to wait for another process that trains the same, as one that outlived its Snakemake (default: %(default)s)"
     parser.add_argument("--patience", type=float, default=unfinished.PATIENCE_S, help=waiting)
+    usual = f"{DELIVERY_S:g}, or {100 * DELIVERY_SHARE:g} %% of the training's"
+    parser.add_argument("--deliver-within", type=float, help=f"seconds that delivery to the store may take (default: {usual})")
     arguments = parser.parse_args()
     with unfinished.claimed(arguments.unfinished, arguments.patience):
         if _is_finished(arguments):  # Snakemake removes what it has made again, so another process was faster
@@ -157,18 +162,24 @@ def _check_memory(name: str, data: Path) -> None:
 
 
 def _deliver(arguments: argparse.Namespace, plan: Plan, model: Any, follower: Follower) -> None:  # noqa: ANN401  (Keras ships no types)
-    """Bring the run to the store. If that does not succeed, the run is finished all the same, and delivered later."""
+    """Bring the run to the store. If that does not succeed in time, the run is finished all the same, and delivered later."""
     from convnets.presentation import present
 
     try:
-        if not follower.has_ended:  # it may be about to begin the run, of which there would be two
-            raise StoreError(f"the tracking store {plan.store.uri} has not answered in time")
         finished = Finished.read(arguments.run)
+        seconds = arguments.deliver_within or max(DELIVERY_S, DELIVERY_SHARE * finished.metrics.train_seconds)
+        if reason := follower.why_not_deliver(seconds):
+            raise StoreError(reason)
         member = plan.members[finished.metrics.variant]
-        connection = connect(plan.store, arguments.planned_on)
-        deliver(connection, finished, member, lambda path: present(finished, member.label, path), lambda: model)
-    except StoreError as error:
-        logger.warning("finished, and not tracked yet: %s. The next run of the workflow, or `make sync`, brings it there.", error)
+        with time_limit(seconds):
+            connection = connect(plan.store, arguments.planned_on)
+            deliver(connection, finished, member, lambda path: present(finished, member.label, path), lambda: model)
+        return
+    except LateError:
+        problem = f"the tracking store {plan.store.uri} has not taken all of it within {seconds:.0f} s"
+    except (InputError, OSError) as error:  # a full disk, say: the run's id is noted in its folder. It is finished all the same
+        problem = str(error)
+    logger.warning("finished, and not tracked yet: %s. The next run of the workflow, or `make sync`, brings it there.", problem)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, epochs, points
 from waiting import SECONDS, wait_until
 
-from convnets import following, tracking
+from convnets import delivery, following, tracking
 from convnets.delivery import Identity
 from convnets.following import Follower, followed
 from convnets.stores import Store
@@ -100,6 +100,32 @@ def test_a_store_that_is_away_costs_nothing_and_gets_all_when_it_returns(
     assert told[1].startswith("tracked again in")
 
 
+def test_a_run_that_was_removed_is_begun_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the store is lost while a training goes on."""
+    monkeypatch.setattr(following, "SHORTEST_PAUSE_S", 0.05)
+    history, usage = epochs(2)
+    with followed(follower := follow(store)):
+        wait_until(lambda: len(all_runs(store)) == 1)
+        (removed,) = all_runs(store)
+        tracking.connect(store).client.delete_run(removed)
+        follower.tell(history, usage)
+        wait_until(lambda: len(all_runs(store)) == 2)
+        (begun,) = set(all_runs(store)) - {removed}
+        wait_until(lambda: len(points(store, begun, "seconds")) == 2)
+    assert follower.why_not_deliver(30.0) == ""
+
+
+def test_a_store_that_failed_last_or_is_slow_is_not_delivered_to(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with followed(follower := follow(store)):
+        follower.tell(*epochs(2))
+    assert follower.why_not_deliver(30.0) == ""
+    assert follower.why_not_deliver(0.0).startswith(f"the tracking store {store.uri} is slow: a call took ")
+    monkeypatch.setattr(delivery, "open_run", lambda *_: 1 / 0)
+    with followed(follower := follow(store)):
+        follower.tell(*epochs(2))
+    assert follower.why_not_deliver(30.0) == f"the tracking store {store.uri} cannot be used: division by zero"
+
+
 def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "PATIENCE_S", 0.3)
     released = threading.Event()
@@ -109,6 +135,6 @@ def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(store: 
     with followed(follower):
         follower.tell(*epochs(2))
     assert time.monotonic() - started < 5
-    assert not follower.has_ended
+    assert "has not answered in time" in follower.why_not_deliver(30.0)
     released.set()
     wait_until(lambda: follower.has_ended)

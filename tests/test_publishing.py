@@ -1,6 +1,7 @@
 """Publishing into a real SQLite store: whatever it lacks, the comparisons' tags, figures and pages, and the best models."""
 
 import base64
+import errno
 import json
 import shutil
 import zlib
@@ -18,7 +19,7 @@ from convnets.delivery import Finished
 from convnets.pages import compare_page
 from convnets.publishing import Published, Summary, side_by_side, varying_settings
 from convnets.records import Metrics
-from convnets.stores import Membership, Plan, Store, is_tracked
+from convnets.stores import Membership, Plan, Store, Tracked, is_tracked
 from convnets.unfinished import Begun
 
 MEMBERS = {
@@ -131,6 +132,23 @@ def test_a_run_that_the_store_refuses_keeps_no_other_away(results: Results, monk
     assert set(results.tracked()) == {"conv1", "mlp100"}
 
 
+def test_a_disk_that_is_full_leaves_a_run_pending(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is in the store then, and what would say so is not in its folder."""
+    real = publishing.delivery.Tracked.write
+
+    def write(tracked: Tracked, folder: Path) -> None:
+        if folder.parent.name == "mlp100":
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        real(tracked, folder)
+
+    monkeypatch.setattr(publishing.delivery.Tracked, "write", write)
+    published = results.publish()
+    assert list(published.pending) == ["mlp100/seed1"]
+    assert published.problem.startswith("mlp100/seed1: [Errno 28] No space left on device")
+    monkeypatch.undo()
+    assert results.publish().problem == ""
+
+
 def test_an_experiment_may_have_a_name_that_no_model_may_have(results: Results) -> None:
     store = replace(results.plan.store, experiment="team/it's: a test")
     tracking.create_store(store, results.folder / "artifacts")
@@ -225,11 +243,12 @@ def test_artifacts_that_were_lost_are_brought_again_when_it_is_looked_for_them(r
     shutil.rmtree(Path(results.tracked()["conv1"].info.artifact_uri.removeprefix("file://")).parents[1])
     connection = tracking.connect(results.plan.store)
     assert results.publish().problem == ""
-    assert delivery.missing(connection, ids["conv1"])
+    folders = {run.metrics.variant: run.folder for run in results.runs}
+    assert delivery.missing(connection, ids["conv1"], folders["conv1"])
     assert results.publish(thorough=True).problem == ""
     assert {variant: run.info.run_id for variant, run in results.tracked().items()} == ids
-    for run_id in ids.values():
-        assert delivery.missing(connection, run_id) == []
+    for variant, run_id in ids.items():
+        assert delivery.missing(connection, run_id, folders[variant]) == []
     for comparison in ("depth", "mlp"):
         assert mlflow.keras.load_model(f"models:/tests-{comparison}@best").count_params() == 12_342
 

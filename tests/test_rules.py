@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_steps import finish
 from workflow import CONFIG, Workflow, wildcards_of
 
 from convnets import configuration, fingerprint, hardware
@@ -62,6 +63,19 @@ def test_more_cores_than_there_are_is_said(tmp_path: Path) -> None:
         done = workflow.snakemake("--dry-run", "--cores", cores)
         assert done.returncode == 0, done.stderr
         assert ("--cores 999 is more than the" in done.stderr) == is_said
+
+
+def test_a_workflow_that_fails_says_what_is_not_tracked(tmp_path: Path) -> None:
+    (tmp_path / "batches").mkdir()
+    config = copy.deepcopy(CONFIG)
+    config["dataset"]["source"] = "nowhere"
+    config["pathvars"] |= {"results": str(tmp_path / "results"), "resources": str(tmp_path / "resources")}
+    project = Workflow(tmp_path / "project", tmp_path / "batches", config)
+    finish(Steps(configuration.resolve(config)), "train_variant/mlp100/seed1")
+    done = project.snakemake("--", f"{tmp_path}/results/data/manifest.json")
+    assert done.returncode == 1
+    store = f"sqlite:///{tmp_path}/results/mlflow/mlflow.db"
+    assert f"pending: 1 run (mlp100/seed1): not brought to {store} yet (make sync)" in done.stdout
 
 
 def test_a_job_on_a_host_of_another_precision_is_refused(tmp_path: Path) -> None:

@@ -1,22 +1,27 @@
 """Every script: usable without the workflow, and one clear line when its input is at fault."""
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
+from finished_runs import MEMBER, write_run
 from waiting import SECONDS, wait_until
 
 from convnets import command, fingerprint, unfinished
 from convnets.errors import InputError
 from convnets.settings import from_dict
+from convnets.stores import Plan, Store
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -271,6 +276,41 @@ def test_train_variant_without_enough_memory(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"mlp100, seed 1: needs about [\d,]+ MiB of memory, and 500 are available"):
         train_variant.main()
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (OSError(28, "No space left on device", "metrics.json"), "[Errno 28] No space left on device: 'metrics.json'"),
+        (None, "the tracking store sqlite:///nowhere has not taken all of it within 0 s"),
+    ],
+)
+def test_a_run_that_cannot_be_delivered_is_finished_all_the_same(
+    failure: OSError | None,
+    said: str,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """On a disk that is full, or to a store that never ends to answer."""
+    import train_variant
+
+    def deliver(*_: object) -> None:
+        if failure:
+            raise failure
+        threading.Event().wait(SECONDS)
+
+    monkeypatch.setattr(train_variant, "connect", lambda *_: None)
+    monkeypatch.setattr(train_variant, "deliver", deliver)
+    store = Store("sqlite:///nowhere", "tests")
+    run = write_run(tmp_path, model)
+    arguments = argparse.Namespace(run=run.folder, planned_on=None, deliver_within=0.2)
+    follower = SimpleNamespace(why_not_deliver=lambda _: "")
+    train_variant._deliver(arguments, Plan(store, False, {"mlp100": MEMBER}), None, follower)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"finished, and not tracked yet: {said}. The next run of the workflow, or `make sync`, brings it there."
+    ]
 
 
 def test_train_variant_does_not_repeat_what_cannot_succeed(tmp_path: Path, real_batches: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
     pending = ", ".join(f"{variant}/seed1" for variant in VARIANTS)
-    assert f"not all is tracked yet; pending: 4 runs ({pending}): the tracking store http://127.0.0.1:9 cannot" in done.stdout
+    assert f"Not all is tracked yet; pending: 4 runs ({pending}): the tracking store http://127.0.0.1:9 cannot" in done.stdout
     log = (workflow.folder / "logs" / "train_variant" / "mlp" / "seed1.log").read_text()
     assert "not tracked for now: the tracking store http://127.0.0.1:9 cannot be used" in log
     assert "Traceback" not in log
@@ -208,6 +208,7 @@ def test_a_server_is_away(workflow: Workflow) -> None:
     done = workflow.script("sync_runs")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
+    assert f"pending: 4 runs ({pending}): the tracking store" in done.stderr
     put(workflow.config, "tracking.uri", None)
     done = workflow.script("sync_runs")
     assert done.returncode == 0, done.stderr

@@ -65,8 +65,9 @@ class Configuration:
     @property
     def in_report(self) -> list[str]:
         """The ids of the comparisons in the order of the figures that they redraw; those that redraw none come last."""
-        numbers = {name: [int(n) for n in re.findall(r"\d+", shown.figure)] for name, shown in self.comparisons.items()}
-        return sorted(self.comparisons, key=lambda name: (numbers[name] or [math.inf], name))
+        numbers = {name: re.search(r"\d+", comparison.figure) for name, comparison in self.comparisons.items()}
+        places = {name: float(number[0]) if number else math.inf for name, number in numbers.items()}
+        return sorted(self.comparisons, key=lambda name: (places[name], name))
 
     def require_own_runs(self) -> None:
         """Raise an `InputError` where runs are given: they are not tracked here."""

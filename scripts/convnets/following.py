@@ -5,6 +5,7 @@ What does not arrive is no loss: the files hold all of it, and it is delivered w
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from convnets.tracking import Connection, StoreError
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0  # between two attempts at a store that does not answer
 PATIENCE_S = 15.0  # for the last attempt when a training ends
+CALLS = 10  # of about 40 that a delivery makes: a store that would not get so far in the time that there is need not be tried
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class Follower:
         self._ends = False
         self.is_closed = False
         self._problem = ""
+        self._seconds = 0.0  # that its last call took
         self._thread = threading.Thread(target=self._follow, daemon=True, name="follower")
         self._thread.start()
 
@@ -52,6 +55,14 @@ class Follower:
     def has_ended(self) -> bool:
         """Whether nothing is on its way to the store any more; after `stop`, only a store that is too slow keeps it from that."""
         return not self._thread.is_alive()
+
+    def why_not_deliver(self, seconds: float) -> str:
+        """Say, after `stop`, why a delivery that may take so many seconds is not to be tried now; nothing if it is."""
+        if not self.has_ended:  # it may be about to begin the run, of which there would be two
+            return f"the tracking store {self._store.uri} has not answered in time"
+        if not self._problem and self._seconds * CALLS > seconds:
+            return f"the tracking store {self._store.uri} is slow: a call took {self._seconds:.1f} s"
+        return self._problem
 
     def stop(self, status: str | None = None) -> None:
         """End the thread after one more attempt at what waits; close the run with this status unless it is to stay open."""
@@ -75,11 +86,15 @@ class Follower:
                 connection = connection or tracking.connect(self._store, self._planned_on)
                 with tracking.reached(self._store):
                     run_id = run_id or self._open(connection)
+                    started = time.monotonic()
                     delivery.log_points(connection, run_id, batch)
+                    self._seconds = time.monotonic() - started if batch else self._seconds
                     if ends and self._status:
                         connection.client.set_terminated(run_id, self._status)
                         self.is_closed = True
             except StoreError as error:
+                # Whatever was known of the store may be gone with it: the run, even the experiment.
+                connection, run_id = None, ""
                 pause = min(max(SHORTEST_PAUSE_S, 2 * pause), LONGEST_PAUSE_S)
                 self._tell(str(error))
             else:

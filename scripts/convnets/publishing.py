@@ -18,7 +18,7 @@ from convnets import delivery, pages, presentation, tracking
 from convnets.delivery import Finished
 from convnets.errors import InputError
 from convnets.records import MODEL, Metrics
-from convnets.stores import COMPARISON_TAG, Membership, Plan, is_tracked
+from convnets.stores import COMPARISON_TAG, Membership, Plan, Store, is_tracked
 from convnets.tracking import Connection, StoreError
 
 BEST = "best"  # the alias of a comparison's best model in the registry
@@ -32,12 +32,13 @@ logger = logging.getLogger(__name__)
 class Published:
     """What came of it.
 
-    Addresses are relative to the user interface's root: `runs` of the list of runs, `curves` of each comparison's learning curves,
-    `compare` of the page that sets its runs side by side. They are empty if the store could not be reached. `pending` names the
-    runs that are not in the store yet, and `problem` says why, in one line. `left_out` names those beside the comparisons that were
-    not brought there.
+    Addresses are relative to the root of the user interface of `store`: `runs` of the list of runs, `curves` of each comparison's
+    learning curves, `compare` of the page that sets its runs side by side. They are empty if the store could not be reached.
+    `pending` names the runs that are not in the store yet, and `problem` says why, in one line. `left_out` names those beside the
+    comparisons that were not brought there.
     """
 
+    store: Store
     runs: str
     curves: Mapping[str, str]
     compare: Mapping[str, str]
@@ -103,7 +104,7 @@ def publish(
     try:
         connection = tracking.connect(plan.store)
     except StoreError as error:
-        return Published("", {}, {}, list(names.values()), str(error), left_out)
+        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
     try:
         with tracking.reached(plan.store):
             tracked, finished = _survey(connection)
@@ -118,19 +119,22 @@ def publish(
                 try:
                     member = plan.member(run.metrics.variant)
                     ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
-                except StoreError as error:  # this run may be all that is wrong
+                except (
+                    StoreError,
+                    OSError,
+                ) as error:  # this run may be all that is wrong; or a full disk
                     refused.append(f"{run.name}: {error}")
                     connection = tracking.connect(plan.store)
                     continue
             names.pop(run.training, None)
         if refused:
-            return Published("", {}, {}, list(names.values()), refused[0], left_out)
+            return Published(plan.store, "", {}, {}, list(names.values()), refused[0], left_out)
         with tracking.reached(plan.store):
             compare = _publish_comparisons(connection, plan, runs, ids, figures)
-    except StoreError as error:
-        return Published("", {}, {}, list(names.values()), str(error), left_out)
+    except (StoreError, OSError) as error:
+        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
     curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
-    return Published(pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
+    return Published(plan.store, pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
 
 
 def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]:
@@ -166,7 +170,7 @@ def _bring(connection: Connection, run: Summary, membership: Membership, *, is_w
     store, run_id = connection.store, str(run.metrics.mlflow_run_id)
     is_there = is_whole and is_tracked(run.folder, store, run.metrics.fingerprint)
     with tracking.reached(store):
-        has_lost = is_there and thorough and bool(delivery.missing(connection, run_id))
+        has_lost = is_there and thorough and bool(delivery.missing(connection, run_id, run.folder))
     return run_id if is_there and not has_lost else _deliver(connection, run, membership, again=has_lost)
 
 
