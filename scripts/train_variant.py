@@ -24,6 +24,7 @@ from convnets.tracking import StoreError, connect
 # Seconds that delivery may take, during which the core is idle: so many, or such a share of the training's time if that is more.
 DELIVERY_S, DELIVERY_SHARE = 30.0, 0.02
 BASE_MEMORY = 800 * 2**20  # bytes, of TensorFlow and MLflow; the data set is there as an array and as a tensor
+SETTLING_S = 5.0  # in which what another host has written shows on a network file system
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +50,9 @@ def main() -> None:
     usual = f"{DELIVERY_S:g}, or {100 * DELIVERY_SHARE:g} %% of the training's"
     parser.add_argument("--deliver-within", type=float, help=f"seconds that delivery to the store may take (default: {usual})")
     arguments = parser.parse_args()
-    with unfinished.claimed(arguments.unfinished, arguments.patience):
-        if _is_finished(arguments):  # Snakemake removes what it has made again, so another process was faster
+    with unfinished.claimed(arguments.unfinished, arguments.patience) as waited:
+        # Snakemake removes what it has made again, so another process was faster.
+        if _is_finished(arguments) or (waited and _appears(arguments)):
             logger.info("another process has finished this run; there is nothing left to do")
             return
         if arguments.attempt > 1 and (failure := unfinished.failure_of(arguments.unfinished, arguments.fingerprint)):
@@ -77,6 +79,18 @@ def _is_finished(arguments: argparse.Namespace) -> bool:
     path = arguments.run / stamps.STAMP
     stamp = stamps.read(path)
     return stamp is not None and stamp.fingerprint == arguments.fingerprint and not stamps.damage(path, stamp)
+
+
+def _appears(arguments: argparse.Namespace) -> bool:
+    """Return whether the run is there after some seconds, in which a network file system may show what another host has written."""
+    ends = time.monotonic() + SETTLING_S
+    while not _is_finished(arguments):
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.5)
+        with suppress(OSError):
+            list(arguments.run.iterdir())  # asks the server, which the name of a file that was not there a moment ago does not
+    return True
 
 
 def _fetch(arguments: argparse.Namespace, plan: Plan) -> bool:
@@ -154,7 +168,10 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
 def _check_memory(name: str, data: Path) -> None:
     needed = BASE_MEMORY + 2 * data.stat().st_size if data.is_file() else 0
     available = hardware.available_memory()
-    if available is not None and available < needed:
+    if available is None:
+        return
+    available += hardware.resident_memory()  # by the imports, whose part need not be had again
+    if available < needed:
         raise InputError(
             f"{name}: needs about {needed / 2**20:,.0f} MiB of memory, and {available / 2**20:,.0f} are available; "
             "run fewer at once (--cores), or ask for more"

@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +18,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from finished_runs import MEMBER, write_run
+from test_hardware import MIB, VERSION_2, write_group, write_processes
 from waiting import SECONDS, wait_until
 
-from convnets import command, fingerprint, unfinished
+from convnets import command, fingerprint, hardware, unfinished
 from convnets.errors import InputError
 from convnets.settings import from_dict
 from convnets.stores import Plan, Store
@@ -208,6 +211,14 @@ def test_train_variant_waits_for_another_that_trains_the_same(tmp_path: Path, re
     assert not (tmp_path / "unfinished" / "mlp100-seed1").exists()
 
 
+def test_what_another_host_has_made_may_show_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import train_variant
+
+    answers = iter([False, False, True])
+    monkeypatch.setattr(train_variant, "_is_finished", lambda _: next(answers))
+    assert train_variant._appears(argparse.Namespace(run=tmp_path))
+
+
 def test_train_variant_on_a_data_set_that_is_not_its_manifests(tmp_path: Path, real_batches: Path) -> None:
     plan(tmp_path)
     prepare(tmp_path, real_batches)
@@ -271,7 +282,8 @@ def test_train_variant_without_enough_memory(tmp_path: Path, monkeypatch: pytest
 
     plan(tmp_path)
     prepare(tmp_path, real_batches)
-    monkeypatch.setattr(train_variant.hardware, "available_memory", lambda: 500 * 2**20)
+    monkeypatch.setattr(train_variant.hardware, "available_memory", lambda: 200 * 2**20)
+    monkeypatch.setattr(train_variant.hardware, "resident_memory", lambda: 300 * 2**20)
     monkeypatch.setattr(sys, "argv", ["train_variant.py", *map(str, train_arguments(tmp_path, 0.1))])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"mlp100, seed 1: needs about [\d,]+ MiB of memory, and 500 are available"):
@@ -311,6 +323,50 @@ def test_a_run_that_cannot_be_delivered_is_finished_all_the_same(
     assert [record.getMessage() for record in caplog.records] == [
         f"finished, and not tracked yet: {said}. The next run of the workflow, or `make sync`, brings it there."
     ]
+
+
+def test_train_variant_has_enough_memory_in_a_job_of_the_size_that_its_rule_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the full data set, and beside what has started it: two Snakemakes of 180 MiB in the job's control group."""
+    import train_variant
+
+    (asked,) = re.findall(r"mem_mb=lambda wildcards, attempt: (\d+) \* attempt", (ROOT / "rules" / "train.smk").read_text())
+    data = tmp_path / "cifar10.npz"
+    with data.open("wb") as file:
+        file.truncate(60_000 * 3072)
+    resident = 650 * MIB  # after the imports
+    monkeypatch.setattr(train_variant.hardware, "resident_memory", lambda: resident)
+    processes, groups = write_processes(tmp_path / "proc", "0::/job_7/step_0"), tmp_path / "cgroup"
+    available = partial(hardware.available_memory, processes, groups)
+    monkeypatch.setattr(train_variant.hardware, "available_memory", available)
+    write_group(groups / "job_7", VERSION_2, str(int(asked) * MIB), 2 * 180 * MIB + resident, 0)
+    train_variant._check_memory("mlp100, seed 1", data)
+    write_group(groups / "job_7", VERSION_2, str(1400 * MIB), 2 * 180 * MIB + resident, 0)
+    with pytest.raises(InputError, match="MiB of memory, and 1,040 are available"):
+        train_variant._check_memory("mlp100, seed 1", data)
+
+
+def test_train_variant_on_a_host_that_may_not_write_to_the_database(tmp_path: Path, real_batches: Path) -> None:
+    """On a network file system, as a made-up list of mounts has it: refused in a line, and left to the host of the workflow."""
+    plan(tmp_path)
+    prepare(tmp_path, real_batches)
+    (tmp_path / "mounts").write_text(f"server:/home {tmp_path} nfs4 rw,vers=4.2 0 0\n")
+    launcher = (
+        "import runpy, sys, pathlib; from convnets import hosts;"
+        "hosts.network_file_system.__defaults__ = (pathlib.Path('mounts'),); script = sys.argv.pop(1); sys.argv[0] = script;"
+        "runpy.run_path(script, run_name='__main__')"
+    )
+    script = str(ROOT / "scripts" / "train_variant.py")
+    arguments = [*map(str, train_arguments(tmp_path, 0.1)), "--planned-on", "login1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    command = [sys.executable, "-c", launcher, script, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    refused = [line for line in done.stderr.splitlines() if "SQLite database on a network file system (nfs4)" in line]
+    assert refused
+    assert "in use on login1" in refused[0]
+    assert tracked(tmp_path) == []
 
 
 def test_train_variant_does_not_repeat_what_cannot_succeed(tmp_path: Path, real_batches: Path) -> None:

@@ -71,10 +71,10 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
 
 
 @contextmanager
-def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[None]:
+def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
     """Hold a training's folder, so that no other process trains the same; remove the folder when the training has ended well.
 
-    Whoever waited may find that the other process has done what this one is to do.
+    Yields whether another process was waited for, which may have done what this one is to do.
 
     Parameters
     ----------
@@ -88,7 +88,10 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[None]:
     InputError
         Another process still holds it, or the file system has no locks.
     """
-    file = _lock(folder)
+    file = _lock(folder, 0)
+    waited = file is None
+    if file is None:
+        file = _lock(folder)
     if file is None and patience > PATIENCE_S:
         logger.info("this run is being trained by %s; waiting for that to end", _holder(folder))
         file = _lock(folder, patience)
@@ -99,7 +102,7 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[None]:
         lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
         lock.flush()
         remove_partial(folder)
-        yield
+        yield waited
         _empty(folder)
         (folder / LOCK).unlink()
     _remove(folder)
