@@ -4,15 +4,19 @@ import time
 from functools import cache
 from math import ceil
 
-from convnets import configuration as configurations, fingerprint, hardware, hosts, layers, records, stamps, steps as workflow_steps
+from convnets import configuration as configurations, fingerprint, hardware, hosts, layers, records, stamps, submission
+from convnets import steps as workflow_steps
 from convnets.command import cores as cores_of_machine
 from convnets.errors import InputError
 from convnets.files import atomic_path, read_json, write_json
 from convnets.stores import pending_text
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 try:
     configuration = configurations.resolve(config)
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        submission.check_environments(Path(workflow.basedir) / "envs")
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -35,10 +39,14 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
     if asked > there and workflow.resource_settings.nodes is None:  # with a batch system, cores are those of all jobs
         print(f"--cores {asked} is more than the {there} that there are here, which makes everything slower", file=sys.stderr)
 
-# What jobs on other hosts are told of the one that runs the workflow for these results.
+# What jobs on other hosts are told of the one that runs the workflow for these results. One that is not told takes it for another.
 HERE = {"host": hosts.this_host(), "bfloat16": hardware.native_bfloat16()}
+UNKNOWN = {"host": "the host that runs the workflow", "bfloat16": None}
 PLANNED = MARKER.parent / f"planned-{fingerprint.digest({'results': str(configuration.results.resolve())})[:16]}.json"
-planned = read_json(PLANNED) if PLANNED.is_file() and not workflow.is_main_process else HERE
+if workflow.is_main_process:
+    planned = HERE
+else:
+    planned = read_json(PLANNED) if PLANNED.is_file() else UNKNOWN
 if planned["bfloat16"] != HERE["bfloat16"] and configurations.precision_depends_on_host(config):
     raise WorkflowError(
         f"training.precision is auto, which is another on {HERE['host']} than on {planned['host']}, where this was planned; "
@@ -46,8 +54,21 @@ if planned["bfloat16"] != HERE["bfloat16"] and configurations.precision_depends_
     )
 
 
+def prepare_slurm():
+    """Check that an array can be submitted whole, and let Slurm's executor endure a controller that is away."""
+    submission.remember_minimal_age()
+    if workflow.executor_settings.array_jobs:
+        runs = sum(job.rule.name == "train_variant" for job in workflow.dag.needrun_jobs())
+        try:
+            submission.check_array(runs, workflow.nodes, workflow.scheduling_settings.max_jobs_per_timespan.max_jobs)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+
 onstart:
     write_json(PLANNED, HERE)
+    if workflow.executor_plugin.name == "slurm":
+        prepare_slurm()
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its

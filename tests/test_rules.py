@@ -9,7 +9,7 @@ from conftest import ROOT
 from test_steps import finish
 from workflow import CONFIG, Workflow, wildcards_of
 
-from convnets import configuration, fingerprint, hardware
+from convnets import configuration, fingerprint, hardware, hosts
 from convnets.files import write_json
 from convnets.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
 
@@ -94,4 +94,18 @@ def test_a_job_on_a_host_of_another_precision_is_refused(tmp_path: Path) -> None
     assert done.returncode == 1
     assert "training.precision is auto, which is another on" in done.stdout + done.stderr
     assert "than on elsewhere, where this was planned" in done.stdout + done.stderr
+    for path in project.folder.glob(".snakemake/planned-*.json"):
+        path.unlink()
+    done = project.snakemake(*as_a_job)
+    assert done.returncode == 1
+    assert "than on the host that runs the workflow, where this was planned" in done.stdout + done.stderr
     assert project.snakemake("--dry-run").returncode == 0
+
+
+def test_a_job_that_is_not_told_where_it_was_planned_takes_that_for_another_host(tmp_path: Path) -> None:
+    (tmp_path / "batches").mkdir()
+    project = Workflow(tmp_path / "project", tmp_path / "batches", CONFIG)
+    done = project.snakemake("--mode", "remote", "--dry-run", "--printshellcmds")
+    assert "--planned-on 'the host that runs the workflow'" in done.stdout + done.stderr, done.stderr
+    done = project.snakemake("--dry-run", "--printshellcmds")
+    assert f"--planned-on {hosts.this_host()} " in done.stdout + done.stderr
