@@ -11,7 +11,8 @@ import numpy as np
 from conftest import ROOT
 from waiting import SECONDS
 
-from convnets import configuration, records, runs, stamps
+from convnets import claims, configuration, records, runs, stamps
+from convnets.claims import Claim
 from convnets.records import Epoch
 from convnets.runs import Run
 from convnets.steps import Steps
@@ -29,6 +30,20 @@ class Values:
 
     def value(self, metric: str) -> float:
         return self.quantities[metric]
+
+
+def claim(test: str, *quantities: str, **changes: Any) -> Claim:
+    value = {"section": "1", "statement": "It is so.", "test": test, "quantities": list(quantities), **changes}
+    return claims.resolve("a_claim", value)
+
+
+def seeds_of(count: int = 5, **values: Iterable[float]) -> list[Values]:
+    """Return runs whose final loss is given for each variant and seed."""
+    return [
+        Values(variant, seed, {"final_val_loss": value, "iterations": 100 * len(variant)})
+        for variant, numbers in values.items()
+        for seed, value in zip(range(1, count + 1), numbers, strict=False)
+    ]
 
 
 def reference(config: dict[str, Any]) -> list[Run]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import studies
+from studies import claim, seeds_of
 
 from convnets import claims, configuration, runs, verdicts, wording
 from convnets.claims import Claim
@@ -33,20 +33,6 @@ EXACT = {
     "memory_table_conv1x1": CONTRADICTED,
     "memory_table_conv1x1_megabytes": CONTRADICTED,
 }
-
-
-def claim(test: str, *quantities: str, **changes: Any) -> Claim:
-    value = {"section": "1", "statement": "It is so.", "test": test, "quantities": list(quantities), **changes}
-    return claims.resolve("a_claim", value)
-
-
-def seeds_of(count: int = 5, **values: Iterable[float]) -> list[studies.Values]:
-    """Return runs whose final loss is given for each variant and seed."""
-    return [
-        studies.Values(variant, seed, {"final_val_loss": value, "iterations": 100 * len(variant)})
-        for variant, numbers in values.items()
-        for seed, value in zip(range(1, count + 1), numbers, strict=False)
-    ]
 
 
 def judged(one: Claim, found: Iterable[Any]) -> Judgement:
@@ -153,32 +139,6 @@ def test_a_ratio_of_values_below_0_says_nothing() -> None:
     judgement = judged(claim("ratio", "low.final_val_loss", "high.final_val_loss", target=1, margin=2), found)
     assert judgement.verdict == INCONCLUSIVE
     assert "not all above 0" in wording.note(judgement, found, IMAGES)
-
-
-def test_verdicts_are_wrong_at_most_as_often_as_allowed() -> None:
-    """Ten claims about six variants, each true or false by nothing or next to nothing, which is where errors are the most likely.
-
-    With each other they share variants, so that they depend on each other.
-    """
-    rng = np.random.default_rng(5)
-    names = ("a", "b", "c", "d", "e", "f")
-    pairs = [(one, other) for number, one in enumerate(names) for other in names[number + 1 :]][:10]
-    listed = [claim("greater", f"{one}.final_val_loss", f"{other}.final_val_loss") for one, other in pairs]
-    wrong, trials = 0, 600
-    for _ in range(trials):
-        samples = {name: rng.normal(1 - 1e-9 * number, 0.01, 5).tolist() for number, name in enumerate(names)}
-        found = verdicts.judge([*listed[:5], *(replace(one, test="less") for one in listed[5:])], seeds_of(**samples))
-        truth = [REPRODUCED] * 5 + [CONTRADICTED] * 5  # each mean is just above the next
-        wrong += any(each.verdict not in (INCONCLUSIVE, right) for each, right in zip(found, truth, strict=True))
-    assert wrong / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
-
-
-def test_large_effects_are_found_almost_always() -> None:
-    rng = np.random.default_rng(6)
-    listed = [claim("greater", "a.final_val_loss", "b.final_val_loss"), claim("less", "a.final_val_loss", "b.final_val_loss")]
-    for _ in range(100):
-        samples = {"a": rng.normal(1.2, 0.01, 5).tolist(), "b": rng.normal(1, 0.01, 5).tolist()}
-        assert [each.verdict for each in verdicts.judge(listed, seeds_of(**samples))] == [REPRODUCED, CONTRADICTED]
 
 
 def test_one_seed_never_decides_what_varies(config: dict[str, Any]) -> None:
