@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from convnets import claim_tables, command, errata, fingerprint, settings, stamps, tables
+from convnets import claim_tables, command, errata, fingerprint, stamps, tables
 
 
 def main() -> None:
@@ -16,12 +16,8 @@ def main() -> None:
     arguments = parser.parse_args()
     components = fingerprint.step_components(Path(__file__), arguments.settings)
     with stamps.stamping(arguments.stamp, components, [arguments.claims], [arguments.csv, arguments.markdown]):
-        dense, conv1x1 = (settings.from_dict(arguments.settings["networks"][head]) for head in ("dense", "conv1x1"))
-        study = errata.Study(
-            dense.network, conv1x1.network, dense.training, arguments.settings["images"], arguments.settings["epochs"]
-        )
         concerned = claim_tables.concerned(arguments.claims, arguments.settings["claims"])
-        table = claim_tables.errata(errata.find(study), concerned)
+        table = claim_tables.errata(errata.find(), concerned)
         tables.write_csv(table, arguments.csv)
         tables.write_text(claim_tables.errata_markdown(table), arguments.markdown)
 

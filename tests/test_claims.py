@@ -1,5 +1,6 @@
 """Claims as data: what the configuration refuses, the errata, the tables and the document."""
 
+import copy
 import csv
 import json
 import re
@@ -9,14 +10,13 @@ from typing import Any
 
 import pytest
 import studies
+import yaml
 from conftest import ROOT
+from snakemake.utils import update_config
 from studies import tabulate
 
 from convnets import claim_tables, claims, configuration, errata, runs, stamps, verdicts
 from convnets.errors import InputError
-
-IMAGES = {"train": 45_000, "validation": 5_000, "test": 10_000}
-
 
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unknown variant": (
@@ -49,6 +49,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no factor": ({"test": "ratio", "target": 2, "margin": 0.1}, ["claims.mine.margin is 0.1; the margin of a ratio is a factor"]),
     "idle target": ({"target": 2}, ["claims.mine.target has no effect with the test greater"]),
     "unknown erratum": ({"erratum": "chances"}, ["claims.mine.erratum names 'chances', which is no erratum; did you mean chance?"]),
+    "one unknown erratum of two": (
+        {"erratum": ["chance", "chances"]},
+        ["claims.mine.erratum names 'chances', which is no erratum; did you mean chance?"],
+    ),
     "misspelt key": ({"statment": "x"}, ["claims.mine.statment is not a key here; did you mean statement?"]),
     "exact and not": (
         {"test": "equals", "reported": [1, 2], "quantities": ["mlp100.parameters", "mlp100.test_accuracy"]},
@@ -70,8 +74,6 @@ def test_the_configuration_refuses(case: str, config: dict[str, Any]) -> None:
 
 
 def test_what_is_null_is_left_out(config: dict[str, Any]) -> None:
-    from snakemake.utils import update_config
-
     update_config(config, {"claims": {"mlp_loss": None}, "comparisons": {"depth": None}})
     resolved = configuration.resolve(config)
     assert "mlp_loss" not in {one.id for one in resolved.claims}
@@ -90,7 +92,17 @@ def test_equal_claims_are_written_in_one_way(config: dict[str, Any]) -> None:
     after = configuration.resolve(config).claims
     assert stamps.to_json({"claims": [asdict(one) for one in after]}) == stamps.to_json({"claims": [asdict(one) for one in before]})
     assert [claims.from_dict(json.loads(json.dumps(asdict(one)))) for one in after] == list(before)
-    assert [one.section for one in after] == sorted(one.section for one in after)
+
+
+def test_claims_come_as_the_report_makes_them(config: dict[str, Any]) -> None:
+    """By section as numbers, then by their order in it, then by id; those of a user's own sections follow."""
+    written = list(config["claims"])
+    mine = {"statement": "x", "test": "less", "quantities": ["mlp100.epochs", "conv3_1x1.epochs"]}
+    added = {"b": {"section": "10"}, "a": {"section": "mine"}, "z": {"section": "2.4"}, "y": {"section": "2.4"}}
+    config["claims"] = {**{name: {**mine, **value} for name, value in added.items()}, **dict(reversed(config["claims"].items()))}
+    found = [one.id for one in configuration.resolve(config).claims]
+    last = written.index("conv1x1_accuracy")
+    assert found == [*written[:last], "y", "z", *written[last:], "b", "a"]
 
 
 def test_every_claim_quotes_the_report(config: dict[str, Any]) -> None:
@@ -98,16 +110,10 @@ def test_every_claim_quotes_the_report(config: dict[str, Any]) -> None:
         assert one.original, one.id
 
 
-def study(config: dict[str, Any]) -> errata.Study:
-    variants = configuration.resolve(config).variants
-    dense, epochs = variants["conv3_dropout05"], {"conv3_dropout05": 30, "mlp100": 50}
-    return errata.Study(dense.network, variants["conv3_1x1"].network, dense.training, IMAGES, epochs)
-
-
-def test_errata_are_computed(config: dict[str, Any]) -> None:
-    found = {erratum.id: erratum for erratum in errata.find(study(config))}
-    assert tuple(found) == errata.IDS
+def test_errata_are_computed() -> None:
+    found = {erratum.id: erratum for erratum in errata.find()}
     for name, texts in {
+        "misplaced_point": ["1,475,328", "1.475.328"],
         "missing_bias": ["294,912", "1,179,648", "2,359,296", "3x3x128x256 + 256 = 295,168"],
         "chance": ["0.0035", "0.0092", "0.4 deviations"],
         "loss_as_error_rate": ["0.2998 and 0.3033", "0.99"],
@@ -120,6 +126,41 @@ def test_errata_are_computed(config: dict[str, Any]) -> None:
     }.items():
         for text in texts:
             assert text in " ".join(vars(found[name]).values()), (name, text)
+
+
+def test_errata_stand_in_the_order_of_the_report() -> None:
+    assert len(set(errata.ids())) == len(errata.ids())
+    first = [[int(part) for part in re.findall(r"\d+", erratum.section.split()[0])] for erratum in errata.find()]
+    assert first == sorted(first)
+
+
+def test_errata_are_about_the_reports_networks(config: dict[str, Any]) -> None:
+    """Those are the ones of the default configuration."""
+    resolved = configuration.resolve(config)
+    assert resolved.variants["conv3_dropout05"].network == errata.DENSE
+    assert resolved.variants["conv3_1x1"].network == errata.CONV1X1
+    assert (resolved.images["train"], resolved.images["validation"]) == (errata.TRAINING_IMAGES, errata.VALIDATION_IMAGES)
+    trainings = {name: variant.training for name, variant in resolved.variants.items()}
+    assert {training.batch_size for training in trainings.values()} == {errata.BATCH_SIZE}
+    assert {name: training.epochs for name, training in trainings.items()} == {
+        name: errata.MLP_EPOCHS if name == "mlp100" else errata.EPOCHS for name in trainings
+    }
+
+
+def test_errata_say_the_same_whatever_is_configured(config: dict[str, Any], tmp_path: Path) -> None:
+    """Whether few images are trained on for few epochs, nothing is claimed, or other networks bear the names."""
+    smoke = yaml.safe_load((ROOT / "config.smoke.yaml").read_text(encoding="utf-8"))
+    changes: list[dict[str, Any]] = [{}, smoke, {"claims": {}}, {"network": {"filters": [8, 8]}, "memory": config["memory"]}]
+    found = []
+    for number, change in enumerate(changes):
+        changed = copy.deepcopy(config)
+        update_config(changed, change) if change.get("claims") != {} else changed.update(change)
+        (folder := tmp_path / str(number)).mkdir()
+        done = tabulate("errata", changed, folder, "--claims", studies.REFERENCE.parent / "tables" / "claims.csv")
+        assert done.returncode == 0, done.stderr
+        with (folder / "errata.csv").open(newline="", encoding="utf-8") as file:
+            found.append([{**row, "claims": ""} for row in csv.DictReader(file)])
+    assert all(rows == found[0] for rows in found)
 
 
 def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path) -> None:
@@ -137,15 +178,18 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     ratio = rows["dropout_loss_ratio"]
     assert (ratio["reported"], ratio["seeds"], ratio["ci_low"], ratio["ci_high"]) == ("2", "1", "", "")
     assert float(ratio["measured"]) == pytest.approx(1.9216 / 0.9158, abs=1e-3)
-    assert "43 claims: 7 reproduced, 6 contradicted, 30 inconclusive." in (tmp_path / "claims.md").read_text(encoding="utf-8")
+    assert "51 claims: 10 reproduced, 7 contradicted, 34 inconclusive." in (tmp_path / "claims.md").read_text(encoding="utf-8")
     done = tabulate("errata", config, tmp_path, "--claims", tmp_path / "claims.csv")
     assert done.returncode == 0, done.stderr
     with (tmp_path / "errata.csv").open(newline="", encoding="utf-8") as file:
         found = {row["id"]: row for row in csv.DictReader(file)}
-    assert tuple(found) == errata.IDS
+    assert tuple(found) == errata.ids()
     text = (tmp_path / "errata.md").read_text(encoding="utf-8")
-    assert [line.split()[1] for line in text.splitlines() if line.startswith("## ")] == list(errata.IDS)
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("## ")] == list(errata.ids())
     assert found["table1_megabytes"]["claims"] == "memory_table_conv1x1_megabytes: contradicted"
+    assert found["table1_head"]["claims"] == "memory_table_head: contradicted"
+    concerned = [line.split(":")[0] for line in found["loss_as_error_rate"]["claims"].split("; ")]
+    assert {"mlp_loss", "depth_one_worst_final_loss", "conv1x1_loss", "augmentation_losses"} < set(concerned)
 
 
 def test_a_configuration_without_claims_has_empty_tables(config: dict[str, Any], tmp_path: Path) -> None:
@@ -185,7 +229,7 @@ def test_the_committed_tables_follow_from_the_committed_runs(config: dict[str, A
 
 def test_the_document_explains_every_metric_test_and_erratum(config: dict[str, Any]) -> None:
     text = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
-    for name in (*runs.METRICS, *claims.TESTS, *errata.IDS):
+    for name in (*runs.METRICS, *claims.TESTS, *errata.ids()):
         assert f"`{name}`" in text, name
     used = {one.margin for one in configuration.resolve(config).claims if not one.is_exact and one.margin}
     for margin in used:

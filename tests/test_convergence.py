@@ -36,7 +36,8 @@ def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
         "final_val_loss": 1.4, "final_val_accuracy": 0.6, "final_train_loss": 0.5, "final_train_accuracy": 0.8,
         "final_loss_gap": 0.9, "final_accuracy_gap": 0.2, "val_loss_rise": 0.3, "train_seconds": 8.0, "seconds_per_epoch": 2.0,
         "images_per_second": 40 * 64 / 8, "parameters": 308_310, "megabytes": 1.23324, "convolution_parameters": 0,
-        "dense_parameters": 308_310, "test_accuracy": run.metrics.test_accuracy, "test_loss": run.metrics.test_loss,
+        "dense_parameters": 308_310, "head_parameters": 308_310,
+        "test_accuracy": run.metrics.test_accuracy, "test_loss": run.metrics.test_loss,
     }  # fmt: skip
     assert set(expected) == set(runs.METRICS)
     assert {metric: run.value(metric) for metric in runs.METRICS} == pytest.approx(expected)

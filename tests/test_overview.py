@@ -118,7 +118,7 @@ def test_sections_follow_the_report(config: dict[str, Any], reference: list[Run]
 
 def test_verdicts_are_counted(config: dict[str, Any], reference: list[Run]) -> None:
     text = page_of(config, reference)
-    assert "Of 43 claims 7 reproduced 6 contradicted 30 inconclusive" in words(text)
+    assert "Of 51 claims 10 reproduced 7 contradicted 34 inconclusive" in words(text)
     table = study_of(config, reference).tables["claims"]
     for number in SECTIONS:
         rows = table[[config["claims"][name]["section"] == number for name in table["id"]]]
@@ -327,4 +327,4 @@ def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list
     study.tables["claims"].loc[0, "verdict"] = "contradicted"
     lines = list(overview.claim_lines(replace(study, runs=[])))
     assert lines[0].verdict == "contradicted"
-    assert overview.tally(lines) == {"reproduced": 6, "contradicted": 7, "inconclusive": 30}
+    assert overview.tally(lines) == {"reproduced": 9, "contradicted": 8, "inconclusive": 34}

@@ -37,6 +37,14 @@ def test_vgg16_is_the_reports_to_the_last_digit() -> None:
     assert round(table["megabytes"].iloc[-1], 2) == 553.43
 
 
+def test_vgg16s_layers_are_the_reports() -> None:
+    convolutions = [1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160, *[2359808] * 5]
+    assert list(vgg16.layer_parameters().values()) == [*convolutions, 102_764_544, 16_781_312, 4_097_000]
+    assert [name for name in vgg16.layer_parameters() if name.startswith(("conv3", "fc"))] == [
+        *("conv3_1", "conv3_2", "conv3_3", "fc1", "fc2", "fc3")
+    ]
+
+
 def test_vgg16_is_keras_vgg16() -> None:
     import keras
 

@@ -19,7 +19,10 @@ from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition,
 IMAGES = {"train": 45_000, "validation": 5_000, "test": 10_000}
 # The claims in which nothing varies by seed, with the verdicts that formulas alone give.
 EXACT = {
+    "theory_blocks": REPRODUCED,
+    "theory_layers": REPRODUCED,
     "theory_parameters": REPRODUCED,
+    "theory_millions": REPRODUCED,
     "theory_bits": REPRODUCED,
     "theory_megabytes": REPRODUCED,
     "mlp_iterations": REPRODUCED,
@@ -28,6 +31,7 @@ EXACT = {
     "memory_fully_connected_majority": REPRODUCED,
     "memory_majority_trained": CONTRADICTED,
     "memory_shared_parameters": CONTRADICTED,
+    "memory_table_head": CONTRADICTED,
     "memory_table_dense": CONTRADICTED,
     "memory_table_dense_megabytes": CONTRADICTED,
     "memory_table_conv1x1": CONTRADICTED,
@@ -52,6 +56,10 @@ def test_the_conditions_of_each_test() -> None:
             Condition("b.x", "", False, 1.5, 2.5),
         ],
         claim("equivalent", "a.x", "b.x", margin=0.5): [Condition("a.x", "b.x", False, -0.5, 0.5)],
+        claim("equivalent", "a.x", "b.x", "c.x", margin=1): [
+            Condition("a.x", "b.x", False, -1, 1),
+            Condition("a.x", "c.x", False, -1, 1),
+        ],
         claim("equivalent", "a.x", "b.x", margin=1, target=3): [Condition("a.x", "b.x", False, 2, 4)],
         claim("ratio", "a.x", "b.x", margin=1.25, target=2): [Condition("a.x", "b.x", True, 1.6, 2.5)],
         claim("greater", "a.x", "b.x", "c.x"): [Condition("a.x", "b.x", False, 0, inf), Condition("b.x", "c.x", False, 0, inf)],

@@ -87,7 +87,7 @@ def errata_markdown(table: pd.DataFrame) -> str:
     return "\n".join(["# Errata of the report", "", *lines]).rstrip() + "\n"
 
 
-def concerned(claims_csv: Path, errata_of_claims: Mapping[str, str]) -> Mapping[str, list[str]]:
+def concerned(claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
     """Return for each erratum the claims that name it, with the verdicts that a table of claims holds.
 
     Parameters
@@ -95,11 +95,11 @@ def concerned(claims_csv: Path, errata_of_claims: Mapping[str, str]) -> Mapping[
     claims_csv
         The table of claims.
     errata_of_claims
-        The erratum that each claim names.
+        The errata that each claim names.
     """
     table = pd.read_csv(claims_csv)
     found: dict[str, list[str]] = {}
     for claim, verdict in zip(table["id"], table["verdict"], strict=True):
-        if claim in errata_of_claims:
-            found.setdefault(errata_of_claims[claim], []).append(f"{claim}: {verdict}")
+        for erratum in errata_of_claims.get(claim, ()):
+            found.setdefault(erratum, []).append(f"{claim}: {verdict}")
     return found

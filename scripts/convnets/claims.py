@@ -17,7 +17,7 @@ from convnets.suggestions import suggest
 # Kinds of test, and how many quantities each takes, from and to.
 TESTS = {
     "equals": (1, None),
-    "equivalent": (2, 2),
+    "equivalent": (2, None),
     "ratio": (2, 2),
     "greater": (2, None),
     "less": (2, None),
@@ -31,8 +31,8 @@ MARGINS = ("equivalent", "ratio")  # the tests that mean nothing without one
 class Claim:
     """A claim. `reported` holds the numbers that the report prints, in its order; none where it prints none.
 
-    `target` and `margin` make the statement precise, as docs/claims.md says of each test. `erratum` is the id of the erratum that
-    the statement falls under, or empty.
+    `target` and `margin` make the statement precise, as docs/claims.md says of each test. `errata` holds the ids of those that
+    the statement falls under.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Claim:
     reported: tuple[float, ...]
     target: float
     margin: float
-    erratum: str
+    errata: tuple[str, ...]
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -60,8 +60,6 @@ class Claim:
 
 def resolve(name: str, claim: Mapping[str, Any]) -> Claim:
     """Return a claim of a valid configuration."""
-    reported = claim.get("reported")
-    numbers = reported if isinstance(reported, list) else [] if reported is None else [reported]
     return Claim(
         id=name,
         section=claim["section"],
@@ -69,16 +67,21 @@ def resolve(name: str, claim: Mapping[str, Any]) -> Claim:
         original=claim.get("original", ""),
         test=claim["test"],
         quantities=tuple(claim["quantities"]),
-        reported=tuple(_canonical(number) for number in numbers),
+        reported=tuple(_canonical(number) for number in _listed(claim.get("reported"))),
         target=_canonical(claim.get("target", 0)),
         margin=_canonical(claim.get("margin", 0)),
-        erratum=claim.get("erratum", ""),
+        errata=tuple(_listed(claim.get("erratum"))),
     )
 
 
 def from_dict(value: Mapping[str, Any]) -> Claim:
     """Return the claim whose fields, as JSON holds them, are `value`."""
-    return Claim(**{**value, "quantities": tuple(value["quantities"]), "reported": tuple(value["reported"])})
+    return Claim(**{**value, **{name: tuple(value[name]) for name in ("quantities", "reported", "errata")}})
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401
+    """Return what may be written as one or as a list of several as a list."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _canonical(number: float) -> float:
@@ -88,14 +91,19 @@ def _canonical(number: float) -> float:
 
 @cache
 def exact_numbers() -> Mapping[str, float]:
-    """Return the numbers of VGG-16 that a claim can name: parameters, bits and megabytes of float32, by block.
+    """Return the numbers of VGG-16 that a claim can name: by block its layers, parameters, and bits and megabytes in float32.
 
-    `conv` and `fc` are the sums of the convolution blocks and of the fully connected layers, `total` is all of them.
+    `conv` and `fc` are the sums of the convolution blocks and of the fully connected layers, `total` is all of them. Parameters
+    can be named by layer too: `conv1_1` is the first of the block `conv1`.
     """
     counts = dict(vgg16.parameters())
-    sums = {kind: sum(counts[block.name] for block in vgg16.BLOCKS if block.kind == kind) for kind in ("conv", "fc")}
-    found: dict[str, float] = {}
-    for block, count in {**counts, **sums, "total": sum(counts.values())}.items():
+    groups = {block.name: [block] for block in vgg16.BLOCKS}
+    groups |= {kind: [block for block in vgg16.BLOCKS if block.kind == kind] for kind in ("conv", "fc")}
+    groups["total"] = list(vgg16.BLOCKS)
+    found: dict[str, float] = {f"vgg16.{layer}.parameters": count for layer, count in vgg16.layer_parameters().items()}
+    for block, members in groups.items():
+        count = sum(counts[member.name] for member in members)
+        found[f"vgg16.{block}.layers"] = sum(member.layers for member in members)
         found[f"vgg16.{block}.parameters"] = count
         found[f"vgg16.{block}.bits"] = count * BYTES_PER_PARAMETER * 8
         found[f"vgg16.{block}.megabytes"] = megabytes(count)
@@ -128,8 +136,9 @@ def problems(claims: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -
         for index, quantity in enumerate(claim["quantities"]):
             yield from _quantity_problems(f"{where}.quantities.{index}", quantity, variants, f"{where}: null leaves the claim out")
         yield from _test_problems(where, claim)
-        if "erratum" in claim and claim["erratum"] not in errata.IDS:
-            yield f"{where}.erratum names {claim['erratum']!r}, which is no erratum{suggest(claim['erratum'], errata.IDS)}"
+        for erratum in _listed(claim.get("erratum")):
+            if erratum not in errata.ids():
+                yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, errata.ids())}"
 
 
 def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_out: str) -> Iterator[str]:

@@ -74,10 +74,9 @@ class Configuration:
         if self.runs_from:
             raise InputError(f"runs_from is {self.runs_from}: runs that were trained elsewhere are not tracked here")
 
-    def variants_of_claims(self, erratum: str = "") -> list[str]:
-        """Return the variants that claims are about, by id: any claims, or those that fall under an erratum."""
-        chosen = (claim for claim in self.claims if erratum in ("", claim.erratum))
-        return sorted({variant for claim in chosen for variant in claim.variants})
+    def variants_of_claims(self) -> list[str]:
+        """Return the variants that claims are about, by id."""
+        return sorted({variant for claim in self.claims for variant in claim.variants})
 
     def comparisons_of(self, variant: str) -> dict[str, str]:
         """Return the titles of the comparisons that a variant belongs to, by id."""
@@ -156,9 +155,16 @@ def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
     return any(training.get("precision") == "auto" for training in trainings)
 
 
-def _in_report(claim: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """Return what orders claims as the report makes them: section, then id."""
-    return claim[1]["section"], claim[0]
+def _in_report(claim: tuple[str, Mapping[str, Any]]) -> tuple[bool, list[int], str, float, str]:
+    """Return what orders claims as the report makes them.
+
+    Numbered sections come first ("2.1" before "10"), then those with names. Within one decides `order`, then the id: merging files
+    does not keep the order in which they are written.
+    """
+    name, value = claim
+    section, parts = value["section"], value["section"].split(".")
+    numbers = [int(part) for part in parts] if all(map(str.isdecimal, parts)) else []
+    return not numbers, numbers, section, value.get("order", math.inf), name
 
 
 def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:

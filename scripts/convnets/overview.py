@@ -93,10 +93,14 @@ class Study:
     tables: Mapping[str, pd.DataFrame]
 
     def printed(self, texts: Texts) -> Mapping[str, float]:
-        """Return the number that the report prints for each quantity, where it prints one; a user's own claims are not its."""
+        """Return the number that the report prints for each quantity, where it prints one; a user's own claims are not its.
+
+        Where it prints two, such as 138,357,544 and 138 million, it is the more precise one.
+        """
         numbers = {spec["number"] for spec in texts.sections}
-        equals = (claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers)
-        return {name: number for claim in equals for name, number in zip(claim.quantities, claim.reported, strict=True)}
+        equals = [claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers]
+        precise_last = sorted(equals, key=lambda claim: claim.margin, reverse=True)
+        return {name: number for claim in precise_last for name, number in zip(claim.quantities, claim.reported, strict=True)}
 
 
 def sections(study: Study, texts: Texts) -> list[Section]:

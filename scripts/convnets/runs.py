@@ -16,7 +16,7 @@ from convnets.settings import Settings
 
 # What can be asked of a run: the names of `metrics.json`, and what follows from the curve. Each is a property of `Run`.
 # Those that the settings decide: all seeds agree on them.
-FIXED_METRICS = ("parameters", "megabytes", "convolution_parameters", "dense_parameters", "epochs", "iterations")
+FIXED_METRICS = ("parameters", "megabytes", "convolution_parameters", "dense_parameters", "head_parameters", "epochs", "iterations")
 CURVE_METRICS = (
     "best_epoch", "best_val_accuracy", "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss",
     "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
@@ -83,8 +83,12 @@ class Run:
     @property
     def dense_parameters(self) -> int:
         """Trainable parameters of the fully connected layers."""
-        network = self.settings.network
-        return self.metrics.parameters - self.convolution_parameters if network.head == "dense" else 0
+        return self.head_parameters if self.settings.network.head == "dense" else 0
+
+    @property
+    def head_parameters(self) -> int:
+        """Trainable parameters of the head: of the fully connected layers, or of the 1x1 convolution."""
+        return self.metrics.parameters - self.convolution_parameters
 
     @property
     def epochs(self) -> int:

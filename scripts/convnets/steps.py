@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from convnets import errata, fingerprint, records, stamps, stores, unfinished
+from convnets import fingerprint, records, stamps, stores, unfinished
 from convnets.configuration import Configuration
 from convnets.files import read_json, sha256
 from convnets.fingerprint import Components
@@ -112,13 +112,8 @@ class Steps:
         claims = {"claims": [asdict(claim) for claim in config.claims], "variants": {name: settings[name] for name in named}}
         outputs = {name: [tables / f"{name}.{kind}" for kind in ("csv", "md")] for name in ("claims", "errata", "convergence")}
         self._add("tabulate_claims", {**claims, "seeds": seeds, "images": images}, outputs["claims"], self._runs(named))
-        wrong = {
-            "networks": {head: settings[variant] for head, variant in config.memory.items()},
-            "images": images,
-            "epochs": {name: config.variants[name].training.epochs for name in config.variants_of_claims(errata.BUDGETS)},
-            "claims": {claim.id: claim.erratum for claim in config.claims if claim.erratum},
-        }
-        self._add("tabulate_errata", wrong, outputs["errata"], ["tabulate_claims"])
+        wrong = {claim.id: claim.errata for claim in config.claims if claim.errata}
+        self._add("tabulate_errata", {"claims": wrong}, outputs["errata"], ["tabulate_claims"])
         convergence = {"variants": settings, "labels": config.labels, "seeds": seeds, "accuracies": config.accuracies}
         self._add("tabulate_convergence", convergence, outputs["convergence"], self._runs(config.variants))
 

@@ -98,7 +98,7 @@ def conditions(claim: Claim) -> list[Condition]:
         return [Condition(quantity, "", False, number - margin, number + margin) for quantity, number in numbers]
     first, *others = quantities
     if claim.test == "equivalent":
-        return [Condition(first, others[0], False, target - margin, target + margin)]
+        return [Condition(first, other, False, target - margin, target + margin) for other in others]
     if claim.test == "ratio":
         return [Condition(first, others[0], True, target / margin, target * margin)]
     low, high = (margin, math.inf) if claim.test in ("greater", "highest") else (-math.inf, -margin)

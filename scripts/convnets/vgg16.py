@@ -39,17 +39,27 @@ CHANNELS = max(block.width for block in BLOCKS if block.kind == "conv")  # of th
 
 def parameters() -> dict[str, int]:
     """Return the weights and biases of each block."""
+    layers = layer_parameters()
+    return {block.name: sum(layers[name] for name in _layers(block)) for block in BLOCKS}
+
+
+def _layers(block: Block) -> list[str]:
+    """Return the names of a block's layers: conv1_1, conv1_2; a fully connected layer is called as its block."""
+    return [f"{block.name}_{number}" for number in range(1, block.layers + 1)] if block.kind == "conv" else [block.name]
+
+
+def layer_parameters() -> dict[str, int]:
+    """Return the weights and biases of each layer."""
     counts = {}
     side, inputs = INPUT_SIDE, INPUT_CHANNELS
     for block in BLOCKS:
         if block.kind == "fc" and side > 1:
             side, inputs = 1, side * side * inputs  # the first one reads the whole feature map
-        counts[block.name] = 0
-        for _ in range(block.layers):
+        for layer in _layers(block):
             if block.kind == "conv":
-                counts[block.name] += convolution_parameters(KERNEL_SIZE, inputs, block.width)
+                counts[layer] = convolution_parameters(KERNEL_SIZE, inputs, block.width)
             else:
-                counts[block.name] += dense_parameters(inputs, block.width)
+                counts[layer] = dense_parameters(inputs, block.width)
             inputs = block.width
         if block.kind == "conv":
             side //= 2

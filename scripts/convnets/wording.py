@@ -42,8 +42,8 @@ def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -
         parts.append("That is set by the configuration, not found by training.")
     if metrics & set(TIMES):
         parts.append("Times depend on the machine and on what else it did.")
-    if claim.erratum:
-        parts.append(f"See erratum {claim.erratum}.")
+    if claim.errata:
+        parts.append(f"See {'errata' if len(claim.errata) > 1 else 'erratum'} {', '.join(claim.errata)}.")
     return " ".join(filter(None, parts))
 
 
@@ -70,7 +70,8 @@ def _tested(claim: Claim) -> str:
         relation = f"lies within {margin} of" if claim.margin else "equals"
         text = f"{'each' if len(claim.quantities) > 1 else 'it'} {relation} the number printed"
     elif claim.test == "equivalent":
-        text = f"the difference {f'lies within {margin} of' if claim.margin else 'is'} {target}"
+        difference = "the first less each of the others" if len(claim.quantities) > 2 else "the difference"
+        text = f"{difference} {f'lies within {margin} of' if claim.margin else 'is'} {target}"
     elif claim.test == "ratio":
         text = f"the ratio lies between {claim.target / claim.margin:,g} and {claim.target * claim.margin:,g}"
     else:
