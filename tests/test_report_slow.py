@@ -45,12 +45,18 @@ def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+def without_versions(path: Path) -> str:
+    """Return the text of a file without the versions that tables and page were made with, which differ between Pythons."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"Tables and this page.*?</table>", "", text, flags=re.DOTALL) if path.suffix == ".html" else text
+
+
 def test_the_report_of_the_committed_runs_reproduces_tables_and_verdicts(workflow: Workflow) -> None:
     committed = [path for folder in ("tables", "figures", "report") for path in files_in(REFERENCE.parent / folder)]
     assert {path.name for path in committed} >= {*(f"{name}.csv" for name in TABLES), "claims.md", "depth.svg", "overview.html"}
     for path in committed:
         made = workflow.results(*path.relative_to(REFERENCE.parent).parts)
-        assert path.suffix == ".png" or made.read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), path
+        assert path.suffix == ".png" or without_versions(made) == without_versions(path), path
     assert not workflow.results("runs").exists()
     assert str(workflow.folder) not in workflow.results("report.html").read_text(encoding="utf-8")
     assert not workflow.results("mlflow").exists()

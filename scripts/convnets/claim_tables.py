@@ -42,10 +42,10 @@ def claims(judgements: Sequence[Judgement], notes: Sequence[str]) -> pd.DataFram
 
 
 def _rounded(value: float) -> float | None:
-    """Return a number with nine digits after the point, a whole one as such, and None for NaN."""
+    """Return a number as the CSV will hold it, a whole one as such, and None for NaN."""
     if math.isnan(value):
         return None
-    return int(value) if float(value).is_integer() else round(value, 9)
+    return int(value) if float(value).is_integer() else tables.significant(value)
 
 
 def claims_markdown(table: pd.DataFrame) -> str:

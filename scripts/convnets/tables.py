@@ -21,6 +21,8 @@ SHOWN = {
     "train_seconds": ("training time (s)", 0),
 }
 
+DIGITS = 9  # that count, of numbers in a CSV; the last bits of sums depend on who adds, and how
+
 # Table 1 of the report: parameters, and megabytes of 10^6 bytes.
 REPORTED_DENSE = (138_357_544, 553.43)
 REPORTED_CONV1X1 = (7_079_424 + 1 * 1 * 512 * 10 + 10, 0.8856)
@@ -134,10 +136,16 @@ def memory_markdown(table: pd.DataFrame) -> str:
     return markdown(shown)
 
 
+def significant(value: float) -> float:
+    """Return a number with the digits that all versions of the libraries agree on."""
+    return float(f"{value:.{DIGITS}g}")
+
+
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV."""
+    rounded = table.map(lambda value: significant(value) if isinstance(value, float) else value)
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        rounded.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def write_text(text: str, path: Path) -> None:
