@@ -3,7 +3,10 @@
 
 rule tabulate_claims:
     input:
-        runs=read_by("tabulate_claims", files_of_runs(["history.csv", "metrics.json"], configuration.variants_of_claims())),
+        runs=read_by(
+            "tabulate_claims",
+            files_of_runs(["history.csv", "metrics.json", "record.json"], configuration.variants_of_claims()),
+        ),
         stale=marker_of("tabulate_claims"),
     output:
         csv=report(

@@ -10,7 +10,7 @@ def main() -> None:
     """Read the runs, judge the claims, write the table."""
     parser = command.parser(__doc__)
     command.add_step_options(parser)
-    parser.add_argument("--runs", type=Path, nargs="*", required=True, help="history.csv and metrics.json of each run")
+    parser.add_argument("--runs", type=Path, nargs="*", required=True, help="history.csv, metrics.json and record.json of each run")
     parser.add_argument("--csv", type=Path, required=True, help="output")
     parser.add_argument("--markdown", type=Path, required=True, help="output")
     arguments = parser.parse_args()

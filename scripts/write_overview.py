@@ -43,12 +43,12 @@ def main() -> None:
     with stamps.stamping(arguments.stamp, components, inputs, [arguments.html]):
         chosen, written = arguments.settings, texts.read(arguments.texts / "texts.yaml")
         variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
-        curves = [path for path in beside if path.name == records.HISTORY]
+        read = [*arguments.metrics, *(path for path in beside if path.name in (records.HISTORY, records.RECORD))]
         study = overview.Study(
             claims={value["id"]: claims.from_dict(value) for value in chosen["claims"]},
             comparisons={value["id"]: comparisons.from_dict(value) for value in chosen["comparisons"]},
             labels=chosen["labels"],
-            runs=runs.read([*arguments.metrics, *curves], variants),
+            runs=runs.read(read, variants),
             tables={path.stem: pd.read_csv(path) for path in arguments.shown if path.suffix == ".csv"},
         )
         made = provenance.read(study.runs, [path.parent for path in arguments.metrics])

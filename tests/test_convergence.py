@@ -1,7 +1,6 @@
 """The table of convergence, and the memory that formulas give."""
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ import studies
 from hypothesis import HealthCheck, given, settings
 from studies import tabulate
 
-from convnets import configuration, convergence, footprint, runs, training
-from convnets.records import Epoch
+from convnets import configuration, convergence, footprint, records, runs, training, wording
+from convnets.records import Epoch, Record, Usage
 from convnets.runs import Run
 from convnets.settings import Network, Optimizer
+
+RECORD = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, [], [[1]])
 
 
 @pytest.fixture
@@ -83,6 +84,32 @@ def test_accuracies_that_not_every_seed_reaches(run: Run) -> None:
     assert "nan" not in shown.to_string().lower()
 
 
+@pytest.mark.parametrize(
+    ("percents", "seconds", "disturbed"),
+    [
+        ([97.0, 98.0, 86.0], 1.1, False),
+        ([50.0, 98.0, 97.0], 1.1, False),  # the first epoch sets things up
+        ([97.0, 98.0, 84.9], 1.1, True),
+        ([97.0, 60.0, 60.0], 0.3, False),  # too short to tell
+        ([97.0], 9.0, False),
+    ],
+)
+def test_a_run_that_had_to_share_its_core_is_told_by_its_epochs(percents: list[float], seconds: float, disturbed: bool) -> None:
+    history = [Epoch(number, number, 1, 0.5, 1, 0.5, seconds) for number in range(1, len(percents) + 1)]
+    assert runs.was_disturbed(history, [Usage(1.0, percent, 1) for percent in percents]) == disturbed
+
+
+def test_the_committed_runs_that_shared_their_core(config: dict[str, Any]) -> None:
+    """Those beside which other work was done; on a GPU, or without a record, nothing is said."""
+    files = [path for name in (records.HISTORY, records.METRICS, records.RECORD) for path in studies.REFERENCE.glob(f"*/*/{name}")]
+    found = runs.read(files, configuration.resolve(config).variants)
+    shared = [(run.variant, run.seed) for run in found if run.is_disturbed]
+    assert shared == [("conv3_augment", 2), ("conv3_augment", 3), ("conv3_dropout05", 4), ("conv3_dropout05", 5)]
+    assert wording.disturbed(found) == "conv3_augment seed 2, 3; conv3_dropout05 seed 4, 5"
+    without = runs.read([path for path in files if path.name != records.RECORD], configuration.resolve(config).variants)
+    assert {run.is_disturbed for run in without} == {None}
+
+
 def test_activations_by_hand() -> None:
     two = 3072 + (32 * 32 * 16 + 16 * 16 * 16) + (16 * 16 * 32 + 8 * 8 * 32)
     assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.5)) == two + 3 * 50 + 10
@@ -113,7 +140,8 @@ def test_the_table(config: dict[str, Any], tmp_path: Path) -> None:
     files = studies.write(tmp_path / "runs", studies.repeated(studies.reference(config), 2))
     for run in ("conv3_1x1/seed1", "conv3_1x1/seed2"):
         path = tmp_path / "runs" / run / "record.json"
-        path.write_text(json.dumps({"peak_memory_bytes": 800_000_000 + int(run[-1])}))
+        usage = [Usage(1.0, 97.0 if run.endswith("1") else 60.0, 1)] * 30
+        records.write_record(path, replace(RECORD, peak_memory_bytes=800_000_000 + int(run[-1]), usage=usage))
         files.append(path)
     done = tabulate("convergence", config, tmp_path, "--runs", *files)
     assert done.returncode == 0, done.stderr
@@ -122,7 +150,9 @@ def test_the_table(config: dict[str, Any], tmp_path: Path) -> None:
     assert list(rows) == sorted(config["variants"])
     head = rows["conv3_1x1"]
     assert (head["parameters"], head["optimizer_bytes"], head["peak_memory_bytes"]) == ("65962", "263848", "800000002")
-    assert {rows[name]["peak_memory_bytes"] for name in rows if name != "conv3_1x1"} == {""}
+    assert head["runs_that_shared_their_core"] == "1"
+    for column in ("peak_memory_bytes", "runs_that_shared_their_core"):
+        assert {rows[name][column] for name in rows if name != "conv3_1x1"} == {""}
     assert (head["reached_0.7"], rows["mlp100"]["reached_0.6"], rows["mlp100"]["iterations_to_0.6_mean"]) == ("2", "0", "")
     assert head["training_flops_per_image"] == str(
         3 * 2 * (2400 * 512 + 400 * 32 * 256 + 800 * 64 * 64 + 640 * 16) - 2 * 2400 * 512

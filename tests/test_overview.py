@@ -27,6 +27,7 @@ from convnets import (
     stamps,
     texts,
     verdicts,
+    wording,
 )
 from convnets.errors import InputError
 from convnets.overview import Study
@@ -170,6 +171,16 @@ def test_how_the_runs_were_made(config: dict[str, Any], reference: list[Run]) ->
     assert "processor: a processor (CPU)." in hardware
     assert "processor use 95 % peak memory (MB) 1,074 threads 1" in hardware
     assert "Not recorded" not in words(text)
+
+
+def test_runs_that_shared_their_core_are_named(config: dict[str, Any], reference: list[Run]) -> None:
+    assert "share their core" not in words(section(page_of(config, reference), "convergence"))
+    runs = [replace(run, is_disturbed=run.variant == "mlp100") for run in reference]
+    text = words(section(page_of(config, runs), "convergence"))
+    assert "less than 85 % of one: mlp100 seed 1. Their times are upper bounds" in text
+    assert "s/epoch 1.2 runs that shared their core 1" in text
+    (slowest,) = (each for each in verdicts.judge(configuration.resolve(config).claims, runs) if each.claim.id == "mlp_slowest")
+    assert "had to share their core are upper bounds: mlp100 seed 1." in wording.note(slowest, runs, {"validation": 1, "test": 1})
 
 
 def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Run]) -> None:

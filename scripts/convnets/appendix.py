@@ -10,6 +10,7 @@ from convnets import convergence, provenance, wording
 from convnets.claims import variant_and_metric
 from convnets.overview import Cell, Section, Study, Table, as_printed, quantity, shown
 from convnets.provenance import Made
+from convnets.runs import UNDISTURBED
 from convnets.settings import Settings
 from convnets.texts import Text, Texts, same
 
@@ -17,7 +18,7 @@ OVERFITTING = (
     "epochs to lowest validation loss", "rise of validation loss", "loss gap there", "accuracy gap there", "final loss gap",
     "final accuracy gap",
 )  # fmt: skip
-SPEED = ("images/s", "s/epoch")
+SPEED = ("images/s", "s/epoch", "runs that shared their core")
 COST = ("parameters", "MFLOP", "activations (MB)", "optimizer (MB)", "peak memory (MB)")
 
 
@@ -38,17 +39,19 @@ def changes(study: Study, texts: Texts) -> Section:
     return Section("changes", "", spec["title"], spec["question"], tables=(table,) if rows else ())
 
 
-def speed_and_overfitting(table: pd.DataFrame, accuracies: Sequence[float], texts: Texts) -> Section:
+def speed_and_overfitting(study: Study, accuracies: Sequence[float], texts: Texts) -> Section:
     """Return the table of convergence as three: how fast, how much it overfits, at what cost."""
     spec = texts.appendix["convergence"]
-    shown = convergence.readable(table, accuracies)
+    shown = convergence.readable(study.tables["convergence"], accuracies)
     reaching = {f"iterations (s) to {number:g}": texts.columns["reaching"].fill(accuracy=f"{number:g}") for number in accuracies}
     headings = {**texts.columns, **reaching}
     tables = [
         _from_frame(shown, {column: headings[column] for column in columns}, texts, spec[name])
         for name, columns in (("speed", [*reaching, *SPEED]), ("overfitting", OVERFITTING), ("cost", COST))
     ]
-    return Section("convergence", "", spec["title"], spec["question"], tables=tuple(tables))
+    named = wording.disturbed(study.runs)
+    notes = (spec["disturbed"].fill(runs=named, least=str(UNDISTURBED)),) if named else ()
+    return Section("convergence", "", spec["title"], spec["question"], tables=tuple(tables), notes=notes)
 
 
 def _from_frame(frame: pd.DataFrame, headings: Mapping[str, Text], texts: Texts, caption: Text) -> Table:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from convnets import footprint, layers
-from convnets.runs import Run
+from convnets.runs import UNDISTURBED, Run
 from convnets.settings import Settings
 
 # Metrics whose mean and deviation over the seeds are given.
@@ -18,7 +18,8 @@ CAPTION = (
     "Gaps are validation loss less training loss, and training accuracy less validation accuracy; training values are means over "
     "the epoch's batches with dropout and augmentation acting, which makes a gap look smaller than it is, even negative. FLOPs are "
     "those of one image's training step, activations those of one batch; peak memory is that of the whole training process, the "
-    "largest of the seeds.\n"
+    "largest of the seeds. Runs that had to share their core are those in which any epoch but the first got less than "
+    f"{UNDISTURBED} % of one; their times are upper bounds.\n"
 )
 
 
@@ -40,7 +41,7 @@ def table(
     rows = [_row(variant, settings[variant], [run for run in runs if run.variant == variant], accuracies) for variant in labels]
     frame = pd.DataFrame(rows)
     frame.insert(1, "label", list(labels.values()))
-    return frame.astype({"peak_memory_bytes": "Int64"})
+    return frame.astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
 
 
 def _row(variant: str, settings: Settings, runs: Sequence[Run], accuracies: Sequence[float]) -> Mapping[str, object]:
@@ -54,6 +55,8 @@ def _row(variant: str, settings: Settings, runs: Sequence[Run], accuracies: Sequ
     }
     peaks = [run.peak_memory for run in runs if run.peak_memory is not None]
     row["peak_memory_bytes"] = max(peaks, default=None)
+    known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
+    row["runs_that_shared_their_core"] = sum(known) if known else None
     for accuracy in accuracies:
         reached = [(run, epoch) for run in runs if (epoch := run.first_reaching(accuracy))]
         row[f"reached_{accuracy:g}"] = len(reached)
@@ -88,6 +91,7 @@ def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
     ):
         pairs = zip(frame[f"{metric}_mean"], frame[f"{metric}_std"], strict=True)
         shown[heading] = [f"{mean:,.{digits}f}" + (f" ± {std:,.{digits}f}" if pd.notna(std) else "") for mean, std in pairs]
+    shown["runs that shared their core"] = ["" if pd.isna(count) else str(count) for count in frame["runs_that_shared_their_core"]]
     shown["parameters"] = [f"{count:,}" for count in frame["parameters"]]
     shown["MFLOP"] = [f"{count / 1e6:,.1f}" for count in frame["training_flops_per_image"]]
     for column, heading in (

@@ -67,7 +67,7 @@ def compose(
     variants = {name: settings_of_runs.from_dict(value) for name, value in settings["variants"].items()}
     parts = (
         appendix.changes(study, texts),
-        appendix.speed_and_overfitting(study.tables["convergence"], settings["accuracies"], texts),
+        appendix.speed_and_overfitting(study, settings["accuracies"], texts),
         appendix.configuration(variants, study.labels, settings["dataset"], settings["seeds"], texts),
         appendix.software(made, own, texts),
         appendix.hardware(made, study.labels, texts),

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from convnets import layers, records
 from convnets.errors import InputError
-from convnets.files import read_json
-from convnets.records import Epoch, Metrics
+from convnets.records import Epoch, Metrics, Usage
 from convnets.settings import Settings
 
 # What can be asked of a run: the names of `metrics.json`, and what follows from the curve. Each is a property of `Run`.
@@ -32,6 +31,10 @@ ACCURACIES = {
     "final_val_accuracy": "validation",
     "test_accuracy": "test",
 }
+# Percent of one core. An epoch that got less was disturbed by what else the machine did. Trainings on one thread that have a core
+# to themselves get 95 to 99 % on average; what they leave is mostly checkpoints, which take up to 14 % of epochs of a second.
+UNDISTURBED = 85
+TOO_SHORT = 1.0  # seconds; in less than that, a checkpoint or a pause weighs too much to tell
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Run:
     Gaps are those between training and validation, above 0 where the network does worse on validation images. Training values
     are means over an epoch's batches, with dropout and augmentation acting, and so look worse than the network was.
     `landmarks` are the epochs that decide whatever can be asked (`landmarks_of`), or all of them, and `elapsed` holds the seconds
-    from the start to the end of each, validation included. `peak_memory` is in bytes, None where it was not recorded.
+    from the start to the end of each, validation included. `peak_memory` is in bytes, and `is_disturbed` says whether the training
+    had to share its core (`was_disturbed`), so that its times are upper bounds; None where it was not recorded.
     """
 
     variant: str
@@ -52,6 +56,7 @@ class Run:
     elapsed: tuple[float, ...]
     metrics: Metrics
     peak_memory: int | None
+    is_disturbed: bool | None
 
     @cached_property
     def _best(self) -> Epoch:
@@ -237,6 +242,12 @@ def landmarks_of(history: Sequence[Epoch]) -> list[int]:
     return kept
 
 
+def was_disturbed(history: Iterable[Epoch], usage: Iterable[Usage]) -> bool:
+    """Return whether any epoch after the first, which sets things up, got less than `UNDISTURBED` percent of a core."""
+    epochs = list(zip(history, usage, strict=False))[1:]
+    return any(used.cpu_percent < UNDISTURBED for row, used in epochs if row.seconds >= TOO_SHORT)
+
+
 def accuracy_deviation(accuracy: float, images: int) -> float:
     """Return the standard deviation of an accuracy that comes from drawing the images at random (binomial)."""
     return math.sqrt(accuracy * (1 - accuracy) / images)
@@ -290,13 +301,13 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
     for name in (records.HISTORY, records.METRICS):
         if name not in files:
             raise InputError(f"the run in {folder} was given without its {name}")
-    metrics, peak = read_summary(files[records.METRICS]), None
+    metrics, record = read_summary(files[records.METRICS]), None
     file = files[records.HISTORY]
     try:
         history = tuple(records.read_history(file))
         if records.RECORD in files:
             file = files[records.RECORD]
-            peak = int(read_json(file)["peak_memory_bytes"])
+            record = records.read_record(file)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(file, error) from error
     numbers = [*(value for row in history for value in vars(row).values()), *metrics.numbers().values()]
@@ -312,5 +323,6 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         landmarks=tuple(history[position] for position in kept),
         elapsed=tuple(seconds[position] for position in kept),
         metrics=metrics,
-        peak_memory=peak,
+        peak_memory=record.peak_memory_bytes if record else None,
+        is_disturbed=was_disturbed(history, record.usage) if record and record.device == "CPU" else None,  # with a GPU it waits
     )

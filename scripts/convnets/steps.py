@@ -25,7 +25,7 @@ DOWNLOAD = "get_cifar10"  # no step: the batches have digests of their own
 READ_RUNS = (
     "plot_comparison", "tabulate_variants", "tabulate_memory", "tabulate_claims", "tabulate_convergence", "write_overview",
 )  # fmt: skip
-READ_RECORDS = ("tabulate_convergence", "write_overview")
+READ_RECORDS = ("tabulate_claims", "tabulate_convergence", "write_overview")
 TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
 
 

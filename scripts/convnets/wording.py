@@ -42,6 +42,8 @@ def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -
         parts.append("That is set by the configuration, not found by training.")
     if metrics & set(TIMES):
         parts.append("Times depend on the machine and on what else it did.")
+        if any(run.is_disturbed for run in used):
+            parts.append(f"Those of runs that had to share their core are upper bounds: {disturbed(used)}.")
     if claim.errata:
         parts.append(f"See {'errata' if len(claim.errata) > 1 else 'erratum'} {', '.join(claim.errata)}.")
     return " ".join(filter(None, parts))
@@ -54,6 +56,15 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+
+
+def disturbed(runs: Sequence[Run]) -> str:
+    """Return the runs that were disturbed, by variant."""
+    seeds: dict[str, list[str]] = {}
+    for run in runs:
+        if run.is_disturbed:
+            seeds.setdefault(run.variant, []).append(str(run.seed))
+    return "; ".join(f"{variant} seed {', '.join(found)}" for variant, found in seeds.items())
 
 
 def _common(runs: Sequence[Run], variants: Sequence[str]) -> list[Run]:
