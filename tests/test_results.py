@@ -106,10 +106,10 @@ def test_variants_table_has_mean_and_spread_in_the_order_of_the_labels() -> None
 
 def test_numbers_in_a_csv_have_the_digits_that_can_be_reproduced(tmp_path: Path) -> None:
     columns = {"a": [1 / 3, float("nan")], "b": pd.array([138_357_544, None], dtype="Int64"), "c": [4_427_441_408, 1]}
-    table = pd.DataFrame({**columns, "d": pd.Series([None, 2 / 3], dtype=object), "e": ["x", ""]})
+    table = pd.DataFrame({**columns, "d": pd.Series([5, 2 / 3], dtype=object), "e": ["x", ""]})
     tables.write_csv(table, tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()
-    assert lines == ["a,b,c,d,e", "0.333333333,138357544,4427441408,,x", ",,1,0.666666667,"]
+    assert lines == ["a,b,c,d,e", "0.333333333,138357544,4427441408,5,x", ",,1,0.666666667,"]
 
 
 def drawn(config: dict[str, Any], name: str, seeds: int) -> tuple[comparisons.Comparison, Any]:

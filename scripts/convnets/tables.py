@@ -142,8 +142,12 @@ def significant(value: float) -> float:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV."""
-    rounded = table.map(lambda value: significant(value) if isinstance(value, float) else value)
+    """Write a table as CSV; whole numbers among others stay whole."""
+    values = {
+        name: pd.Series([significant(value) if isinstance(value, float) else value for value in column], dtype=object)
+        for name, column in table.items()
+    }
+    rounded = pd.DataFrame(values, columns=table.columns)
     with atomic_path(path) as temporary:
         rounded.to_csv(temporary, index=False, lineterminator="\n")
 
