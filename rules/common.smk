@@ -26,6 +26,7 @@ SCRIPTS = Path(workflow.basedir) / "scripts"
 MARKER = Path(".snakemake") / "stale.txt"
 FIGURES = [*configuration.comparisons, "vgg16"]
 TABLES = ["variants", "memory", "claims", "errata", "convergence"]  # as CSV and as Markdown; that of VGG-16 is CSV only
+TRAINING_MB = 2000  # of memory, with the Snakemakes around it in a batch system's job
 RUN_FILES = [*records.RUN_FILES, stamps.STAMP]
 
 steps = workflow_steps.Steps(configuration)
@@ -35,9 +36,14 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
     for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
         os.utime(path)
     MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
-    asked, there = workflow.resource_settings.cores or 0, cores_of_machine("all")
-    if asked > there and workflow.resource_settings.nodes is None:  # with a batch system, cores are those of all jobs
-        print(f"--cores {asked} is more than the {there} that there are here, which makes everything slower", file=sys.stderr)
+    if workflow.resource_settings.nodes is None:  # with a batch system, cores and memory are those of all jobs, elsewhere
+        asked, there = workflow.resource_settings.cores or 0, cores_of_machine("all")
+        if asked > there:
+            print(f"--cores {asked} is more than the {there} that there are here; {there} are used", file=sys.stderr)
+            workflow.register_resource("_cores", there)
+        memory = hardware.available_memory()
+        if memory is not None and memory < min(asked, there) * TRAINING_MB * 2**20 and "mem_mb" not in workflow.global_resources:
+            workflow.register_resource("mem_mb", memory // 2**20)
 
 # What jobs on other hosts are told of the one that runs the workflow for these results. One that is not told takes it for another.
 HERE = {"host": hosts.this_host(), "bfloat16": hardware.native_bfloat16()}

@@ -65,6 +65,7 @@ def main() -> None:
             if not (plan.reuse and _fetch(arguments, plan)):
                 model, follower = _train(arguments, plan)
                 _deliver(arguments, plan, model, follower)
+            command.stop_no_more()
         except SystemExit:
             if not _is_finished(arguments):
                 raise
@@ -106,6 +107,8 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
     name = f"{arguments.variant}, seed {arguments.seed}"
     _check_memory(name, arguments.dataset)
     device = backend.configure(arguments.threads, gpu=bool(arguments.gpu))
+    import tensorflow
+
     from convnets import outcome, training
 
     chosen = settings.from_dict(arguments.settings)
@@ -154,6 +157,8 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
     except training.NonFiniteLossError as error:
         unfinished.failed(arguments.unfinished, arguments.fingerprint, f"{name}: {error}")
         raise InputError(f"{name}: {error}") from error
+    except tensorflow.errors.ResourceExhaustedError as error:
+        raise MemoryError from error
     finally:
         if follower.is_closed:
             with suppress(OSError):  # a full disk leaves the record as it was, and the run is looked at again
@@ -201,3 +206,4 @@ def _deliver(arguments: argparse.Namespace, plan: Plan, model: Any, follower: Fo
 
 if __name__ == "__main__":
     command.run(main)
+    command.leave()

@@ -67,7 +67,7 @@ class Training:
         self.command += ["--settings", json.dumps(settings), "--fingerprint", self.fingerprint, "--unfinished", self.unfinished]
         self.command += ["--dataset", shared / "data.npz", "--manifest", shared / "manifest.json", "--plan", folder / "plan.json"]
         self.run = folder / "run"
-        self.command += ["--run", self.run]
+        self.command += ["--run", self.run, "--deliver-within", SECONDS]
 
     def start(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "log").open("a") as log:

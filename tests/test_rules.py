@@ -9,7 +9,7 @@ from conftest import ROOT
 from test_steps import finish
 from workflow import CONFIG, Workflow, wildcards_of
 
-from convnets import configuration, fingerprint, hardware, hosts
+from convnets import command, configuration, fingerprint, hardware, hosts
 from convnets.files import write_json
 from convnets.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
 
@@ -56,13 +56,25 @@ def test_trainings_alone_are_submitted_to_a_batch_system() -> None:
     assert {*rules, "all"} - set(re.findall(r"\w+", listed)) == {"train_variant"}
 
 
-def test_more_cores_than_there_are_is_said(tmp_path: Path) -> None:
+def test_no_more_jobs_run_at_once_than_there_are_cores(tmp_path: Path) -> None:
     (tmp_path / "batches").mkdir()
     workflow = Workflow(tmp_path / "project", tmp_path / "batches", CONFIG)
-    for cores, is_said in (("1", False), ("999", True)):
-        done = workflow.snakemake("--dry-run", "--cores", cores)
+    target = "results/tables/vgg16.csv"  # made in a moment
+    for cores, used in (("1", 1), ("999", command.cores("all"))):
+        done = workflow.snakemake("--cores", cores, "--force", target)
         assert done.returncode == 0, done.stderr
-        assert ("--cores 999 is more than the" in done.stderr) == is_said
+        assert f"Provided cores: {used}" in done.stdout + done.stderr
+        assert ("--cores 999 is more than the" in done.stderr) == (cores == "999")
+
+
+def test_trainings_that_memory_does_not_suffice_for_wait(tmp_path: Path) -> None:
+    """On a machine that has memory for one of them, as a made-up reading of its control group has it."""
+    (tmp_path / "batches").mkdir()
+    workflow = Workflow(tmp_path / "project", tmp_path / "batches", CONFIG)
+    workflow.edit("rules/common.smk", "memory = hardware.available_memory()", "memory = 2500 * 2**20")
+    done = workflow.snakemake("--force", "results/tables/vgg16.csv")
+    assert done.returncode == 0, done.stderr
+    assert 'Provided resources: mem_mb=Resource("mem_mb", 2500)' in done.stdout + done.stderr
 
 
 def test_a_workflow_that_fails_says_what_is_not_tracked(tmp_path: Path) -> None:

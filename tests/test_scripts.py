@@ -331,7 +331,7 @@ def test_train_variant_has_enough_memory_in_a_job_of_the_size_that_its_rule_asks
     """With the full data set, and beside what has started it: two Snakemakes of 180 MiB in the job's control group."""
     import train_variant
 
-    (asked,) = re.findall(r"mem_mb=lambda wildcards, attempt: (\d+) \* attempt", (ROOT / "rules" / "train.smk").read_text())
+    (asked,) = re.findall(r"(?m)^TRAINING_MB = (\d+)", (ROOT / "rules" / "common.smk").read_text())
     data = tmp_path / "cifar10.npz"
     with data.open("wb") as file:
         file.truncate(60_000 * 3072)

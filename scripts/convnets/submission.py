@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from convnets.errors import InputError
-from convnets.fingerprint import LIBRARIES, library_version
+from convnets.executed import LIBRARIES, library_version
 
 LONGEST_ARRAY = 1000  # tasks that Slurm takes by default: MaxArraySize less one
 
