@@ -169,6 +169,19 @@ def has_trained(training: Training, epochs: int) -> bool:
     return any(int(path.stem[-6:]) >= epochs for path in training.unfinished.glob("checkpoint-*.npz"))
 
 
+def stands_still_while_writing(training: Training, process: "subprocess.Popen[bytes]") -> bool:
+    """Stop a training that is writing a checkpoint, and return whether it was not done with that before it stood still."""
+    if not any(training.unfinished.glob(".checkpoint*")):
+        return False
+    process.send_signal(signal.SIGSTOP)
+    stat = Path("/proc", str(process.pid), "stat")
+    wait_until(lambda: process.poll() is not None or stat.read_text().rsplit(")", 1)[1].split()[0] == "T", pause=0)
+    if any(training.unfinished.glob(".checkpoint*")):
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
+
+
 KINDS = ("start", "start", "epoch", "checkpoint", "epoch", "end")
 
 
@@ -209,7 +222,7 @@ def test_killed_at_any_moment(
             wait_for(lambda: has_trained(training, EPOCHS), process, 0.002)
             time.sleep(moments.uniform(0, 2.5))
         else:
-            wait_for(lambda: any(training.unfinished.glob(".checkpoint*")), process, 0)
+            wait_for(lambda process=process: stands_still_while_writing(training, process), process, 0)
         process.kill()
         if process.wait() != -signal.SIGKILL or (kind != "start" and not training.unfinished.exists()):
             break  # it came too late: the training has ended, and is not to be started again

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,11 +22,14 @@ from finished_runs import MEMBER, write_run
 from test_hardware import MIB, VERSION_2, write_group, write_processes
 from waiting import SECONDS, wait_until
 
-from convnets import command, fingerprint, hardware, unfinished
+from convnets import command, dataset, fingerprint, hardware, unfinished
 from convnets.errors import InputError
+from convnets.files import write_json
+from convnets.records import read_record
 from convnets.settings import from_dict
 from convnets.stores import Plan, Store
 
+SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 
@@ -79,7 +83,7 @@ def plan(tmp_path: Path) -> Path:
 
 
 def prepare(tmp_path: Path, batches: Path) -> None:
-    settings = json.dumps({"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]})
+    settings = json.dumps(SPLIT)
     (tmp_path / "source.json").write_text('{"source": "here"}')
     arguments = ["--folder", batches, "--provenance", "source.json", "--settings", settings]
     done = run(
@@ -97,7 +101,9 @@ def test_arguments_can_stand_in_a_file(tmp_path: Path) -> None:
     assert parser.parse_args([f"@{tmp_path}/arguments"]).runs == paths
 
 
-def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folder: str = "run") -> list[object]:
+def train_arguments(
+    tmp_path: Path, learning_rate: float, epochs: int = 1, folder: str = "run", split: Mapping[str, Any] = SPLIT
+) -> list[object]:
     settings = {
         "network": {"filters": [4], "kernel_size": 3, "head": "dense", "dense_units": [8], "dropout": 0.5},
         "training": {
@@ -108,7 +114,6 @@ def train_arguments(tmp_path: Path, learning_rate: float, epochs: int = 1, folde
             "augmentation": {"horizontal_flip": True, "channel_offset": 0.05},
         },
     }
-    split = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
     digest = fingerprint.digest(fingerprint.run_components(from_dict(settings), 1, split))
     inputs = ["--dataset", tmp_path / "data.npz", "--manifest", tmp_path / "manifest.json", "--plan", tmp_path / "plan.json"]
     outputs = ["--run", folder, "--unfinished", "unfinished/mlp100-seed1"]
@@ -323,6 +328,20 @@ def test_a_run_that_cannot_be_delivered_is_finished_all_the_same(
     assert [record.getMessage() for record in caplog.records] == [
         f"finished, and not tracked yet: {said}. The next run of the workflow, or `make sync`, brings it there."
     ]
+
+
+def test_train_variant_keeps_to_one_thread_and_to_its_memory(tmp_path: Path, real_batches: Path) -> None:
+    """With the full data set, which is what takes memory."""
+    split = {"validation_fraction": 0.1, "split_seed": 1, "subset": None}
+    prepared = dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 1, None))
+    dataset.save(prepared, tmp_path / "data.npz")
+    write_json(tmp_path / "manifest.json", dataset.manifest(prepared, "here", dataset.DatasetSettings(0.1, 1, None)))
+    plan(tmp_path)
+    done = run("train_variant", *train_arguments(tmp_path, 0.1, split=split), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = read_record(tmp_path / "run" / "record.json")
+    assert 2 * 150e6 < record.peak_memory_bytes < 1.5 * 2**30  # images as an array and as a tensor, and all else
+    assert [usage.cpu_percent < 110 for usage in record.usage] == [True]
 
 
 def test_train_variant_has_enough_memory_in_a_job_of_the_size_that_its_rule_asks_for(
