@@ -96,6 +96,20 @@ def test_a_stamp_that_is_gone_or_damaged(made: Made) -> None:
     assert made.reasons() == ["not made yet"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fingerprint", None), ("components", []), ("components", {"modules": [1]}), ("components", {"modules": {"layers": 1}}),
+        ("components", {"settings": "text"}), ("components", {"libraries": []}), ("inputs", None), ("inputs", {"a": 1}),
+        ("outputs", []), ("outputs", {"small.csv": None}), ("sizes", {"small.csv": "text"}), ("sizes", 4), ("seconds", None),
+        ("seconds", "text"),
+    ],
+)  # fmt: skip
+def test_a_stamp_that_was_edited_by_hand_is_damaged(field: str, value: object, made: Made) -> None:
+    made.stamp.write_text(json.dumps({**json.loads(made.stamp.read_text()), field: value}))
+    assert made.reasons() == ["step.json is damaged"]
+
+
 def test_a_step_that_fails_leaves_no_stamp(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="broken"), stamps.stamping(tmp_path / "stamp.json", COMPONENTS, [], []):
         raise ValueError("broken")

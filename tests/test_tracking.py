@@ -231,7 +231,10 @@ class TestAbandoned:
         assert not (trainings / "open").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"uri": "of an earlier version"}'])
+NO_STORE = '{"training": "a", "began": 1.0, "fingerprint": "f", "uri": null, "experiment": "tests", "is_open": true}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"uri": "of an earlier version"}', NO_STORE])
 def test_a_record_that_cannot_be_read_stops_nothing(text: str, tmp_path: Path) -> None:
     folder = tmp_path / "unfinished" / "mlp100-seed1"
     folder.mkdir(parents=True)

@@ -40,14 +40,11 @@ def _timing(folder: Path) -> Timing | None:
         return None
     try:
         metrics, was = records.read_metrics(folder / "metrics.json"), settings.from_dict(stamp.components["settings"])
-    except (ValueError, KeyError, TypeError):  # a damaged summary, or a stamp of another version of the settings
+        rate = metrics.images_per_second * layers.training_flops(was.network)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or the settings are those of another version
         return None
-    return Timing(
-        metrics.variant,
-        was.training.precision,
-        metrics.images_per_second * layers.training_flops(was.network),
-        stamp.seconds - metrics.train_seconds,
-    )
+    overhead = stamp.seconds - metrics.train_seconds
+    return Timing(metrics.variant, was.training.precision, rate, overhead) if rate > 0 else None
 
 
 def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | None:

@@ -1,6 +1,7 @@
 """What is recorded of a run: `history.csv`, one row per epoch; `metrics.json`, its summary; `record.json`, how it was trained."""
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -118,8 +119,23 @@ def write_metrics(path: Path, metrics: Metrics) -> None:
 
 
 def read_metrics(path: Path) -> Metrics:
-    """Read a run's summary."""
-    return Metrics(**read_json(path))
+    """Read a run's summary.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It is not a summary.
+    """
+    metrics = Metrics(**read_json(path))
+    for name in (*NUMBER_COLUMNS, "seed"):
+        if not is_number(getattr(metrics, name)):
+            raise ValueError(f"{name} is {getattr(metrics, name)!r}, not a number")
+    return metrics
+
+
+def is_number(value: object) -> bool:
+    """Return whether what a JSON file holds is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read_history(path: Path) -> list[Epoch]:

@@ -71,11 +71,27 @@ def stamping(
 
 
 def read(path: Path) -> Stamp | None:
-    """Return the stamp, or None if there is none or it cannot be read."""
+    """Return the stamp, or None if there is none or it is damaged."""
     try:
-        return Stamp(**read_json(path))
+        stamp = Stamp(**read_json(path))
     except (OSError, ValueError, TypeError):
         return None
+    return stamp if _is_sound(stamp) else None
+
+
+def _is_sound(stamp: Stamp) -> bool:
+    """Return whether what was read has the types that are declared; of the components, the sections that are looked into."""
+    if not all(isinstance(value, Mapping) for value in (stamp.components, stamp.inputs, stamp.outputs, stamp.sizes)):
+        return False
+    sections = [stamp.components.get(name, {}) for name in ("settings", "data", "libraries", "rule", "modules")]
+    if not all(isinstance(value, Mapping) for value in sections):
+        return False
+    digests = [stamp.fingerprint, *stamp.inputs.values(), *stamp.outputs.values()]
+    return (
+        all(isinstance(value, str) for value in digests)
+        and all(isinstance(definitions, Mapping) for definitions in sections[-1].values())
+        and all(records.is_number(value) for value in (*stamp.sizes.values(), stamp.seconds))
+    )
 
 
 def reasons(

@@ -147,9 +147,11 @@ def begun(folder: Path) -> Begun | None:
 
 def _read(record: Path) -> Begun | None:
     try:
-        return Begun(**read_json(record))
+        training = Begun(**read_json(record))
     except (OSError, ValueError, TypeError):
         return None
+    texts = (training.training, training.fingerprint, training.uri, training.experiment)
+    return training if all(isinstance(text, str) for text in texts) else None
 
 
 def failed(folder: Path, fingerprint: str, message: str) -> None:

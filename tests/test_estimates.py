@@ -1,0 +1,50 @@
+"""Estimates: from what finished runs took, whatever has become of their files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from finished_runs import NETWORK, write_run
+
+from convnets import configuration, estimates, layers, stamps
+from convnets.steps import Steps
+
+
+@pytest.fixture
+def steps(config: dict[str, Any], tmp_path: Path) -> Steps:
+    """Steps of which no training is fresh, beside a finished run of 2 s, 10 of them in all, at 1,000 images a second."""
+    config["pathvars"]["results"] = str(tmp_path)
+    (tmp_path / "model.keras").touch()
+    folder = write_run(tmp_path, tmp_path / "model.keras", images_per_second=1000.0, train_seconds=2.0).folder
+    edit(folder / stamps.STAMP, "seconds", 10.0)
+    return Steps(configuration.resolve(config))
+
+
+def edit(file: Path, field: str, value: object) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), field: value}))
+
+
+def test_a_training_takes_as_long_as_its_like(steps: Steps) -> None:
+    found = estimates.estimate(steps)
+    wanted = steps.configuration.variants["mlp100"].network
+    seconds = 50 * 703 * 64 / 1000 * layers.training_flops(wanted) / layers.training_flops(NETWORK)
+    assert found["train_variant/mlp100/seed1"] == pytest.approx(8 + seconds)
+    assert found["tabulate_variants"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("metrics.json", "images_per_second", 0),
+        ("metrics.json", "images_per_second", None),
+        ("metrics.json", "images_per_second", "text"),
+        ("metrics.json", "train_seconds", None),
+        ("stamp.json", "seconds", None),
+        ("stamp.json", "components", {"settings": {"network": 5}}),
+        ("stamp.json", "components", {"settings": {"network": {}, "training": None}}),
+    ],
+)
+def test_a_damaged_run_tells_nothing(name: str, field: str, value: object, steps: Steps) -> None:
+    edit(steps.results / "runs" / "mlp100" / "seed1" / name, field, value)
+    assert estimates.estimate(steps)["train_variant/mlp100/seed1"] is None
