@@ -34,7 +34,7 @@ if workflow.is_main_process:  # not a job of it on another host, which has nothi
     MARKER.parent.mkdir(exist_ok=True)
     reasons = [f"{key}: {'; '.join(steps.reasons(key))}\n" for key in steps.all if steps.reasons(key)]
     for path in steps.dated_after(time.time()):  # from a machine whose clock is ahead; Snakemake takes such files amiss
-        os.utime(path)
+        os.utime(path, (time.time() - 2, time.time() - 2))  # clocks of file systems may be as coarse, and the marker must be newer
     MARKER.write_text("".join([f"{time.time_ns()}\n", *reasons]))
     if workflow.resource_settings.nodes is None:  # with a batch system, cores and memory are those of all jobs, elsewhere
         asked, there = workflow.resource_settings.cores or 0, cores_of_machine("all")

@@ -28,8 +28,7 @@ def main() -> None:
     runs = [step.stamp.parent for key, step in steps.all.items() if step.rule == TRAINING and not steps.reasons(key)]
     runs = [folder for folder in runs if folder not in busy]
     # What is stale or has left the configuration was a result all the same, until it is made again or retired.
-    found = [path.parent for path in sorted(steps.results.glob(f"runs/*/seed*/{stamps.STAMP}"))]
-    others = [folder for folder in found if folder.name[4:].isdigit() and folder not in busy | set(runs) and _is_whole(folder)]
+    others = [folder for folder in steps.run_folders() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
         raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
     training = {variant for variant, _ in held}

@@ -147,8 +147,8 @@ def test_a_variant_is_added_renamed_and_removed(workflow: Workflow) -> None:
     done = workflow.script("sync_runs")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{len(VARIANTS) + 2} of {len(VARIANTS) + 2} finished runs are in ")
-    shutil.rmtree(copy)
     audited(workflow)
+    shutil.rmtree(copy)
     workflow.config["tracking"] = before
     assert workflow.script("sync_runs").returncode == 0
     begun = workflow.results("unfinished", "renamed-seed2")  # as a training that was killed leaves it

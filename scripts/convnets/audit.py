@@ -41,7 +41,7 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
         for run in connection.runs():
             tracked[f"{run.data.tags.get('variant')}/seed{run.data.tags.get('seed')}"].append(run)
         found: list[str] = []
-        folders = {"/".join(path.parts[-3:-1]): path.parent for path in sorted(steps.results.glob("runs/*/seed*/metrics.json"))}
+        folders = {"/".join(folder.parts[-2:]): folder for folder in steps.run_folders() if (folder / records.METRICS).exists()}
         for name, folder in folders.items():
             found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan, figures)]
     folders_of_trainings = unfinished.folders(steps.results / "unfinished").values()

@@ -25,7 +25,7 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 
     A training takes as long as earlier ones of its variant, else as those of other variants, by the operations it needs.
     """
-    timings = [timing for folder in steps.results.glob("runs/*/seed*") if (timing := _timing(folder))]
+    timings = [timing for folder in steps.run_folders() if (timing := _timing(folder))]
     return {
         key: _of_training(step, steps, timings) if step.rule == TRAINING else _of_other(step, steps)
         for key, step in steps.all.items()

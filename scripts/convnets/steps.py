@@ -61,6 +61,11 @@ class Steps:
         """Return the folder of a run."""
         return self.results / "runs" / variant / f"seed{seed}"
 
+    def run_folders(self) -> list[Path]:
+        """Return the folders of all runs that are there, whole or not, whoever asks for them; a copy beside one is none."""
+        found = self.results.glob("runs/*/seed*")
+        return sorted(folder for folder in found if folder.is_dir() and folder.name.removeprefix("seed").isdecimal())
+
     def _declare(self) -> None:
         config, figures, tables = self.configuration, self.results / "figures", self.results / "tables"
         seeds, labels = list(config.seeds), config.labels
@@ -257,8 +262,7 @@ class Steps:
         wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
         begun = unfinished.folders(self.results / "unfinished")
         held = {self.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
-        runs = [folder for folder in self.results.glob("runs/*/seed*") if folder.is_dir() and folder.name[4:].isdigit()]
-        found = [folder for folder in runs if folder not in wanted | held]
+        found = [folder for folder in self.run_folders() if folder not in wanted | held]
         found += [folder for run, folder in begun.items() if self.run_folder(*run) not in wanted | held]
         stamped = {step.stamp for step in self.all.values()}
         for stamp in self.results.glob("stamps/plot_comparison/*.json"):
