@@ -5,6 +5,7 @@ Trains nothing and changes nothing.
 """
 
 import os
+from collections.abc import Mapping, Set
 
 from convnets import command, configuration, estimates
 from convnets.steps import Steps
@@ -19,20 +20,21 @@ def main() -> None:
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
     seconds = estimates.estimate(steps)
     tracked = _tracked(steps) if steps.configuration.plan.reuse and seconds else set()
+    fetched = {key for key in seconds if steps.all[key].fingerprint in tracked}
     for key, step in steps.all.items():
         if key not in seconds:
             print(f"fresh  {key}")
             continue
-        took = seconds[key]
+        took = None if key in fetched else seconds[key]
         print(f"stale  {key}{f' (about {estimates.duration(took)})' if took is not None else ''}")
         stale = [before for before in step.after if before in seconds]
         shown = stale if len(stale) <= 3 else [*stale[:2], f"{len(stale) - 2} others"]
         inherited = [f"{', '.join(shown)} {'is' if len(stale) == 1 else 'are'} stale"] if stale else []
         for reason in [*steps.reasons(key), *inherited]:
             print(f"         {reason}")
-        if step.fingerprint in tracked:
+        if key in fetched:
             print(f"         is finished in {steps.configuration.store.uri}: it will be fetched, not trained")
-    print(_summary(len(steps.all), list(seconds.values()), arguments.cores))
+    print(_summary(len(steps.all), seconds, fetched, arguments.cores))
     elsewhere = steps.open_elsewhere()
     if elsewhere:
         print("runs of killed trainings may be open in former stores, which do not answer; `make sync` tries to close them:")
@@ -58,16 +60,17 @@ def _tracked(steps: Steps) -> set[str]:
         return set()
 
 
-def _summary(count: int, seconds: list[float | None], cores: int) -> str:
+def _summary(count: int, seconds: Mapping[str, float | None], fetched: Set[str], cores: int) -> str:
     if not seconds:
         return f"all {count} steps are fresh"
-    known = [value for value in seconds if value is not None]
-    text = f"{len(seconds)} of {count} steps are stale"
+    made = [value for key, value in seconds.items() if key not in fetched]
+    known = [value for value in made if value is not None]
+    text = f"{len(seconds)} of {count} steps are stale" + (f", {len(fetched)} of which will be fetched" if fetched else "")
     if known:
         wall = max(max(known), sum(known) / cores)
         text += f"; about {estimates.duration(sum(known))} of computing, {estimates.duration(wall)} on {cores} cores"
-    if len(known) < len(seconds):
-        text += f"; {len(seconds) - len(known)} of them have never run here, so their time is unknown"
+    if len(known) < len(made):
+        text += f"; {len(made) - len(known)} of them have never run here, so their time is unknown"
     return text
 
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -246,7 +247,7 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
     client.log_metric(metrics["mlflow_run_id"], "val_loss", 7.0, step=1)
     client.set_tag(metrics["mlflow_run_id"], "fingerprint", "another")
     second = client.create_run(experiment, tags={"variant": "mlp", "seed": "1"}).info.run_id
-    stranger = client.create_run(experiment, tags={"variant": "stranger", "seed": "1"}).info.run_id
+    stranger = client.create_run(experiment, tags={"variant": "stranger", "seed": "1"}).info.run_id  # and no folder of it
     client.set_terminated(stranger)
     left_open = client.create_run(experiment, tags={"variant": "nobodys", "seed": "1"}).info.run_id
     artifacts = Path(client.get_run(metrics["mlflow_run_id"]).info.artifact_uri.removeprefix("file://"))
@@ -262,7 +263,7 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
         "mlp/seed1: the store's points of val_loss are not those of the files",
         f"mlp/seed1: tag fingerprint is {metrics['fingerprint']} in the results, and another in the store",
         f"mlp/seed1: the store has another active run of it, {second}, in state RUNNING",
-        f"stranger/seed1: the store has the FINISHED run {stranger}, and the results do not",
+        f"stranger/seed1: the store has the run {stranger} in state FINISHED, and the results do not; unless it is somebody else's",
         "conv1/seed1: model.keras is not as it was written",
         "conv1/seed1: the artifact files/model.keras is not the file of the results",
         f"nobodys/seed1: the store has the run {left_open} in state RUNNING, which no training here goes on with",
@@ -271,3 +272,10 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
         "9 differences",
     ):
         assert text in done.stdout
+    commands = re.findall(r"`MLFLOW_TRACKING_URI=(\S+) \.venv/bin/(mlflow runs delete --run-id \w+)` moves", done.stdout)
+    assert {command.split()[-1] for _, command in commands} == {stranger, left_open}
+    for uri, command in commands:
+        subprocess.run(
+            [sys.executable, "-m", *command.split()], env={**workflow.environment, "MLFLOW_TRACKING_URI": uri}, check=True
+        )
+    assert "7 differences" in workflow.script("audit_results").stdout

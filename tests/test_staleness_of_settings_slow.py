@@ -226,6 +226,7 @@ def test_a_clean_clone_reuses_what_the_store_has(workflow: Workflow, real_batche
     clone.config["tracking"] |= {"uri": f"sqlite:///{workflow.results('mlflow', 'mlflow.db')}", "reuse": True}
     said = clone.script("explain_steps").stdout
     assert said.count("it will be fetched, not trained") == len(VARIANTS)
+    assert f", {len(VARIANTS)} of which will be fetched" in said
     clone.run()
     for variant in VARIANTS:
         log = (clone.folder / "logs" / "train_variant" / variant / "seed1.log").read_text()

@@ -1,5 +1,6 @@
 """The audit: whether results and tracking store say the same, looked at from both sides."""
 
+import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from convnets import delivery, fingerprint, records, stamps, tracking, unfinishe
 from convnets.delivery import Finished
 from convnets.errors import InputError
 from convnets.steps import TRAINING, Steps
-from convnets.stores import COMPARISON_TAG, Plan
+from convnets.stores import COMPARISON_TAG, Plan, Store
 from convnets.tracking import Connection
 
 
@@ -48,18 +49,25 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
     begun = {training.training for folder in folders_of_trainings if (training := unfinished.begun(folder))}
     for name, runs in tracked.items():
         for run in runs:
+            text = f"{name}: the store has the run {run.info.run_id} in state {run.info.status}"
             if run.info.status == "FINISHED":
-                found.append(f"{name}: the store has the FINISHED run {run.info.run_id}, and the results do not")
+                is_wanted = f"{TRAINING}/{name}" in steps.all
+                hint = "the next run of the workflow makes them" if is_wanted else _how_to_bin(plan.store, run)
+                found.append(f"{text}, and the results do not; {hint}")
             elif run.info.status == "RUNNING" and run.data.tags.get(tracking.TRAINING_TAG) not in begun:
-                found.append(
-                    f"{name}: the store has the run {run.info.run_id} in state RUNNING, which no training here goes on with"
-                )
+                found.append(f"{text}, which no training here goes on with; {_how_to_bin(plan.store, run)}")
     elsewhere = steps.open_elsewhere()
     for record in unfinished.abandoned(steps.results / "unfinished").keys() - elsewhere.keys():
         found.append(
             f"{record.parent.name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it"
         )
     return len(folders), [*found, *_of_other_files(steps)]
+
+
+def _how_to_bin(store: Store, run: Run) -> str:
+    """Name the command that moves a run to MLflow's bin; whether it is a colleague's, only the user can say."""
+    command = f"MLFLOW_TRACKING_URI={shlex.quote(store.uri)} .venv/bin/mlflow runs delete --run-id {run.info.run_id}"
+    return f"unless it is somebody else's, `{command}` moves it to MLflow's bin"
 
 
 def _of_other_files(steps: Steps) -> Iterator[str]:
