@@ -22,12 +22,13 @@ from finished_runs import MEMBER, write_run
 from test_hardware import MIB, VERSION_2, write_group, write_processes
 from waiting import SECONDS, wait_until
 
-from convnets import command, dataset, fingerprint, hardware, unfinished
+from convnets import command, dataset, fingerprint, hardware, stamps, unfinished
 from convnets.errors import InputError
 from convnets.files import write_json
 from convnets.records import read_record
 from convnets.settings import from_dict
 from convnets.stores import Plan, Store
+from convnets.unfinished import Begun
 
 SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
@@ -80,6 +81,25 @@ def plan(tmp_path: Path) -> Path:
     done = run("create_store", *store_arguments({**store, "reuse": False, "members": members}), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path / "plan.json"
+
+
+def test_create_store_closes_the_run_of_a_training_that_was_killed_when_it_had_just_ended(tmp_path: Path) -> None:
+    """Whatever the configuration says by now: its folder, which goes, has the only record of that run."""
+    settings = json.loads(plan(tmp_path).read_text())
+    former = settings["store"]
+    client = mlflow.MlflowClient(former["uri"])
+    experiment = client.get_experiment_by_name("tests").experiment_id
+    left = client.create_run(experiment, tags={"training": "a"}).info.run_id
+    components = {"settings": {}}
+    with stamps.stamping(tmp_path / "runs" / "gone" / "seed1" / "stamp.json", components, [], []):
+        pass
+    folder = tmp_path / "unfinished" / "gone-seed1"
+    Begun("a", 1.0, fingerprint.digest(components), former["uri"], former["experiment"], is_open=True).write(folder)
+    store = {"uri": former["uri"], "experiment": "another", "artifacts": None, "reuse": False, "members": {}}
+    done = run("create_store", *store_arguments(store), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert client.get_run(left).info.status == "KILLED"
+    assert not folder.exists()
 
 
 def prepare(tmp_path: Path, batches: Path) -> None:
