@@ -12,7 +12,6 @@ from convnets import (
     executed,
     files,
     fingerprint,
-    overview,
     overview_page,
     provenance,
     records,
@@ -22,6 +21,7 @@ from convnets import (
     tables,
     texts,
 )
+from convnets.study import Study
 
 BESIDE = (records.HISTORY, records.RECORD, stamps.STAMP)  # what a run's folder holds beside its summary; the latter two not always
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # that tables and figures are made with
@@ -44,7 +44,7 @@ def main() -> None:
         chosen, written = arguments.settings, texts.read(arguments.texts / "texts.yaml")
         variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
         read = [*arguments.metrics, *(path for path in beside if path.name in (records.HISTORY, records.RECORD))]
-        study = overview.Study(
+        study = Study(
             claims={value["id"]: claims.from_dict(value) for value in chosen["claims"]},
             comparisons={value["id"]: comparisons.from_dict(value) for value in chosen["comparisons"]},
             labels=chosen["labels"],

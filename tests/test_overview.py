@@ -20,22 +20,25 @@ from convnets import (
     comparisons,
     configuration,
     convergence,
+    errata,
     overview,
     overview_page,
     provenance,
     records,
     stamps,
+    statements,
+    study,
     texts,
     verdicts,
     wording,
 )
 from convnets.errors import InputError
-from convnets.overview import Study
 from convnets.provenance import Made
 from convnets.records import Record, Usage
-from convnets.runs import Run
+from convnets.runs import METRICS, Run
 from convnets.stamps import Stamp
 from convnets.steps import TEXTS, Steps
+from convnets.study import Study
 
 TABLES, FIGURES = studies.REFERENCE.parent / "tables", studies.REFERENCE.parent / "figures"
 WRITTEN = texts.read(TEXTS / "texts.yaml")
@@ -74,11 +77,11 @@ def page_of(
     own: Any = None,
 ) -> str:
     """Return the page as HTML."""
-    study = study_of(config, runs)
+    found = study_of(config, runs)
     made = made or [Made(run, None, None) for run in runs]
-    page = overview_page.compose(study, made, settings_of(config), own or {"numpy": "2"}, published or {}, WRITTEN)
+    page = overview_page.compose(found, made, settings_of(config), own or {"numpy": "2"}, published or {}, WRITTEN)
     figures = {
-        name: FIGURES / f"{name if (FIGURES / f'{name}.svg').is_file() else 'depth'}.svg" for name in [*study.comparisons, "vgg16"]
+        name: FIGURES / f"{name if (FIGURES / f'{name}.svg').is_file() else 'depth'}.svg" for name in [*found.comparisons, "vgg16"]
     }
     return overview_page.render(page, figures, WRITTEN, TEXTS)
 
@@ -104,13 +107,16 @@ def test_sections_follow_the_report(config: dict[str, Any], reference: list[Run]
     text = page_of(config, reference)
     ids = re.findall(r'<section id="([\w-]+)">', text)
     assert ids == [*(f"section-{number.replace('.', '-')}" for number in SECTIONS), *APPENDIX]
-    assert [name for name in re.findall(r'<a href="#([\w-]+)">', text) if name in ids] == ids
+    contents = text.split('<nav class="contents"')[1].split("</nav>")[0]
+    assert re.findall(r'<a href="#([\w-]+)">', contents) == ids
     for name in ids:
         assert 'class="question"' in section(text, name), name
     for name in ids[:6]:
         assert section(text, name).count("data:image/svg+xml;base64,") == 1, name
         assert section(text, name).count("<figcaption>") == 1, name
-    assert text.count("<img ") == 6
+    assert text.count("<image ") == 6
+    claims_shown = re.findall(r'<tr id="claim-(\w+)">', text)
+    assert claims_shown == list(config["claims"])  # which stand there as the report makes them
     for claim in config["claims"].values():
         assert claim["statement"] in words(text)
         assert claim["original"] in html.unescape(text)
@@ -135,8 +141,16 @@ def test_numbers_stand_beside_those_of_2021(config: dict[str, Any], reference: l
     assert "117,072 2021: 138,357,544" in words(section(text, "section-3-1"))
     assert "VGG-16 parameters 138,357,544 as in 2021 MB 553.43 as in 2021" in words(section(text, "section-3-1"))
     changes = words(section(text, "changes"))
-    assert "3 conv layers, 1x1 head: best validation accuracy 2021 0.7309 here 0.7448 difference +0.0139" in changes
-    assert "3 conv layers, 1x1 head: MB 2021 0.8856 here 0.2638 difference \u22120.6218" in changes
+    assert "3 · 1x1 head: best validation accuracy 2021 0.7309 here 0.7448 difference +0.0139" in changes
+    assert "2.1 · dropout 0.0 / dropout 0.5: final validation loss 2021 2 here 2.0981 difference +0.0981" in changes
+    assert "2.4 · with augmentation \u2212 without: final validation loss 2021 \u22120.17 here" in changes
+    measured, computed = changes.split("Measured: the number printed in 2021, from one run each")
+    assert "0.7309" in measured
+    assert "3.1 · 3 conv layers, 1x1 head: MB 2021 0.8856 here 0.2638 difference \u22120.6218" in computed
+    assert "1 · VGG-16: parameters (the last of 9) 2021 138,357,544 here 138,357,544 difference 0" in computed
+    printed = [claim for claim in config["claims"].values() if "reported" in claim]
+    rows = set(re.findall(r"\b(\d[\d.]*) · ", changes))
+    assert rows == {claim["section"] for claim in printed}
     assert "One seed tells nothing" in words(text)
     assert "[" not in words(section(text, "section-2-1"))
 
@@ -155,12 +169,87 @@ def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Ru
 
 
 def test_an_interval_below_zero_has_true_minus_signs() -> None:
-    assert overview.bracket(-0.25, -0.125, "{:.3f}".format) == "[\u22120.250, \u22120.125]"
-    assert overview.bracket(float("nan"), float("nan"), str) == ""
-    assert overview.as_printed(float("nan")) == ""
-    assert [overview.as_printed(number) for number in (138357544.0, 553.43, 0.8856, -0.17)] == [
+    assert study.bracket(-0.25, -0.125, "{:.3f}".format) == "[\u22120.250, \u22120.125]"
+    assert study.bracket(float("nan"), float("nan"), str) == ""
+    assert study.as_printed(float("nan")) == ""
+    assert [study.as_printed(number) for number in (138357544.0, 553.43, 0.8856, -0.17)] == [
         *("138,357,544", "553.43", "0.8856", "\u22120.17"),
     ]
+
+
+def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, studies.repeated(reference, 5))
+
+    def line(name: str) -> str:
+        return words(text.split(f'<tr id="claim-{name}">')[1].split('<tr id="claim-')[0])
+
+    assert re.search(r"here 2\.\d+ \[[\d., ]+\] dropout 0\.0 / dropout 0\.5: final validation loss", line("dropout_loss_ratio"))
+    assert "1x1 head \u2212 dense head: test accuracy" in line("conv1x1_classification")
+    assert "3 layers \u2212 2 layers: best validation accuracy (of 2, the one that decides)" in line("depth_three_best_accuracy")
+    majority = "3 conv layers: parameters of the fully connected layers \u2212 parameters of the convolution blocks"
+    assert majority in line("memory_majority_trained")
+    assert "VGG-16 fc \u2212 VGG-16 conv: parameters" in line("memory_fully_connected_majority")
+    both = line("augmentation_losses")
+    assert re.search(r"2021 0\.87 here 0\.8\d+ \[.*\] with augmentation: .* 2021 1\.04 here 1\.\d+ \[.*\] without: final", both)
+    assert line("augmentation_losses").count("What it rests on") == 1
+    assert re.search(r"5 seeds, p [=<] [\d.]+ adjusted for all claims\.", line("dropout_loss_ratio"))
+    assert "Exact, without statistics." in line("memory_fewer_parameters")
+    assert "each for one claim by itself. Verdicts are adjusted for testing all claims at once" in words(text)
+
+
+def test_errata_can_be_reached_and_left(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, reference)
+    ids = re.findall(r'<div class="erratum" id="erratum-(\w+)">\s*<h4>([\w ]+)</h4>', text)
+    assert [(name, name.replace("_", " ")) for name in errata.ids()] == ids
+    targets = set(re.findall(r' id="([\w-]+)"', text))
+    for target in re.findall(r'href="#([\w-]+)"', text):
+        assert target in targets, target
+    loss = section(text, "section-2-4")
+    assert "Also concerned by: loss as error rate (2.1), chosen on what is reported (2.1)" in words(loss)
+    assert 'href="#erratum-loss_as_error_rate"' in loss.split('id="claim-augmentation_loss"')[1].split("</tr>")[0]
+    assert 'href="#claim-memory_table_head"' in text.split('id="erratum-table1_head"')[1].split("</div>")[0]
+    numbers = [spec["number"] for spec in WRITTEN.sections]
+    assert statements.sections_of("2.1 to 3", numbers) == ("2.1", "2.2", "2.3", "2.4", "3")
+    assert statements.sections_of("3, 3.1", numbers) == ("3", "3.1")
+
+
+def test_each_section_answers_its_question_by_its_verdicts(config: dict[str, Any], reference: list[Run]) -> None:
+    before = page_of(config, reference)
+    for number in SECTIONS:
+        assert 'class="answer"' in section(before, f"section-{number.replace('.', '-')}"), number
+    assert "Whether it curbs overfitting is open; whether the best accuracies" in words(section(before, "section-2-1"))
+    several = section(page_of(config, studies.repeated(reference, 5)), "section-2-1")
+    assert "It curbs overfitting; the best accuracies with and without it are alike." in words(several)
+    assert "rise of the validation loss" in words(section(before, "section-2-3"))
+    assert "More on this: Speed and overfitting" in words(section(before, "section-2-3"))
+    config["claims"] = {name: claim for name, claim in config["claims"].items() if not name.startswith("dropout_")}
+    assert 'class="answer"' not in section(page_of(config, reference), "section-2-1")
+
+
+def test_answers_rest_on_claims_that_there_are(config: dict[str, Any]) -> None:
+    for spec in WRITTEN.sections:
+        for part in spec["answer"]:
+            assert config["claims"][part["claim"]]["section"] == spec["number"]
+            assert set(part) == {"claim", *verdicts.VERDICTS}
+
+
+def test_every_metric_has_a_name_in_both_languages() -> None:
+    units = {quantity.rpartition(".")[2] for quantity in claims.exact_numbers()}
+    assert {*METRICS, *units} <= set(WRITTEN.metrics)
+
+
+def test_what_formulas_give_is_computed_not_measured(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, reference)
+    for number, heading in (("1", "Computed"), ("3-1", "Computed"), ("2-2", "Measured")):
+        assert f" {heading} " in words(section(text, f"section-{number}"))
+
+
+def test_a_figure_stands_in_the_page_once_and_in_halves(config: dict[str, Any], reference: list[Run]) -> None:
+    shown = section(page_of(config, reference), "section-2-2")
+    assert shown.count("data:image/svg+xml") == 1
+    assert re.findall(r'viewBox="([^"]+)"', shown) == ["0 0 792.0 316.8", "0 16.0 396.0 300.8", "396.0 16.0 396.0 300.8"]
+    assert shown.count('href="#picture-depth"') == 2
+    assert "wider than the screen" in words(section(page_of(config, reference), "section-1"))
 
 
 def test_how_the_runs_were_made(config: dict[str, Any], reference: list[Run]) -> None:
@@ -232,7 +321,10 @@ def test_what_is_not_published_has_no_links(config: dict[str, Any], reference: l
 def test_the_page_loads_nothing(config: dict[str, Any], reference: list[Run]) -> None:
     text = page_of(config, reference)
     assert not re.findall(r"<(?:script|link|iframe|object)\b|@import|url\(", text)
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in re.findall(r'src="([^"]+)"', text))
+    sources = re.findall(r'<image [^>]*href="([^"]+)"', text)
+    assert sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert "src=" not in text
 
 
 def test_what_a_user_adds_follows_the_report(config: dict[str, Any], reference: list[Run]) -> None:
@@ -260,8 +352,9 @@ def test_what_a_user_adds_follows_the_report(config: dict[str, Any], reference: 
 def test_a_configuration_without_claims_and_comparisons_has_an_overview(config: dict[str, Any], reference: list[Run]) -> None:
     config |= {"claims": {}, "comparisons": {}}
     text = page_of(config, reference)
-    assert text.count("<img ") == 1  # VGG-16
-    assert "Claims" not in words(text)
+    assert text.count("<image ") == 1  # VGG-16
+    assert '<tr id="claim-' not in text
+    assert 'href="#claim-' not in text
 
 
 def test_a_subset_and_runs_from_elsewhere_are_said(config: dict[str, Any], reference: list[Run]) -> None:
@@ -270,7 +363,7 @@ def test_a_subset_and_runs_from_elsewhere_are_said(config: dict[str, Any], refer
     text = words(page_of(config, reference))
     assert "2,048 images to train on" in text
     assert "a small part of the images only" in text
-    assert "trained elsewhere" in text
+    assert "made from finished runs that were given as they are" in text
 
 
 def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: list[Run]) -> None:
@@ -334,8 +427,8 @@ def test_runs_that_are_given_are_no_steps(config: dict[str, Any]) -> None:
 
 def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list[Run]) -> None:
     """Verdicts are those of the table, nothing is judged again."""
-    study = study_of(config, reference)
-    study.tables["claims"].loc[0, "verdict"] = "contradicted"
-    lines = list(overview.claim_lines(replace(study, runs=[])))
+    found = study_of(config, reference)
+    found.tables["claims"].loc[0, "verdict"] = "contradicted"
+    lines = list(statements.claim_lines(found, WRITTEN))
     assert lines[0].verdict == "contradicted"
-    assert overview.tally(lines) == {"reproduced": 9, "contradicted": 8, "inconclusive": 34}
+    assert statements.tally(lines) == {"reproduced": 9, "contradicted": 8, "inconclusive": 34}

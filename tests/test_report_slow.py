@@ -174,10 +174,16 @@ def test_the_report_reads_well_without_a_network(width: str, file: str, workflow
     for verdict, count in counts.items():
         assert page.locator(f".counts.total .{verdict}").inner_text() == f"{count} {verdict}"
         assert page.locator(f".claims .verdict.{verdict}").count() == count
-    pictures = page.locator(".overview img")
-    assert pictures.count() == 6
-    for index in range(6):
-        assert pictures.nth(index).evaluate(WIDTH) > 300
+    assert page.locator(".overview .picture image").count() == 6
+    halves = page.locator(".overview .picture .half:visible")
+    wholes = [box for one in page.locator(".overview .picture .whole").all() if (box := one.bounding_box())["width"]]
+    assert (halves.count(), len(wholes)) == ((10, 1) if width == "phone" else (0, 6))
+    assert all(box["width"] > 300 for box in wholes)
+    for half in halves.all():  # all of it is seen, and it is large enough to be read
+        box = half.bounding_box()
+        assert box["x"] >= 0
+        assert 300 < box["width"] <= WIDTHS[width][0] - box["x"]
+    assert page.locator(".wider:visible").count() == (1 if width == "phone" else 0)
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0
     wide = page.evaluate(
@@ -237,4 +243,6 @@ def test_the_dark_scheme_and_the_print_are_kept(workflow: Workflow, reader: Read
     assert 10 < pages < 40  # all of the overview, not the first screen of it
     page.emulate_media(media="print")
     assert not page.locator("nav").first.is_visible()
+    assert page.locator(".overview .basis:visible").count() == page.locator(".overview .verdict").count()
+    assert page.locator(".overview .picture .half:visible").count() == 0
     assert page.locator(".overview").evaluate("one => one.scrollHeight <= one.clientHeight + 1")

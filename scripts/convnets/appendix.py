@@ -1,17 +1,17 @@
 """What follows the report's sections in the overview: speed and overfitting, configuration, software, hardware and run time."""
 
-from collections.abc import Mapping, Sequence
-from statistics import fmean
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from convnets import convergence, provenance, wording
-from convnets.claims import variant_and_metric
-from convnets.overview import Cell, Section, Study, Table, as_printed, quantity, shown
+from convnets.overview import Cell, Section, Table
 from convnets.provenance import Made
 from convnets.runs import UNDISTURBED
 from convnets.settings import Settings
+from convnets.statements import ClaimLine
+from convnets.study import Study, shown
 from convnets.texts import Text, Texts, same
 
 OVERFITTING = (
@@ -22,21 +22,28 @@ SPEED = ("images/s", "s/epoch", "runs that shared their core")
 COST = ("parameters", "MFLOP", "activations (MB)", "optimizer (MB)", "peak memory (MB)")
 
 
-def changes(study: Study, texts: Texts) -> Section:
-    """Return what the report prints of its runs beside what was measured here, and the difference."""
+def changes(sections: Sequence[Section], texts: Texts) -> Section:
+    """Return every number that the report prints and a claim names, beside the one here, and the difference: measured, computed."""
     spec = texts.appendix["changes"]
-    rows = []
-    for name, number in study.printed(texts).items():
-        variant, metric = variant_and_metric(name)
-        runs = [run for run in study.runs if run.variant == variant]
-        if runs:
-            here = quantity(runs, metric)
-            less = wording.number(fmean(run.value(metric) for run in runs) - number)
-            row = (Cell(as_printed(number)), here, Cell(shown(less if less.startswith("-") else f"+{less}")))
-            rows.append((same(": ").join([same(study.labels[variant]), texts.metrics.get(metric, same(metric))]), row))
+    lines = [line for section in sections if section.number for line in section.claims]
     columns = (same("2021"), texts.labels["here"], texts.labels["difference"])
-    table = Table(texts.labels["printed_number"], columns, tuple(rows), spec["caption"])
-    return Section("changes", "", spec["title"], spec["question"], tables=(table,) if rows else ())
+    tables = [
+        Table(texts.labels["printed_number"], columns, rows, spec[kind])
+        for kind, is_exact in (("measured", False), ("computed", True))
+        if (rows := _printed_rows(line for line in lines if line.is_exact == is_exact))
+    ]
+    return Section("changes", "", spec["title"], spec["question"], tables=tuple(tables))
+
+
+def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, ...]], ...]:
+    """Return a row for each number that the report prints, once if several claims name it."""
+    rows = {}
+    for line in lines:
+        for measure in line.measures:
+            if measure.then:
+                name = same(" \N{MIDDLE DOT} ").join([same(line.section), measure.what])
+                rows[name, measure.then] = (Cell(measure.then), Cell(measure.here, measure.interval), Cell(measure.difference))
+    return tuple((name, cells) for (name, _), cells in rows.items())
 
 
 def speed_and_overfitting(study: Study, accuracies: Sequence[float], texts: Texts) -> Section:

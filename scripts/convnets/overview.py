@@ -3,19 +3,14 @@
 Nothing is concluded here: verdicts, errata and tables are read, and means and intervals of single quantities are added.
 """
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from convnets import inference, wording
-from convnets.claims import Claim
-from convnets.comparisons import Comparison
+from convnets import inference, statements, wording
 from convnets.runs import FIXED_METRICS, Run
+from convnets.statements import ClaimLine, ErratumBox
+from convnets.study import Study, as_printed, bracket, shown
 from convnets.texts import Text, Texts, same
-from convnets.verdicts import VERDICTS
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
 VGG16 = "vgg16"
@@ -41,30 +36,21 @@ class Table:
 
 
 @dataclass(frozen=True)
-class ClaimLine:
-    """A claim with its verdict; numbers are texts, empty where there is none."""
-
-    id: str
-    statement: str
-    original: str
-    reported: str
-    measured: str
-    interval: str
-    verdict: str
-    note: str
-
-
-@dataclass(frozen=True)
 class Figure:
-    """A figure by its name in `<results>/figures`, and its caption."""
+    """A figure by its name in `<results>/figures`, and its caption; `has_halves`: it can be cut into a left and a right one."""
 
     name: str
     caption: Text
+    has_halves: bool
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section: of the report if it has a number, else one that follows it."""
+    """A section: of the report if it has a number, else one that follows it.
+
+    `errata` are those that it shows, `elsewhere` those that concern it and that another one shows. `is_computed` tells that its
+    numbers come from formulas. `see` is the id and the title of a section that says more.
+    """
 
     id: str
     number: str
@@ -73,44 +59,28 @@ class Section:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     claims: tuple[ClaimLine, ...] = ()
-    errata: tuple[Mapping[str, str], ...] = ()
+    errata: tuple[ErratumBox, ...] = ()
     notes: tuple[Text, ...] = ()
+    answer: Text | None = None
+    elsewhere: tuple[ErratumBox, ...] = ()
+    is_computed: bool = False
+    see: tuple[str, Text] | None = None
 
     @property
     def verdicts(self) -> Mapping[str, int]:
         """How many claims have each verdict, those that occur."""
-        return tally(self.claims)
-
-
-@dataclass(frozen=True)
-class Study:
-    """What the sections are made from: claims, comparisons, runs, and the tables by name."""
-
-    claims: Mapping[str, Claim]
-    comparisons: Mapping[str, Comparison]
-    labels: Mapping[str, str]
-    runs: Sequence[Run]
-    tables: Mapping[str, pd.DataFrame]
-
-    def printed(self, texts: Texts) -> Mapping[str, float]:
-        """Return the number that the report prints for each quantity, where it prints one; a user's own claims are not its.
-
-        Where it prints two, such as 138,357,544 and 138 million, it is the more precise one.
-        """
-        numbers = {spec["number"] for spec in texts.sections}
-        equals = [claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers]
-        precise_last = sorted(equals, key=lambda claim: claim.margin, reverse=True)
-        return {name: number for claim in precise_last for name, number in zip(claim.quantities, claim.reported, strict=True)}
+        return statements.tally(self.claims)
 
 
 def sections(study: Study, texts: Texts) -> list[Section]:
     """Return the report's sections in its order, and last what the configuration has beyond them, if anything."""
-    lines = {line.id: line for line in claim_lines(study)}
-    errata = [{str(key): str(value) for key, value in row.items()} for row in study.tables["errata"].fillna("").to_dict("records")]
+    lines = {line.id: line for line in statements.claim_lines(study, texts)}
+    errata = statements.erratum_boxes(study, [spec["number"] for spec in texts.sections])
     found = []
     for spec in texts.sections:
         number = spec["number"]
         comparison = spec.get("comparison", "")
+        claims = tuple(lines.pop(claim.id) for claim in study.claims.values() if claim.section == number)
         found.append(
             Section(
                 id=f"section-{number.replace('.', '-')}",
@@ -119,8 +89,12 @@ def sections(study: Study, texts: Texts) -> list[Section]:
                 question=spec["question"],
                 figures=tuple(_figures([comparison], study, texts)),
                 tables=tuple(_numbers(spec["numbers"], comparison, study, texts)),
-                claims=tuple(lines.pop(claim.id) for claim in study.claims.values() if claim.section == number),
-                errata=tuple(row for row in errata if _first_section(row["section"]) == number),
+                claims=claims,
+                errata=tuple(box for box in errata if box.sections[0] == number),
+                answer=statements.answer(spec.get("answer", ()), claims),
+                elsewhere=tuple(box for box in errata if number in box.sections[1:]),
+                is_computed=isinstance(spec["numbers"], str),
+                see=(name, texts.appendix[name]["title"]) if (name := spec.get("see")) else None,
             )
         )
     known = {spec.get("comparison") for spec in texts.sections}
@@ -133,32 +107,10 @@ def sections(study: Study, texts: Texts) -> list[Section]:
     return found
 
 
-def claim_lines(study: Study) -> Iterable[ClaimLine]:
-    """Yield the lines of the table of claims."""
-    for row in study.tables["claims"].to_dict("records"):
-        claim = study.claims[row["id"]]
-        interval = bracket(row["ci_low"], row["ci_high"], wording.number)
-        measured = "" if pd.isna(row["measured"]) else shown(wording.number(float(row["measured"])))
-        reported, verdict = as_printed(row["reported"]), row["verdict"]
-        yield ClaimLine(claim.id, row["statement"], claim.original, reported, measured, interval, verdict, row["note"])
-
-
-def tally(lines: Iterable[ClaimLine]) -> Mapping[str, int]:
-    """Count the claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
-    given = [line.verdict for line in lines]
-    return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
-
-
-def _first_section(sections_of_erratum: str) -> str:
-    """Return the first of the sections that an erratum names, such as "2.1" of "2.1 to 3"."""
-    found = re.match(r"[\d.]+", sections_of_erratum)
-    return found[0] if found else ""
-
-
 def _figures(names: Iterable[str], study: Study, texts: Texts) -> Iterable[Figure]:
     for name in names:
         if name == VGG16:
-            yield Figure(name, texts.captions[VGG16])
+            yield Figure(name, texts.captions[VGG16], has_halves=False)
         elif name in study.comparisons:
             comparison = study.comparisons[name]
             seeds = len({run.seed for run in study.runs})
@@ -167,7 +119,7 @@ def _figures(names: Iterable[str], study: Study, texts: Texts) -> Iterable[Figur
             drawn = texts.captions["and"].join([texts.captions[split] for split in splits])
             number = f"{comparison.figure}. " if comparison.figure else ""
             figure = Text(number, number.replace("Figure", "Figura").replace(" and ", " y "))
-            yield Figure(name, texts.captions["curves"].fill(figure=figure, splits=drawn, spread=spread))
+            yield Figure(name, texts.captions["curves"].fill(figure=figure, splits=drawn, spread=spread), has_halves=True)
 
 
 def _numbers(wanted: str | Sequence[str], comparison: str, study: Study, texts: Texts) -> Iterable[Table]:
@@ -218,20 +170,3 @@ def _memory(study: Study, texts: Texts) -> Table:
     return Table(
         texts.labels["network"], (texts.metrics["parameters"], texts.metrics["megabytes"], texts.labels["note"]), tuple(rows)
     )
-
-
-def as_printed(number: float | None) -> str:
-    """Return a number with the digits that the report prints; nothing for none."""
-    if number is None or pd.isna(number):
-        return ""
-    return shown(f"{number:,.0f}" if float(number).is_integer() else f"{number:,}")
-
-
-def bracket(low: float, high: float, number: Callable[[float], str]) -> str:
-    """Return an interval in brackets, or nothing where there is none."""
-    return "" if math.isnan(low) or math.isnan(high) else shown(f"[{number(low)}, {number(high)}]")
-
-
-def shown(text: str) -> str:
-    """Return numbers with a true minus sign, and no line break before a deviation."""
-    return text.replace("-", "\N{MINUS SIGN}").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")

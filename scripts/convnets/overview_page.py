@@ -1,6 +1,7 @@
 """The overview as one HTML page that loads nothing."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 
 import jinja2
 
-from convnets import appendix, overview
+from convnets import appendix, overview, statements
 from convnets import settings as settings_of_runs
-from convnets.overview import Section, Study
+from convnets.errors import InputError
+from convnets.overview import Section
 from convnets.provenance import Made
+from convnets.study import Study
 from convnets.texts import Text, Texts
 
 TEMPLATE, STYLE = "overview.html.jinja", "overview.css"
@@ -26,6 +29,16 @@ class Links:
     runs: str
     curves: Mapping[str, str]
     compare: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure within the page, its size in its own units, and the height of the heading that a half of it goes without."""
+
+    uri: str
+    width: float
+    height: float
+    heading: float = 16.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ def compose(
     found = overview.sections(study, texts)
     variants = {name: settings_of_runs.from_dict(value) for name, value in settings["variants"].items()}
     parts = (
-        appendix.changes(study, texts),
+        appendix.changes(found, texts),
         appendix.speed_and_overfitting(study, settings["accuracies"], texts),
         appendix.configuration(variants, study.labels, settings["dataset"], settings["seeds"], texts),
         appendix.software(made, own, texts),
@@ -83,7 +96,7 @@ def compose(
     return Page(
         sections=found,
         appendix=parts,
-        tally=overview.tally(line for section in found for line in section.claims),
+        tally=statements.tally(line for section in found for line in section.claims),
         extent=texts.labels["extent"].fill(variants=str(len(variants)), runs=runs, **images),
         warnings=[texts.labels[name] for name, applies in warnings.items() if applies],
         links=_links(published, settings["interface"], texts) if published.get("runs") else None,
@@ -116,10 +129,16 @@ def render(page: Page, figures: Mapping[str, Path], texts: Texts, folder: Path) 
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    pictures = {name: _data_uri(path) for name, path in figures.items()}
+    pictures = {name: _picture(path) for name, path in figures.items()}
     style = (folder / STYLE).read_text(encoding="utf-8")
     return environment.get_template(TEMPLATE).render(page=page, pictures=pictures, texts=texts, style=style)
 
 
-def _data_uri(path: Path) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+def _picture(path: Path) -> Picture:
+    """Return an SVG file as a picture of its own size."""
+    content = path.read_bytes()
+    found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
+    if found is None:
+        raise InputError(f"{path} is no SVG figure of this workflow")
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}"
+    return Picture(uri, float(found[1]), float(found[2]))

@@ -10,6 +10,11 @@ from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, J
 
 BUDGETS = ("epochs", "iterations")
 TIMES = ("train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second")
+# What is taken while training, dropout and augmentation acting; both make it worse than the network is.
+TRAINING = (
+    "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
+    "accuracy_gap_at_min_val_loss",
+)  # fmt: skip
 MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images that it is reported for
 
 
@@ -40,6 +45,11 @@ def note(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -
     metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
     if metrics & set(BUDGETS):
         parts.append("That is set by the configuration, not found by training.")
+    if metrics & set(TRAINING):
+        parts.append(
+            "Training values are taken with dropout and augmentation acting: by construction, these make a training loss "
+            "higher and a gap to validation smaller."
+        )
     if metrics & set(TIMES):
         parts.append("Times depend on the machine and on what else it did.")
         if any(run.is_disturbed for run in used):
@@ -127,9 +137,9 @@ def _evidence(judgement: Judgement) -> str:
         return ""
     p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
     text = {
-        REPRODUCED: f"Shown, p = {_p(p_not)} adjusted for all claims",
-        CONTRADICTED: f"That it does not hold, with its margin, is shown, p = {_p(p_so)} adjusted for all claims",
-        INCONCLUSIVE: f"Neither it (p = {_p(p_not)}) nor the contrary (p = {_p(p_so)}) is shown, adjusted for all claims",
+        REPRODUCED: f"Shown, p {p_value(p_not)} adjusted for all claims",
+        CONTRADICTED: f"That it does not hold, with its margin, is shown, p {p_value(p_so)} adjusted for all claims",
+        INCONCLUSIVE: f"Neither it (p {p_value(p_not)}) nor the contrary (p {p_value(p_so)}) is shown, adjusted for all claims",
     }[judgement.verdict]
     finding = judgement.decisive
     if finding.condition.second:
@@ -138,8 +148,9 @@ def _evidence(judgement: Judgement) -> str:
     return f"{text}; {finding.estimate.standardised(printed):.1f} deviations from the number printed."
 
 
-def _p(value: float) -> str:
-    return "1" if value >= 1 else f"{value:.2g}" if value >= 0.0001 else "below 0.0001"
+def p_value(value: float) -> str:
+    """Return for readers what a p-value is equal to, or less than."""
+    return "= 1" if value >= 1 else f"= {value:.2g}" if value >= 0.0001 else "< 0.0001"
 
 
 def _advice(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]) -> str:
