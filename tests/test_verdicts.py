@@ -3,15 +3,13 @@
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import studies
 from studies import claim, seeds_of
 
-from convnets import claims, configuration, runs, verdicts, wording
+from convnets import claims, configuration, verdicts, wording
 from convnets.claims import Claim
 from convnets.runs import Run
 from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition, Judgement
@@ -201,33 +199,3 @@ def test_means_are_of_the_seeds_that_are_judged(config: dict[str, Any]) -> None:
     assert first.seeds == 2 < second.seeds
     assert wording.note(first, fewer, resolved.images) == wording.note(first, both, resolved.images)
     assert wording.note(first, fewer, resolved.images) != wording.note(first, found, resolved.images)
-
-
-DOCTORED = {
-    "the last loss of one variant": ("conv2_dropout00", {"val_loss": 1.3}, -1, {"dropout_loss_ratio"}),
-    "an epoch in the middle": ("conv1_dropout05", {"val_loss": 0.5}, 5, {"depth_one_worst_min_loss", "depth_three_min_loss"}),
-    "the best accuracy of one variant": (
-        "conv1_dropout05",
-        {"val_accuracy": 0.9},
-        3,
-        {"depth_one_worst_accuracy", "depth_three_best_accuracy"},
-    ),
-}
-
-
-@pytest.mark.parametrize("case", DOCTORED)
-def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: str, config: dict[str, Any], tmp_path: Path) -> None:
-    variant, changes, row, expected = DOCTORED[case]
-    resolved = configuration.resolve(config)
-    found = studies.repeated(studies.reference(config), 5)
-    before = verdicts_of(config, found)
-
-    def doctored(run: Run) -> Run:
-        history = list(run.landmarks)
-        history[row] = replace(history[row], **{name: value + run.seed * 1e-4 for name, value in changes.items()})
-        return replace(run, landmarks=tuple(history))
-
-    files = studies.write(tmp_path, [doctored(run) if run.variant == variant else run for run in found])
-    after = verdicts_of(config, runs.read(files, resolved.variants))
-    assert {name for name in before if before[name] != after[name]} == expected
-    assert {after[name] for name in expected} == {CONTRADICTED}

@@ -1,0 +1,102 @@
+"""A doctored history of the committed study changes the verdicts that it should, and no other."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import studies
+
+from convnets import configuration, records, runs, verdicts
+from convnets.records import Epoch
+from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
+
+SEEDS = (1, 2, 3, 4, 5)
+FILES = (records.HISTORY, records.METRICS)
+
+Change = Callable[[list[Epoch], int], list[Epoch]]
+
+
+def raised(position: int, **by: float) -> Change:
+    """Return a change that adds so much to the values of one epoch, from the end if it is negative, a little more for each seed."""
+
+    def change(history: list[Epoch], seed: int) -> list[Epoch]:
+        found = list(history)
+        row = found[position]
+        found[position] = replace(row, **{name: getattr(row, name) + value * (1 + 0.01 * seed) for name, value in by.items()})
+        return found
+
+    return change
+
+
+def raised_for(chosen: int, position: int, **by: float) -> Change:
+    """Return a change of one seed only."""
+    return lambda history, seed: raised(position, **by)(history, seed) if seed == chosen else history
+
+
+def as_slow_as(other: str, factor: float) -> Change:
+    """Return a change that makes each epoch take as long as that of another variant and the same seed, times a factor."""
+
+    def change(history: list[Epoch], seed: int) -> list[Epoch]:
+        theirs = records.read_history(studies.REFERENCE / other / f"seed{seed}" / records.HISTORY)
+        seconds = sum(row.seconds for row in theirs) / len(history) * factor * (1 + 0.001 * seed)
+        return [replace(row, seconds=seconds) for row in history]
+
+    return change
+
+
+DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
+    "a ratio of losses that is three": ("conv2_dropout00", raised(-1, val_loss=1.1), {"dropout_loss_ratio": CONTRADICTED}),
+    "accuracies that are alike but for one seed": (
+        "conv2_dropout00",
+        raised_for(3, 8, val_accuracy=0.06),
+        {"dropout_accuracy_similar": INCONCLUSIVE},
+    ),
+    "accuracies that are no longer alike": (
+        "conv3_1x1",
+        raised(20, val_accuracy=0.1),
+        {
+            "conv1x1_accuracy": CONTRADICTED,
+            "conv1x1_accuracy_similar": CONTRADICTED,
+            "conv1x1_accuracy_better": REPRODUCED,
+        },
+    ),
+    "times that are alike": ("conv3_augment", as_slow_as("conv3_dropout05", 1.05), {"augmentation_speed": REPRODUCED}),
+    "times that are far apart": ("conv3_augment", as_slow_as("conv3_dropout05", 1.6), {"augmentation_speed": CONTRADICTED}),
+    "the slowest": ("mlp100", as_slow_as("conv3_dropout05", 1.5), {"mlp_slowest": REPRODUCED}),
+    "an epoch in the middle": (
+        "conv1_dropout05",
+        raised(5, val_loss=-0.7),
+        {"depth_one_worst_min_loss": CONTRADICTED, "depth_three_min_loss": CONTRADICTED},
+    ),
+    "a last loss in one seed": (
+        "conv3_augment",
+        raised_for(2, -1, val_loss=0.5),
+        dict.fromkeys(("augmentation_loss", "augmentation_overfitting", "augmentation_training_gap"), INCONCLUSIVE),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DOCTORED)
+def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: str, config: dict[str, Any], tmp_path: Path) -> None:
+    variant, change, expected = DOCTORED[case]
+    resolved = configuration.resolve(config)
+    files = [path for name in FILES for path in studies.REFERENCE.glob(f"*/*/{name}")]
+
+    def judged(found: list[Path]) -> dict[str, str]:
+        return {each.claim.id: each.verdict for each in verdicts.judge(resolved.claims, runs.read(found, resolved.variants))}
+
+    before = judged(files)
+    changed = []
+    for seed in SEEDS:
+        folder = Path(variant, f"seed{seed}")
+        history = change(records.read_history(studies.REFERENCE / folder / records.HISTORY), seed)
+        records.write_history(tmp_path / folder / records.HISTORY, history)
+        records.write_metrics(
+            tmp_path / folder / records.METRICS, records.read_metrics(studies.REFERENCE / folder / records.METRICS)
+        )
+        changed += [tmp_path / folder / name for name in FILES]
+    after = judged([path for path in files if path.parents[1].name != variant] + changed)
+    assert {name: verdict for name, verdict in after.items() if before[name] != verdict} == expected
