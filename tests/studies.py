@@ -11,7 +11,7 @@ import numpy as np
 from conftest import ROOT
 from waiting import SECONDS
 
-from convnets import claims, configuration, records, runs, stamps
+from convnets import claims, configuration, histories, records, runs, stamps
 from convnets.claims import Claim
 from convnets.records import Epoch
 from convnets.runs import Run
@@ -57,7 +57,7 @@ def reference(config: dict[str, Any]) -> list[Run]:
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:
     """Return a run with another history, given in full."""
     rows = tuple(history)
-    return replace(run, landmarks=rows, elapsed=runs.elapsed(rows))
+    return replace(run, landmarks=rows, elapsed=histories.elapsed(rows), fluctuation=histories.fluctuation(rows))
 
 
 def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:

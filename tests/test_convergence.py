@@ -1,18 +1,20 @@
 """The table of convergence, and the memory that formulas give."""
 
 import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
 import keras
+import numpy as np
 import pytest
 import studies
 from hypothesis import HealthCheck, given, settings
 from studies import tabulate
 
-from convnets import configuration, convergence, footprint, records, runs, training, wording
+from convnets import configuration, convergence, footprint, histories, records, runs, training, wording
 from convnets.records import Epoch, Record, Usage
 from convnets.runs import Run
 from convnets.settings import Network, Optimizer
@@ -56,7 +58,7 @@ def test_the_landmarks_say_all_that_the_whole_history_says(rows: list[tuple[int,
         for number, (loss, best, seconds) in enumerate(rows, start=1)
     ]
     whole = studies.with_history(run, history)
-    kept = runs.landmarks_of(history)
+    kept = histories.landmarks_of(history)
     reduced = replace(whole, landmarks=tuple(history[k] for k in kept), elapsed=tuple(whole.elapsed[k] for k in kept))
     assert [reduced.value(metric) for metric in runs.METRICS] == [whole.value(metric) for metric in runs.METRICS]
     assert reduced.first_reaching(accuracy / 10) == whole.first_reaching(accuracy / 10)
@@ -96,7 +98,20 @@ def test_accuracies_that_not_every_seed_reaches(run: Run) -> None:
 )
 def test_a_run_that_had_to_share_its_core_is_told_by_its_epochs(percents: list[float], seconds: float, disturbed: bool) -> None:
     history = [Epoch(number, number, 1, 0.5, 1, 0.5, seconds) for number in range(1, len(percents) + 1)]
-    assert runs.was_disturbed(history, [Usage(1.0, percent, 1) for percent in percents]) == disturbed
+    assert histories.was_disturbed(history, [Usage(1.0, percent, 1) for percent in percents]) == disturbed
+
+
+def test_the_fluctuation_of_late_epochs_leaves_out_their_trend() -> None:
+    """By hand: differences of 0.1 and -0.3 among the last; a trend of 0.01 an epoch adds next to nothing."""
+    rows = [Epoch(number, number, 1, 0.5, loss, 0.5, 1) for number, loss in enumerate([1.0, 1.1, 0.8])]
+    assert histories.fluctuation(rows) == pytest.approx(math.sqrt((0.1**2 + 0.3**2) / 2 / 2))
+    assert math.isnan(histories.fluctuation(rows[:1]))
+    noise = np.random.default_rng(8).normal(0, 0.05, 2_000)
+    found = [
+        histories.fluctuation([Epoch(n, n, 1, 0.5, 1 + 0.01 * n + value, 0.5, 1) for n, value in enumerate(part)])
+        for part in np.split(noise, 200)
+    ]
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(0.05, rel=0.05)
 
 
 def test_the_committed_runs_that_shared_their_core(config: dict[str, Any]) -> None:

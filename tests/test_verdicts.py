@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,6 +161,30 @@ def test_one_seed_never_decides_what_varies(config: dict[str, Any]) -> None:
             assert re.search(r"a guess\), (about \d+|more than 1,000) seeds would decide it|cannot be said|on the bound", note), (
                 note
             )
+
+
+def test_with_one_seed_the_guess_of_how_many_would_decide_says_what_it_rests_on(config: dict[str, Any]) -> None:
+    resolved = configuration.resolve(config)
+    found = studies.reference(config)
+    notes = {each.claim.id: wording.note(each, found, resolved.images) for each in verdicts.judge(resolved.claims, found)}
+    late = r"as the validation loss does from epoch to epoch among the last 10 \(deviation 0\.\d+; a guess\), about \d+ seeds"
+    assert re.search(late, notes["dropout_loss_ratio"])
+    assert re.search(late, notes["augmentation_overfitting"])
+    drawn = r"as an accuracy does by the draw of the images \(deviation 0\.\d+; a guess\), about \d+ seeds"
+    assert re.search(drawn, notes["conv1x1_accuracy_similar"])
+    without = {name for name, note in notes.items() if "cannot be said" in note}
+    assert without == {
+        *("depth_one_worst_min_loss", "depth_three_min_loss", "conv1x1_min_loss", "mlp_iterations_needed"),
+        *("mlp_slowest", "augmentation_speed", "augmentation_training"),
+    }
+
+
+def test_the_guess_of_a_ratio_is_relative(config: dict[str, Any]) -> None:
+    """The deviation of the logarithm of a / b is about the root of (s_a / a)^2 + (s_b / b)^2."""
+    resolved = configuration.resolve(config)
+    found = [replace(run, fluctuation=0.1 * run.final_val_loss) for run in studies.reference(config)]
+    (ratio,) = (each for each in verdicts.judge(resolved.claims, found) if each.claim.id == "dropout_loss_ratio")
+    assert f"(deviation {0.1 * math.sqrt(2):.2g}; a guess)" in wording.note(ratio, found, resolved.images)
 
 
 def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from convnets import convergence, provenance, wording
+from convnets.histories import UNDISTURBED
 from convnets.overview import Cell, Section, Table
 from convnets.provenance import Made
-from convnets.runs import UNDISTURBED
 from convnets.settings import Settings
 from convnets.statements import ClaimLine
 from convnets.study import Study, shown

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from convnets import footprint, layers
-from convnets.runs import UNDISTURBED, Run
+from convnets.histories import UNDISTURBED
+from convnets.runs import Run
 from convnets.settings import Settings
 
 # Metrics whose mean and deviation over the seeds are given.

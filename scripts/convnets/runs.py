@@ -2,15 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 
-from convnets import layers, records
+from convnets import histories, layers, records
 from convnets.errors import InputError
-from convnets.records import Epoch, Metrics, Usage
+from convnets.records import Epoch, Metrics
 from convnets.settings import Settings
 
 # What can be asked of a run: the names of `metrics.json`, and what follows from the curve. Each is a property of `Run`.
@@ -24,6 +23,7 @@ CURVE_METRICS = (
 )  # fmt: skip
 SUMMARY_METRICS = ("test_accuracy", "test_loss")
 METRICS = (*FIXED_METRICS, *CURVE_METRICS, *SUMMARY_METRICS)
+FLUCTUATING = ("final_val_loss", "final_loss_gap", "val_loss_rise")  # metrics that the validation loss of one epoch makes vary
 # Accuracies, by the split of the images that they are taken on.
 ACCURACIES = {
     "best_val_accuracy": "validation",
@@ -31,10 +31,6 @@ ACCURACIES = {
     "final_val_accuracy": "validation",
     "test_accuracy": "test",
 }
-# Percent of one core. An epoch that got less was disturbed by what else the machine did. Trainings on one thread that have a core
-# to themselves get 95 to 99 % on average; what they leave is mostly checkpoints, which take up to 14 % of epochs of a second.
-UNDISTURBED = 85
-TOO_SHORT = 1.0  # seconds; in less than that, a checkpoint or a pause weighs too much to tell
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,10 @@ class Run:
     The history decides whatever it holds, so that a curve and what is said of it cannot disagree; the summary gives the rest.
     Gaps are those between training and validation, above 0 where the network does worse on validation images. Training values
     are means over an epoch's batches, with dropout and augmentation acting, and so look worse than the network was.
-    `landmarks` are the epochs that decide whatever can be asked (`landmarks_of`), or all of them, and `elapsed` holds the seconds
-    from the start to the end of each, validation included. `peak_memory` is in bytes, and `is_disturbed` says whether the training
-    had to share its core (`was_disturbed`), so that its times are upper bounds; None where it was not recorded.
+    `landmarks` are the epochs that decide whatever can be asked (`histories.landmarks_of`), or all of them, and `elapsed` holds the
+    seconds from the start to the end of each, validation included. `peak_memory` is in bytes; `is_disturbed` says whether the
+    training had to share its core, so that its times are upper bounds; None where neither was recorded. `fluctuation` is how much
+    the validation loss varies from epoch to epoch in the end.
     """
 
     variant: str
@@ -57,6 +54,7 @@ class Run:
     metrics: Metrics
     peak_memory: int | None
     is_disturbed: bool | None
+    fluctuation: float
 
     @cached_property
     def _best(self) -> Epoch:
@@ -223,38 +221,13 @@ class Run:
         return float(getattr(self, metric))
 
 
-def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
-    """Return the seconds from the start to the end of each epoch, validation included."""
-    return tuple(accumulate(row.seconds for row in history))
-
-
-def landmarks_of(history: Sequence[Epoch]) -> list[int]:
-    """Return the positions of the epochs that decide anything that can be asked of a run: a few, however long it was.
-
-    They are those with a validation accuracy above all before, the first with the lowest validation loss, and the last.
-    """
-    lowest = min(range(len(history)), key=lambda position: history[position].val_loss)
-    kept, best = [], -math.inf
-    for position, row in enumerate(history):
-        if row.val_accuracy > best or position in (lowest, len(history) - 1):
-            kept.append(position)
-        best = max(best, row.val_accuracy)
-    return kept
-
-
-def was_disturbed(history: Iterable[Epoch], usage: Iterable[Usage]) -> bool:
-    """Return whether any epoch after the first, which sets things up, got less than `UNDISTURBED` percent of a core."""
-    epochs = list(zip(history, usage, strict=False))[1:]
-    return any(used.cpu_percent < UNDISTURBED for row, used in epochs if row.seconds >= TOO_SHORT)
-
-
 def accuracy_deviation(accuracy: float, images: int) -> float:
     """Return the standard deviation of an accuracy that comes from drawing the images at random (binomial)."""
     return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
 def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
-    """Read runs from their files, in the order of variants and seeds; of each, those that `landmarks_of` keeps of its history.
+    """Read runs from their files, in the order of variants and seeds, of each the landmarks of its history.
 
     Parameters
     ----------
@@ -315,7 +288,9 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
     if metrics.variant not in settings:
         raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
-    kept, seconds = landmarks_of(history), elapsed(history)
+    # While a GPU computes, the processor waits, which tells nothing.
+    disturbed = histories.was_disturbed(history, record.usage) if record and record.device == "CPU" else None
+    kept, seconds = histories.landmarks_of(history), histories.elapsed(history)
     return Run(
         variant=metrics.variant,
         seed=metrics.seed,
@@ -324,5 +299,6 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         elapsed=tuple(seconds[position] for position in kept),
         metrics=metrics,
         peak_memory=record.peak_memory_bytes if record else None,
-        is_disturbed=was_disturbed(history, record.usage) if record and record.device == "CPU" else None,  # with a GPU it waits
+        is_disturbed=disturbed,
+        fluctuation=histories.fluctuation(history),
     )

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from convnets import inference
 from convnets.claims import Claim, exact_numbers, is_exact, variant_and_metric
-from convnets.runs import ACCURACIES, Run, accuracy_deviation
+from convnets.histories import LATE_EPOCHS
+from convnets.runs import ACCURACIES, FLUCTUATING, Run, accuracy_deviation
 from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
 
 BUDGETS = ("epochs", "iterations")
@@ -163,14 +164,13 @@ def _advice(judgement: Judgement, runs: Sequence[Run], images: Mapping[str, int]
     if len(deviations) < len(findings):
         if judgement.seeds > 1:
             return "The values do not differ from seed to seed, which says nothing of how much they vary."
-        guesses = [_guess(item, runs, images) for item in findings]
-        deviations = [guess for guess in guesses if guess is not None]
-        basis = (
-            "One seed tells nothing of how much runs vary. If they varied as much as an accuracy does by the draw of the images "
-            f"(binomial deviation {max(deviations, default=0):.2g}; a guess), {{}} seeds would decide it."
-        )
+        deviations, alike = _guesses(findings, runs, images)
         if len(deviations) < len(findings):
             return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+        basis = (
+            f"One seed tells nothing of how much runs vary. If they varied as much as {alike} (deviation {max(deviations):.2g}; a "
+            "guess), {} seeds would decide it."
+        )
     if all(item.slack > 0 for item in findings):
         bounds = [(item, deviation) for item, deviation in zip(findings, deviations, strict=True)]
         distances = [(item.estimate.mean - item.low, deviation) for item, deviation in bounds if math.isfinite(item.low)]
@@ -190,12 +190,29 @@ def _in_deviations(pair: tuple[float, float]) -> float:
     return pair[0] / pair[1]
 
 
-def _guess(finding: Finding, runs: Sequence[Run], images: Mapping[str, int]) -> float | None:
-    """Return the deviation of a finding by the draw of the images alone, or None if it is not about accuracies."""
-    variance = 0.0
-    for quantity in filter(None, (finding.condition.first, finding.condition.second)):
-        split = ACCURACIES.get(variant_and_metric(quantity)[1])
-        if split is None or finding.condition.is_ratio:
-            return None
-        variance += accuracy_deviation(_mean(quantity, runs), images[split]) ** 2
-    return math.sqrt(variance)
+def _guesses(findings: Sequence[Finding], runs: Sequence[Run], images: Mapping[str, int]) -> tuple[list[float], str]:
+    """Return deviations that may stand in for those of findings, fewer where there are none, and what else varies as much.
+
+    Runs with other seeds err on other images, so an accuracy varies at least about as much as by their draw. A last validation loss
+    is that of one epoch of many, which other seeds stop at other moments.
+    """
+    quantities = [name for item in findings for name in (item.condition.first, item.condition.second) if name]
+    metrics = {variant_and_metric(quantity)[1] for quantity in quantities}
+    if metrics <= set(ACCURACIES):
+        splits = {name: ACCURACIES[variant_and_metric(name)[1]] for name in quantities}
+        single = {name: accuracy_deviation(_mean(name, runs), images[split]) for name, split in splits.items()}
+        alike = "an accuracy does by the draw of the images"
+    elif metrics <= set(FLUCTUATING):
+        late = {run.variant: run.fluctuation for run in runs}
+        single = {name: late[variant_and_metric(name)[0]] for name in quantities}
+        alike = f"the validation loss does from epoch to epoch among the last {LATE_EPOCHS}"
+    else:
+        return [], ""
+    return [found for item in findings if not math.isnan(found := _combined(item, single, runs))], alike
+
+
+def _combined(finding: Finding, single: Mapping[str, float], runs: Sequence[Run]) -> float:
+    """Return the deviation of a quantity, of a difference, or of the logarithm of a ratio, from those of its quantities."""
+    names = [name for name in (finding.condition.first, finding.condition.second) if name]
+    scales = [_mean(name, runs) if finding.condition.is_ratio else 1 for name in names]
+    return math.hypot(*(single[name] / scale for name, scale in zip(names, scales, strict=True)))
