@@ -61,12 +61,11 @@ if planned["bfloat16"] != HERE["bfloat16"] and configurations.precision_depends_
 
 
 def prepare_slurm():
-    """Check that an array can be submitted whole, and let Slurm's executor endure a controller that is away."""
+    """Let Slurm's executor endure a controller that is away, and refuse what it does not do safely."""
     submission.remember_minimal_age()
     if workflow.executor_settings.array_jobs:
-        runs = sum(job.rule.name == "train_variant" for job in workflow.dag.needrun_jobs())
         try:
-            submission.check_array(runs, workflow.nodes, workflow.scheduling_settings.max_jobs_per_timespan.max_jobs)
+            submission.refuse_arrays()
         except InputError as error:
             raise WorkflowError(str(error)) from None
 

@@ -10,22 +10,6 @@ from convnets import submission
 from convnets.errors import InputError
 
 
-@pytest.mark.parametrize(("runs", "jobs", "burst"), [(1, 100, 100), (100, 100, 100), (1000, 5000, 1000)])
-def test_an_array_that_is_handed_over_whole(runs: int, jobs: int, burst: int) -> None:
-    submission.check_array(runs, jobs, burst)
-
-
-@pytest.mark.parametrize(("runs", "jobs", "burst"), [(35, 34, 1000), (150, 1000, 100)])
-def test_an_array_that_would_wait_for_ever(runs: int, jobs: int, burst: int) -> None:
-    with pytest.raises(InputError, match=f"add --jobs {runs} --max-jobs-per-timespan {runs}/1s"):
-        submission.check_array(runs, jobs, burst)
-
-
-def test_more_runs_than_an_array_takes() -> None:
-    with pytest.raises(InputError, match=r"1,001 runs are more than the 1,000 of an array; group them"):
-        submission.check_array(1001, 5000, 5000)
-
-
 def test_the_minimal_age_is_what_the_controller_said_when_it_last_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([None, 300, None])
     monkeypatch.setattr(plugin, "get_min_job_age", lambda: next(answers))

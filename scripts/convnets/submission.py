@@ -2,37 +2,23 @@
 
 import re
 from pathlib import Path
+from typing import NoReturn
 
 from convnets.errors import InputError
 from convnets.executed import LIBRARIES, library_version
 
-LONGEST_ARRAY = 1000  # tasks that Slurm takes by default: MaxArraySize less one
 
+def refuse_arrays() -> NoReturn:
+    """Refuse what would lose results: arrays as version 2.8 of Slurm's executor makes them.
 
-def check_array(runs: int, jobs: int, burst: int) -> None:
-    """Check that all runs can be handed to Slurm's executor at once: it waits for ever for those of an array that are not.
-
-    Parameters
-    ----------
-    runs
-        How many there are to train.
-    jobs
-        How many may be submitted (`--jobs`).
-    burst
-        How many of them at a time (`--max-jobs-per-timespan`).
-
-    Raises
-    ------
-    InputError
-        Some would be held back, or they are more than fit into an array.
+    Each job of an array takes the files of the first for its own (issue 447 of snakemake-executor-plugin-slurm): one that fails
+    removes them, one that ends before the first does misses them and counts as failed. And the executor waits for ever where fewer
+    jobs are handed to it at once than are ready (issue 473).
     """
-    if runs > LONGEST_ARRAY:
-        raise InputError(f"slurm-array-jobs: {runs:,} runs are more than the {LONGEST_ARRAY:,} of an array; group them instead")
-    if runs > min(jobs, burst):
-        raise InputError(
-            f"slurm-array-jobs: an array needs all {runs:,} runs at once; jobs allows {jobs:,}, max-jobs-per-timespan {burst:,}: "
-            f"add --jobs {runs} --max-jobs-per-timespan {runs}/1s"
-        )
+    raise InputError(
+        "slurm-array-jobs: with version 2.8 of Snakemake's executor for Slurm, a job of an array that fails removes the results of "
+        "another; group runs instead, which is a line in profiles/slurm/config.yaml (docs/clusters.md)"
+    )
 
 
 def remember_minimal_age() -> None:
