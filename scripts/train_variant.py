@@ -146,7 +146,7 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
 
     def record(result: training.Result) -> records.Record:
         digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
-        return result.record(begun.training, begun.began, device, digests)
+        return result.record(begun.training, begun.began, device, chosen.training.precision, digests)
 
     task = outcome.Task(chosen, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run)
     outputs = [arguments.run / file for file in records.RUN_FILES]

@@ -164,8 +164,9 @@ def test_a_summary_is_the_historys(config: dict[str, Any], synthetic: Dataset) -
 def test_a_record_says_how_it_was_trained(config: dict[str, Any], synthetic: Dataset) -> None:
     before = time.time()
     result = train(settings_of(config, "mlp100"), synthetic)
-    record = result.record("token", before, backend.Device("CPU", 1, deterministic=True), {"train": "digest"})
+    record = result.record("token", before, backend.Device("CPU", 1, deterministic=True), "float32", {"train": "digest"})
     assert (record.training, record.device, record.threads, record.deterministic) == ("token", "CPU", 1, True)
+    assert record.precision == "float32"
     assert record.processor
     ends = [usage.ended for usage in record.usage]
     assert before - 0.01 <= ends[0] <= ends[1] <= ends[2] <= time.time() + 0.01

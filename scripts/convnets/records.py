@@ -82,6 +82,7 @@ class Record:
 
     `training` is a token that this training alone bears, `began` its start in seconds since 1970, `data` the SHA-256 of each split,
     `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
+    `precision` is that of the computation; earlier records do not say it.
     """
 
     training: str
@@ -94,6 +95,7 @@ class Record:
     data: Mapping[str, str]
     usage: Sequence[Usage]
     confusion: Sequence[Sequence[int]]
+    precision: str | None = None
 
 
 # Every numeric field but the seed.

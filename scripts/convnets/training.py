@@ -56,7 +56,7 @@ class Result:
     test: Evaluation
     batch_size: int
 
-    def record(self, training: str, began: float, device: backend.Device, data: Mapping[str, str]) -> Record:
+    def record(self, training: str, began: float, device: backend.Device, precision: str, data: Mapping[str, str]) -> Record:
         """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
         return Record(
             training=training,
@@ -69,6 +69,7 @@ class Result:
             data=data,
             usage=self.usage,
             confusion=self.test.confusion,
+            precision=precision,
         )
 
     def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:
