@@ -34,23 +34,30 @@ def write_model(path: Path) -> None:
     classifier.model.save(path)
 
 
-def epochs(count: int) -> tuple[list[Epoch], list[Usage]]:
-    """Return the history of so many epochs and what each used."""
-    numbers = range(1, count + 1)
-    history = [Epoch(n, 10 * n, 2 / n, 0.1 * n, 1.9 / n, 0.1 * n, 0.5) for n in numbers]
-    return history, [Usage(BEGAN + 10 * n, 99.5, 2**30 + n) for n in numbers]
+def epochs(count: int, number: int = 0) -> tuple[list[Epoch], list[Usage]]:
+    """Return the history of so many epochs and what each used; each value and each time is another with another number."""
+    numbers, more = range(1, count + 1), number / 64
+    history = [Epoch(n, 10 * n, 2 / n + more, 0.1 * n + more, 1.9 / n + more, 0.05 * n + more, 0.5) for n in numbers]
+    return history, [Usage(BEGAN + (10 + number) * n, 99.5 - number, 2**30 + n) for n in numbers]
 
 
 def write_run(
-    results: Path, model: Path, variant: str = "mlp100", seed: int = 1, dropout: float = 0.5, count: int = 3, **changes: Any
+    results: Path,
+    model: Path,
+    variant: str = "mlp100",
+    seed: int = 1,
+    dropout: float = 0.5,
+    count: int = 3,
+    number: int = 0,
+    **changes: Any,
 ) -> Finished:
-    """Write the files of a finished run into its folder and return it; `changes` are of its summary."""
+    """Write the files of a finished run into its folder and return it; `number` tells its history, `changes` are of its summary."""
     folder = results / "runs" / variant / f"seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     training = Training(count, 32, Optimizer("sgd", 0.1, 0.0), "float32", Augmentation(False, 0.0))
     settings = Settings(replace(NETWORK, dropout=dropout), training)
     components = {"version": fingerprint.VERSION, "settings": asdict(settings), "libraries": {"keras": "3"}}
-    history, usage = epochs(count)
+    history, usage = epochs(count, number)
     numbers: dict[str, Any] = dict.fromkeys(records.NUMBER_COLUMNS, 0.5)
     numbers |= {"parameters": 12_342, "epochs": count, "iterations": 10 * count, "best_epoch": count, **changes}
     mark = fingerprint.digest(components)

@@ -164,6 +164,8 @@ def test_the_best_model_of_each_comparison_is_registered(results: Results) -> No
     for comparison, best in {"depth": "conv1", "mlp": "mlp100"}.items():
         version = client.get_model_version_by_alias(f"tests-{comparison}", "best")
         assert version.run_id == runs[best].info.run_id
+        assert version.description.startswith(f"# {MEMBERS[best].label}, seed 1\n")
+        assert "float32, values 0 to 255" in version.description
         assert mlflow.keras.load_model(f"models:/tests-{comparison}@best").count_params() == 12_342
     results.publish()
     assert len(client.search_model_versions("name = 'tests-depth'")) == 1

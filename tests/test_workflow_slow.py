@@ -5,6 +5,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -73,16 +74,32 @@ def test_the_longest_trainings_began_first(finished: Workflow) -> None:
 
 
 def test_models_load_and_score_as_their_summaries_say(finished: Workflow) -> None:
+    """From the files, and the best of a comparison from MLflow's registry."""
     import keras
 
     with np.load(finished.results("data", "cifar10.npz")) as data:
         images, labels = data["test_images"].astype(np.float32), data["test_labels"]
-    for variant in ("conv3_1x1", "mlp100"):
-        metrics = json.loads(finished.results("runs", variant, "seed1", "metrics.json").read_text())
-        model = keras.models.load_model(finished.results("runs", variant, "seed1", "model.keras"))
+
+    def summary(variant: str) -> dict[str, Any]:
+        return json.loads(finished.results("runs", variant, "seed1", "metrics.json").read_text())
+
+    def assert_scores(model: Any, metrics: dict[str, Any]) -> None:
         expected = [metrics["test_loss"], metrics["test_accuracy"]]
         assert model.evaluate(images, labels, verbose=0) == pytest.approx(expected, rel=1e-5)
         assert model.count_params() == metrics["parameters"]
+
+    for variant in ("conv3_1x1", "mlp100"):
+        model = keras.models.load_model(finished.results("runs", variant, "seed1", "model.keras"))
+        assert_scores(model, summary(variant))
+    mlflow.set_tracking_uri(f"sqlite:///{finished.results('mlflow', 'mlflow.db')}")
+    for comparison in ("dropout", "depth", "mlp", "augmentation", "conv1x1"):
+        uri = f"models:/cifar10-convnets-{comparison}@best"
+        version = mlflow.MlflowClient().get_model_version_by_alias(f"cifar10-convnets-{comparison}", "best")
+        metrics = summary(mlflow.get_run(version.run_id).data.tags["variant"])
+        assert_scores(mlflow.keras.load_model(uri), metrics)
+        chances = mlflow.pyfunc.load_model(uri).predict(images)
+        assert (chances.argmax(axis=1) == labels).mean() == pytest.approx(metrics["test_accuracy"])
+        assert -np.log(chances[np.arange(len(labels)), labels]).mean() == pytest.approx(metrics["test_loss"], rel=1e-4)
 
 
 def test_tables_hold_what_was_trained(finished: Workflow) -> None:

@@ -229,7 +229,7 @@ def _publish_comparisons(
         for comparison in titles:
             client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
     for comparison, compared in members.items():
-        _register_best(connection, comparison, compared, ids)
+        _register_best(connection, plan, comparison, compared, ids)
     known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
     titles = {name: known[name] for name in figures if name in known}
     several_seeds = len({run.metrics.seed for run in runs}) > 1
@@ -279,11 +279,12 @@ def _registered_name(connection: Connection, comparison: str) -> str:
     return re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")
 
 
-def _register_best(connection: Connection, comparison: str, runs: Sequence[Summary], ids: Mapping[str, str]) -> None:
-    """Let the registry hold the best model of a comparison, by validation accuracy, under an alias."""
+def _register_best(connection: Connection, plan: Plan, comparison: str, runs: Sequence[Summary], ids: Mapping[str, str]) -> None:
+    """Let the registry hold the best model of a comparison, by validation accuracy, under an alias, described by its card."""
     client, name = connection.client, _registered_name(connection, comparison)
     run = max(runs, key=lambda run: run.metrics.best_val_accuracy)
     run_id = ids[run.training]
+    label = plan.member(run.metrics.variant).label
     (model,) = delivery.models_of(connection, run_id)[:1] or [None]
     if model is None:
         return
@@ -300,6 +301,6 @@ def _register_best(connection: Connection, comparison: str, runs: Sequence[Summa
     versions = client.search_model_versions(f"name = '{name}'")
     found = next((version for version in versions if model.model_id in version.source), None)
     if found is None:
-        text = f"{run.metrics.variant}, seed {run.metrics.seed}: validation accuracy {run.metrics.best_val_accuracy:.4f}"
-        found = client.create_model_version(name, f"models:/{model.model_id}", run_id, description=text, model_id=model.model_id)
+        card = presentation.model_card(Finished.read(run.folder), label)
+        found = client.create_model_version(name, f"models:/{model.model_id}", run_id, description=card, model_id=model.model_id)
     client.set_registered_model_alias(name, BEST, found.version)
