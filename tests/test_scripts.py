@@ -102,6 +102,17 @@ def test_create_store_closes_the_run_of_a_training_that_was_killed_when_it_had_j
     assert not folder.exists()
 
 
+def test_explain_steps_names_runs_that_are_open_in_former_stores(tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "unfinished" / "gone-seed1"
+    unfinished.begin(folder, "f", "http://former", "tests")
+    unfinished.settle(folder / unfinished.BEGUN, is_closed=False)
+    done = run("explain_steps", ROOT / "config.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "`make sync` tries to close them:\n         gone-seed1 in http://former (results/unfinished/open/gone-seed1/" in done.stdout
+    )
+
+
 def prepare(tmp_path: Path, batches: Path) -> None:
     settings = json.dumps(SPLIT)
     (tmp_path / "source.json").write_text('{"source": "here"}')
