@@ -10,6 +10,7 @@ from scipy import stats
 
 from convnets import inference
 from convnets.inference import Estimate, estimate, holm, runs_needed
+from convnets.verdicts import Condition, Finding
 
 # Student, "The probable error of a mean", Biometrika 6, 1908, table 1: additional hours of sleep with the second drug over the
 # first, for ten patients. R's documentation of `t.test` gives t = 4.0621, df = 9, p = 0.002833, interval 0.7001 to 2.4599.
@@ -35,6 +36,21 @@ def test_minitabs_equivalence_of_contact_lens_solutions() -> None:
     assert found.p_inside(-0.5, 0.5) == found.p_above(-0.5)
     assert found.interval(0.9) == pytest.approx((-0.31960, 0.081034), abs=1e-4)
     assert found.p_outside(-0.5, 0.5) > 0.99
+
+
+def test_powertosts_bioequivalence_of_a_ratio() -> None:
+    """The example of `CI.BE` in the R package PowerTOST: a ratio of 0.95 from 24 subjects with a coefficient of variation of 0.3.
+
+    Of a two-way crossover, the standard error of the logarithm is sqrt(2 ln(1 + CV^2) / n), with n - 2 = 22 degrees of freedom; an
+    estimate from 23 values has as many. Its 90 % interval is given as 0.8213465 to 1.0988055, which lies within 0.8 and 1.25.
+    """
+    error = math.sqrt(2 * math.log(1 + 0.3**2) / 24)
+    low, high = math.log(0.8), math.log(1.25)
+    found = Finding(Condition("a", "b", True, 0.8, 1.25), Estimate(23, math.log(0.95), error * math.sqrt(23)), low, high)
+    assert found.measured == pytest.approx(0.95)
+    assert [math.exp(bound) for bound in found.estimate.interval(0.9)] == pytest.approx([0.8213465, 1.0988055], abs=5e-8)
+    assert found.p_inside <= 0.05
+    assert Finding(found.condition, found.estimate, math.log(0.8214), high).p_inside > 0.05
 
 
 @pytest.mark.parametrize(
