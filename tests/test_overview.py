@@ -20,13 +20,11 @@ from convnets import (
     comparisons,
     configuration,
     convergence,
-    errata,
     overview,
     overview_page,
     provenance,
     records,
     stamps,
-    statements,
     study,
     texts,
     verdicts,
@@ -35,7 +33,7 @@ from convnets import (
 from convnets.errors import InputError
 from convnets.provenance import Made
 from convnets.records import Record, Usage
-from convnets.runs import METRICS, Run
+from convnets.runs import Run
 from convnets.stamps import Stamp
 from convnets.steps import TEXTS, Steps
 from convnets.study import Study
@@ -175,81 +173,6 @@ def test_an_interval_below_zero_has_true_minus_signs() -> None:
     assert [study.as_printed(number) for number in (138357544.0, 553.43, 0.8856, -0.17)] == [
         *("138,357,544", "553.43", "0.8856", "\u22120.17"),
     ]
-
-
-def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[Run]) -> None:
-    text = page_of(config, studies.repeated(reference, 5))
-
-    def line(name: str) -> str:
-        return words(text.split(f'<tr id="claim-{name}">')[1].split('<tr id="claim-')[0])
-
-    assert re.search(r"here 2\.\d+ \[[\d., ]+\] dropout 0\.0 / dropout 0\.5: final validation loss", line("dropout_loss_ratio"))
-    assert "1x1 head \u2212 dense head: test accuracy" in line("conv1x1_classification")
-    assert "3 layers \u2212 2 layers: best validation accuracy (of 2, the one that decides)" in line("depth_three_best_accuracy")
-    majority = "3 conv layers: parameters of the fully connected layers \u2212 parameters of the convolution blocks"
-    assert majority in line("memory_majority_trained")
-    assert "VGG-16 fc \u2212 VGG-16 conv: parameters" in line("memory_fully_connected_majority")
-    both = line("augmentation_losses")
-    assert re.search(r"2021 0\.87 here 0\.8\d+ \[.*\] with augmentation: .* 2021 1\.04 here 1\.\d+ \[.*\] without: final", both)
-    assert line("augmentation_losses").count("What it rests on") == 1
-    assert re.search(r"5 seeds, p [=<] [\d.]+ adjusted for all claims\.", line("dropout_loss_ratio"))
-    assert "Exact, without statistics." in line("memory_fewer_parameters")
-    assert "each for one claim by itself. Verdicts are adjusted for testing all claims at once" in words(text)
-
-
-def test_errata_can_be_reached_and_left(config: dict[str, Any], reference: list[Run]) -> None:
-    text = page_of(config, reference)
-    ids = re.findall(r'<div class="erratum" id="erratum-(\w+)">\s*<h4>([\w ]+)</h4>', text)
-    assert [(name, name.replace("_", " ")) for name in errata.ids()] == ids
-    targets = set(re.findall(r' id="([\w-]+)"', text))
-    for target in re.findall(r'href="#([\w-]+)"', text):
-        assert target in targets, target
-    loss = section(text, "section-2-4")
-    assert "Also concerned by: loss as error rate (2.1), chosen on what is reported (2.1)" in words(loss)
-    assert 'href="#erratum-loss_as_error_rate"' in loss.split('id="claim-augmentation_loss"')[1].split("</tr>")[0]
-    assert 'href="#claim-memory_table_head"' in text.split('id="erratum-table1_head"')[1].split("</div>")[0]
-    numbers = [spec["number"] for spec in WRITTEN.sections]
-    assert statements.sections_of("2.1 to 3", numbers) == ("2.1", "2.2", "2.3", "2.4", "3")
-    assert statements.sections_of("3, 3.1", numbers) == ("3", "3.1")
-
-
-def test_each_section_answers_its_question_by_its_verdicts(config: dict[str, Any], reference: list[Run]) -> None:
-    before = page_of(config, reference)
-    for number in SECTIONS:
-        assert 'class="answer"' in section(before, f"section-{number.replace('.', '-')}"), number
-    assert "Whether it curbs overfitting is open; whether the best accuracies" in words(section(before, "section-2-1"))
-    several = section(page_of(config, studies.repeated(reference, 5)), "section-2-1")
-    assert "It curbs overfitting; the best accuracies with and without it are alike." in words(several)
-    assert "rise of the validation loss" in words(section(before, "section-2-3"))
-    assert "More on this: Speed and overfitting" in words(section(before, "section-2-3"))
-    config["claims"] = {name: claim for name, claim in config["claims"].items() if not name.startswith("dropout_")}
-    assert 'class="answer"' not in section(page_of(config, reference), "section-2-1")
-
-
-def test_answers_rest_on_claims_that_there_are(config: dict[str, Any]) -> None:
-    for spec in WRITTEN.sections:
-        for part in spec["answer"]:
-            assert config["claims"][part["claim"]]["section"] == spec["number"]
-            assert set(part) == {"claim", *verdicts.VERDICTS}
-
-
-def test_every_metric_has_a_name_in_both_languages() -> None:
-    units = {quantity.rpartition(".")[2] for quantity in claims.exact_numbers()}
-    assert {*METRICS, *units} <= set(WRITTEN.metrics)
-
-
-def test_what_formulas_give_is_computed_not_measured(config: dict[str, Any], reference: list[Run]) -> None:
-    text = page_of(config, reference)
-    for number, heading in (("1", "Computed"), ("3-1", "Computed"), ("2-2", "Measured")):
-        assert f" {heading} " in words(section(text, f"section-{number}"))
-
-
-def test_a_figure_stands_in_the_page_once_and_in_halves(config: dict[str, Any], reference: list[Run]) -> None:
-    shown = section(page_of(config, reference), "section-2-2")
-    assert shown.count("data:image/svg+xml") == 1
-    assert re.findall(r'viewBox="([^"]+)"', shown) == ["0 0 792.0 316.8", "0 16.0 396.0 300.8", "396.0 16.0 396.0 300.8"]
-    assert shown.count('href="#picture-depth"') == 2
-    assert "wider than the screen" in words(section(page_of(config, reference), "section-1"))
 
 
 def test_how_the_runs_were_made(config: dict[str, Any], reference: list[Run]) -> None:
@@ -423,12 +346,3 @@ def test_runs_that_are_given_are_no_steps(config: dict[str, Any]) -> None:
     with pytest.raises(InputError) as caught:
         configuration.resolve(config)
     assert "has no history.csv and no metrics.json in runs/mlp100/seed6" in str(caught.value)
-
-
-def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list[Run]) -> None:
-    """Verdicts are those of the table, nothing is judged again."""
-    found = study_of(config, reference)
-    found.tables["claims"].loc[0, "verdict"] = "contradicted"
-    lines = list(statements.claim_lines(found, WRITTEN))
-    assert lines[0].verdict == "contradicted"
-    assert statements.tally(lines) == {"reproduced": 9, "contradicted": 8, "inconclusive": 34}
