@@ -1,12 +1,15 @@
-"""Measure what many runs cost: planning, combining and publishing, with trainings replaced by a stand-in of milliseconds.
+"""Measure what many runs cost: planning, running, combining and publishing, with trainings replaced by a stand-in of milliseconds.
 
-The stand-in, `write_stand_in`, writes the files that a training of one variant and seed would leave, with made-up numbers, a
-network of no use and a true stamp. It is called by this benchmark alone, in a copy of the project that is removed at the end.
+`write_stand_in` writes the files that a training of one variant and seed would leave, with made-up numbers, a network of no use
+and a true stamp. `STAND_IN` takes the place of the training's script: it moves what was written for its run to where a training
+writes it. Both are known to this benchmark alone, which works in a copy of the project that is removed at the end.
 
 For each number of runs, prints seconds and peak memory of
 - a dry-run before anything is made, and of a Snakefile of as many trivial jobs;
+- Snakemake running all trainings, by the stand-in, and as many trivial jobs;
 - a dry-run and `make why` once every run is there;
-- every step that follows the runs, by its stamp, and `make sync` when there is nothing left to bring.
+- every step that follows the runs: seconds by its stamp, memory when it is repeated alone;
+- `make sync` when there is nothing left to bring.
 Up to --publish runs, they are in the tracking store before: a training brings its own there, within a second. The stand-in for
 that, `track`, logs a model without content and pictures without content, which take most of the second.
 """
@@ -16,6 +19,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +40,12 @@ from convnets import configuration, records, stamps  # noqa: E402
 from convnets.records import Epoch, Metrics, Record, Usage  # noqa: E402
 from convnets.steps import DATA, STORE, TRAINING, Step, Steps  # noqa: E402
 
-VARIANTS, EPOCHS = 10, 30
+PERCEPTRONS, EPOCHS = 10, 30
+STAND_IN = """\
+#!/bin/sh
+while [ $# -gt 1 ]; do [ "$1" = --run ] && run=$2; shift; done
+mkdir -p "$run" && mv "ready/$run"/* "$run" && touch "$run"/*
+"""
 TRIVIAL = """
 rule all:
     input: expand("out/{{variant}}/seed{{seed}}.txt", variant=range({variants}), seed=range({seeds}))
@@ -55,9 +64,9 @@ COLUMNS = ["runs", "what", "seconds", "peak_mb"]
 
 
 def config_of(runs: int) -> dict[str, Any]:
-    """Return a configuration of ten small variants and as many seeds as it takes."""
+    """Return a configuration of eleven small variants and as many seeds as it takes."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    names = [f"mlp{units}" for units in range(10, 10 + VARIANTS)]
+    names = [f"mlp{units}" for units in range(10, 10 + PERCEPTRONS)]
     variants = {name: {"label": name, "filters": [], "dense_units": [int(name[3:])]} for name in names}
     claim = {
         "section": "2.3",
@@ -79,9 +88,9 @@ def config_of(runs: int) -> dict[str, Any]:
 
 
 def write_stand_in(step: Step, variant: str, seed: int, model: Path) -> None:
-    """Write what a training of this variant and seed would leave, without a training."""
-    folder = step.stamp.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write what a training of this variant and seed would leave, without a training, for `STAND_IN` to find."""
+    folder = "ready" / step.stamp.parent
+    folder.mkdir(parents=True)
     chance = random.Random(f"{variant} {seed}")  # noqa: S311
     began = time.time()
     numbers = range(1, EPOCHS + 1)
@@ -98,7 +107,7 @@ def write_stand_in(step: Step, variant: str, seed: int, model: Path) -> None:
     data = dict.fromkeys(("train", "validation", "test"), "0" * 64)
     record = Record(uuid.uuid4().hex, began, "none: a stand-in", "CPU", 1, True, 2**30, data, usage, confusion)
     outputs = [folder / name for name in records.RUN_FILES]
-    with stamps.stamping(step.stamp, step.components, [], outputs):
+    with stamps.stamping(folder / step.stamp.name, step.components, [], outputs):
         records.write_history(folder / records.HISTORY, history)
         shutil.copy(model, folder / records.MODEL)
         records.write_record(folder / records.RECORD, record)
@@ -169,9 +178,10 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
 
     snakemake: list[str | Path] = [sys.executable, "-m", "snakemake", "--cores", "2"]
     (folder / "trivial").mkdir()
-    seeds = len(trainings) // VARIANTS
-    (folder / "trivial" / "Snakefile").write_text(TRIVIAL.format(variants=VARIANTS, seeds=seeds))
-    dry = [*snakemake, "--dry-run", "--quiet", "all", "--scheduler", "greedy"]
+    variants = len(steps.configuration.variants)
+    (folder / "trivial" / "Snakefile").write_text(TRIVIAL.format(variants=variants, seeds=len(trainings) // variants))
+    quiet: list[str | Path] = [*snakemake, "--quiet", "all", "--scheduler", "greedy"]
+    dry = [*quiet, "--dry-run"]
     note("dry-run of a trivial workflow", *measured(dry, folder / "trivial", log))
     note("dry-run, nothing made", *measured(dry, project, log))
     note("make why, nothing made", *measured([sys.executable, "scripts/explain_steps.py", "config.yaml"], project, log))
@@ -182,7 +192,10 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
     for key in trainings:
         _, variant, seed = key.split("/")
         write_stand_in(steps.all[key], variant, int(seed.removeprefix("seed")), folder / "model.keras")
-    note("stand-ins for all trainings", time.perf_counter() - started)
+    note("stand-ins for all trainings written", time.perf_counter() - started)
+    (project / "scripts" / "train_variant.py").write_text(STAND_IN)
+    note("as many trivial jobs run", *measured(quiet, folder / "trivial", log))
+    note("all trainings run, by the stand-in", *measured([*quiet, "--until", "train_variant"], project, log))
     if runs <= publish:
         started = time.perf_counter()
         track(steps, [steps.all[key].stamp.parent for key in trainings])
@@ -190,11 +203,14 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
     note("dry-run, all runs made", *measured(dry, project, log))
     note("make why, all runs made", *measured([sys.executable, "scripts/explain_steps.py", "config.yaml"], project, log))
     rules = ["publish_comparisons"] if runs > publish else []
-    note("all that follows the runs", *measured([*snakemake, *(["--omit-from", *rules] if rules else [])], project, log))
-    for stamp in sorted(project.glob("results/stamps/**/*.json")):
-        name = stamp.relative_to(project / "results" / "stamps").with_suffix("").as_posix()
-        if name not in (DATA, STORE):
-            note(name, json.loads(stamp.read_text())["seconds"])
+    following = [*snakemake, "--printshellcmds", *(["--omit-from", *rules] if rules else [])]
+    note("all that follows the runs", *measured(following, project, log))
+    commands = re.findall(r"(?m)^Shell command: (.* --stamp (\S+\.json).*)$", log.read_text())
+    os.environ["PATH"] = os.pathsep.join([str(project / "scripts"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    for command, stamp in commands:
+        seconds = json.loads(Path(stamp).read_text())["seconds"]
+        name = Path(stamp).relative_to("results/stamps").with_suffix("").as_posix()
+        note(name, seconds, measured(["bash", "-c", command], project, log)[1])
     if not rules:
         note("dry-run, nothing to do", *measured(dry, project, log))
         note("make sync, nothing to bring", *measured([sys.executable, "scripts/sync_runs.py", "config.yaml"], project, log))
@@ -222,7 +238,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000, 10_000], help="default: 100 1000 10000")
     parser.add_argument("--publish", type=int, default=10_000, help="publish up to so many runs (default: %(default)s)")
     parser.add_argument("--batches", type=Path, default=ROOT / "resources" / "cifar10", help="default: %(default)s")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "scale", help="without suffix; default: %(default)s")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "scale", help="without suffix; default: %(default)s")
     arguments = parser.parse_args()
     batches, output = arguments.batches.resolve(), arguments.output.resolve()
     rows: list[Mapping[str, object]] = []
