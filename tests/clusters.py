@@ -48,10 +48,14 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
-KillWait=5
+KillWait=1
+MessageTimeout=3
+UnkillableStepTimeout=600
 MinJobAge=300
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=6000 Gres=gpu:1 State=UNKNOWN
+# More than the machine may have, so that a job which a test lets stand still keeps no place from the others.
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=16000 Gres=gpu:1 State=UNKNOWN
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1 State=UP
@@ -99,17 +103,27 @@ class Slurm(BatchSystem):
             (folder / name).mkdir()
         host = os.uname().nodename.split(".")[0]
         ports = {"controller_port": free_port(), "node_port": free_port()}
-        text = CONFIGURATION.format(host=host, folder=folder, processors=os.cpu_count(), **ports)
+        text = CONFIGURATION.format(host=host, folder=folder, **ports)
         (folder / "slurm.conf").write_text(text)
         (folder / "device").touch()
         (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File={folder}/device\n")
         (folder / "munge.key").write_bytes(os.urandom(1024))
         (folder / "munge.key").chmod(0o400)
         # The executor takes all of Slurm's variables from its inner srun, SLURM_CONF too, which there is in /etc on a cluster.
-        (folder / "bin").mkdir()
-        (folder / "bin" / "srun").write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
-        (folder / "bin" / "srun").chmod(0o755)
+        self._wrap("srun", f'SLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"')
+        self._wrap("squeue", f'{shutil.which("squeue")} "$@" || {{ echo failed >> {folder}/squeue.failed; exit 1; }}')
         self.environment["PATH"] = f"{folder}/bin{os.pathsep}{os.environ['PATH']}"
+
+    def _wrap(self, program: str, command: str) -> None:
+        path = self.folder / "bin" / program
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{command}\n")
+        path.chmod(0o755)
+
+    def failed_questions(self) -> int:
+        """Return how often somebody has asked for jobs and got no answer."""
+        path = self.folder / "squeue.failed"
+        return len(path.read_text().split()) if path.exists() else 0
 
     def _start(self, name: str, *command: str | Path) -> None:
         with (self.folder / f"{name}.out").open("ab") as log:
@@ -225,7 +239,7 @@ class GridEngine(BatchSystem):
         wait_until(lambda: self.host in self.call("qconf", "-sel", check=False), "sge_execd")
         self._edit({"slots": "999", "allocation_rule": "$pe_slots"}, "-ap", "smp")
         self._edit({"schedule_interval": "0:0:2", "flush_submit_sec": "1", "flush_finish_sec": "1"}, "-msconf")
-        queue = {"hostlist": self.host, "slots": str(os.cpu_count()), "load_thresholds": "NONE", "pe_list": "smp"}
+        queue = {"hostlist": self.host, "slots": "8", "load_thresholds": "NONE", "pe_list": "smp"}
         self._edit(queue, "-aq", "tests")
 
     def start_master(self) -> None:

@@ -2,32 +2,60 @@
 
 import copy
 import csv
+import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from staleness import SMALL, audited
 from waiting import wait_until
 from workflow import Workflow
 
+from convnets import unfinished
+
 EPOCHS = 150
-CONFIG: dict[str, Any] = {
+# Two variants from two seeds: four trainings, to be disturbed in four ways.
+FOUR: dict[str, Any] = {
     **SMALL,
+    "seeds": [1, 2],
     "training": {**SMALL["training"], "epochs": EPOCHS},
-    "variants": {name: {**variant, "epochs": EPOCHS} for name, variant in SMALL["variants"].items()},
+    "variants": {name: {**SMALL["variants"][name], "epochs": EPOCHS} for name in ("conv2", "conv2_1x1")},
+    "comparisons": {"head": SMALL["comparisons"]["head"]},
 }
-# The two variants that everything else of the configuration needs: for tests in which each training is disturbed.
-TWO: dict[str, Any] = {
-    **CONFIG,
-    "variants": {name: CONFIG["variants"][name] for name in ("conv2", "conv2_1x1")},
-    "comparisons": {"head": CONFIG["comparisons"]["head"]},
-}
+# The runs and their tracking are all that a disturbance can spoil, so most tests ask for no figure and no table.
+RUNS_ALONE: dict[str, Any] = {**FOUR, "comparisons": {}}
+TWO_RUNS: dict[str, Any] = {**RUNS_ALONE, "seeds": [1]}
+PUBLISHED = "results/tracking/published.json"
+# In place of a training that takes more memory than it asks for: in its first attempt, it takes 2 GB after its third epoch, and as
+# many addresses, and stands still. Python executes this when it starts.
+GROWING = """
+import mmap, os, pathlib, signal, sys, threading, time
+
+def grow(folder):
+    while not any(int(path.stem[-6:]) >= 3 for path in folder.glob("checkpoint-*.npz")):
+        time.sleep(0.01)
+    taken = []
+    try:
+        taken.append(mmap.mmap(-1, 2 << 30))
+        for _ in range(20):
+            taken.append(b"1" * 100_000_000)
+    except (MemoryError, OSError):
+        pass
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+arguments = dict(zip(sys.orig_argv, sys.orig_argv[1:]))
+if arguments.get("--unfinished", "").endswith("NAME") and arguments["--attempt"] == "1":
+    threading.Thread(target=grow, args=[pathlib.Path(arguments["--unfinished"])], daemon=True).start()
+"""
 
 
 class Submitted(Workflow):
@@ -40,9 +68,8 @@ class Submitted(Workflow):
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def command(self, *arguments: str) -> list[str]:
-        local = super().command()
-        cores = local.index("--cores")
-        return [*local[:cores], *local[cores + 2 :], *self.options, *arguments]
+        program = [sys.executable, str(ROOT / "tests" / "asking_often.py")]
+        return [*program, "--configfile", *self.configfiles(), *self.options, *arguments]
 
     def submit(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start Snakemake, and let it go on. An interrupt reaches it even where the tests themselves run in the background."""
@@ -70,55 +97,79 @@ class Submitted(Workflow):
     def finish(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.wait(timeout=900) == 0, self.output()
 
-    def log(self, variant: str) -> str:
-        path = self.folder / "logs" / "train_variant" / variant / "seed1.log"
+    def log(self, name: str) -> str:
+        path = self.folder / "logs" / "train_variant" / "{}/{}.log".format(*name.rsplit("-", 1))
         return path.read_text() if path.exists() else ""
 
+    def let_grow(self, name: str) -> None:
+        """Let a training take more memory than it asks for, in its first attempt."""
+        folder = self.folder / "growing"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(GROWING.replace("NAME", name))
+        self.environment["PYTHONPATH"] = str(folder)
+
     def hold(self, process: "subprocess.Popen[bytes]", *others: str) -> tuple[str, int]:
-        """Stop the next training that has reached its third epoch, other than these; return its variant and process."""
-        found: list[str] = []
+        """Stop the next training that has reached its third epoch, other than these; return its name and process."""
+        passed: set[str] = set(others)
+        found: list[tuple[str, int]] = []
 
-        def is_there() -> bool:
+        def is_held() -> bool:
             assert process.poll() is None, self.output()
-            for path in self.results("unfinished").glob("*-seed1/checkpoint-*.npz"):
-                variant = path.parent.name.removesuffix("-seed1")
-                if variant not in others and int(path.stem[-6:]) >= 3:
-                    found.append(variant)
-            return bool(found)
+            for folder in self.results("unfinished").glob("*-seed*"):
+                if folder.name not in passed and newest_checkpoint(folder) >= 3 and unfinished.is_held(folder):
+                    try:
+                        process_id = int((folder / "lock").read_text().split()[1])
+                        os.kill(process_id, signal.SIGSTOP)
+                    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+                        continue
+                    if 3 <= newest_checkpoint(folder) < EPOCHS:
+                        found.append((folder.name, process_id))
+                        return True
+                    os.kill(process_id, signal.SIGCONT)
+                    passed.add(folder.name)
+            return False
 
-        wait_until(is_there, "a training has reached its third epoch", pause=0.02)
-        pid = int(self.results("unfinished", f"{found[0]}-seed1", "lock").read_text().split()[1])
-        os.kill(pid, signal.SIGSTOP)
-        return found[0], pid
+        wait_until(is_held, "a training has reached its third epoch", pause=0.02)
+        return found[0]
 
-    def job_of(self, variant: str) -> str:
-        """Return the id of the last job of a variant that was submitted to cluster-generic, as Snakemake says it."""
-        blocks = re.findall(r"^    jobid: (\d+)\n(?:    .*\n)*?    wildcards: variant=(\w+), seed=1\n", self.output(), re.MULTILINE)
-        (own,) = {number for number, name in blocks if name == variant}
+    def job_of(self, name: str) -> str:
+        """Return the id of the last job of a training that was submitted to cluster-generic, as Snakemake says it."""
+        variant, seed = name.rsplit("-seed", 1)
+        wildcards = rf"wildcards: variant={variant}, seed={seed}\n"
+        (own,) = set(re.findall(rf"^    jobid: (\d+)\n(?:    .*\n)*?    {wildcards}", self.output(), re.MULTILINE))
         return re.findall(rf"^Submitted job {own} with external jobid '(\d+)'", self.output(), re.MULTILINE)[-1]
 
-    def outcome(self) -> dict[str, tuple[list[list[str]], list[np.ndarray]]]:
-        """Return each run's history without its seconds, and its weights."""
-        import keras
 
-        outcomes = {}
-        for folder in self.results("runs").glob("*/seed1"):
-            with (folder / "history.csv").open(newline="") as file:
-                rows = [row[:-1] for row in csv.reader(file)]
-            outcomes[folder.parent.name] = rows, keras.models.load_model(folder / "model.keras").get_weights()
-        return outcomes
+def newest_checkpoint(folder: Path) -> int:
+    """Return the epoch of a training's newest checkpoint, or 0."""
+    return max((int(path.stem[-6:]) for path in folder.glob("checkpoint-*.npz")), default=0)
 
 
-def assert_finished(workflow: Submitted, local: Submitted) -> None:
-    """Check that results and store are whole, and the runs those of a local call, bit for bit."""
-    expected, found = local.outcome(), workflow.outcome()
-    assert found.keys() == workflow.config["variants"].keys()
-    for variant, (rows, weights) in found.items():
-        assert rows == expected[variant][0]
-        for first, second in zip(weights, expected[variant][1], strict=True):
+Outcome = dict[str, tuple[list[list[str]], list[np.ndarray]]]
+
+
+def outcome(results: Path) -> Outcome:
+    """Return each run's history without its seconds, and its weights."""
+    import keras
+
+    outcomes = {}
+    for folder in results.glob("runs/*/seed*"):
+        with (folder / "history.csv").open(newline="") as file:
+            rows = [row[:-1] for row in csv.reader(file)]
+        outcomes[f"{folder.parent.name}-{folder.name}"] = rows, keras.models.load_model(folder / "model.keras").get_weights()
+    return outcomes
+
+
+def assert_finished(workflow: Submitted, local: Path, *targets: str) -> None:
+    """Check that what was asked for and the store are whole, and the runs those of a local call, bit for bit."""
+    expected, found = outcome(local), outcome(workflow.results())
+    assert len(found) == len(workflow.config["variants"]) * len(workflow.config["seeds"])
+    for name, (rows, weights) in found.items():
+        assert rows == expected[name][0]
+        for first, second in zip(weights, expected[name][1], strict=True):
             np.testing.assert_array_equal(first, second)
     assert not list(workflow.results("unfinished").iterdir())
-    assert workflow.planned() == set()
+    assert workflow.planned(*targets) == set()
     audited(workflow)
 
 
@@ -139,9 +190,17 @@ def submitted(tmp_path: Path, real_batches: Path) -> Iterator[Submit]:
         workflow.end()
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Submitted:
-    """Return the same trainings, made on this machine without a batch system."""
-    made = Submitted(tmp_path_factory.mktemp("local") / "project", real_batches, CONFIG, {}, "--cores", "2")
-    made.run("--until", "train_variant")
-    return made
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Path:
+    """Return the results of the same trainings without a batch system; made by one of the processes that test, for all."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    project, made = folder / "local", folder / "local" / "made"
+    with (folder / "local.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(project, ignore_errors=True)
+            Submitted(project, real_batches, FOUR, {}, "--cores", "2").run("--until", "train_variant")
+            made.touch()
+    return project / FOUR["pathvars"]["results"]

@@ -1,14 +1,18 @@
-"""The shipped profile on a real Grid Engine of one host: to the end although a job is deleted. Slow: minutes."""
+"""The shipped profile on a real Grid Engine of one host: to the end, whatever befalls a job. Slow: minutes."""
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 from clusters import GridEngine, grid_engine
-from submitted import TWO, Submit, Submitted, assert_finished, local, submitted
+from submitted import PUBLISHED, RUNS_ALONE, TWO_RUNS, Submit, assert_finished, local, submitted
 from waiting import wait_until
 
 __all__ = ["local", "submitted"]
+
+SUBMIT = "cluster-generic-submit-cmd"
 
 
 @pytest.fixture(scope="module")
@@ -17,39 +21,62 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GridEngine]:
         yield running
 
 
-def test_to_the_end_although_a_job_is_deleted(cluster: GridEngine, submitted: Submit, local: Submitted) -> None:
-    workflow = submitted(TWO, cluster.environment, "--profile", "profiles/sge")
-    process = workflow.submit()
-    held, _ = workflow.hold(process)
-    job = workflow.job_of(held)
-    assert job in cluster.call("qstat")
-    cluster.call("qdel", job)
-    workflow.finish(process)
-    assert "going on after epoch" in workflow.log(held)
-    assert workflow.job_of(held) != job
-    assert_finished(workflow, local)
-    logs = workflow.folder / "logs" / "sge"
-    assert len(list(logs.iterdir())) >= 3
+def ending(record: str) -> tuple[int, int]:
+    """Return how an execution failed and its exit status, from the first record of a job in the accounting file."""
+    failed, status = (re.search(rf"(?m)^{name} +(\d+)", record) for name in ("failed", "exit_status"))
+    assert failed, record
+    assert status, record
+    return int(failed[1]), int(status[1])
 
 
-def test_a_time_limit_and_a_master_that_restarts(cluster: GridEngine, submitted: Submit, local: Submitted) -> None:
-    """A training stands still until its minutes are over, and gets more in its next attempt; the master is away for a while."""
-    workflow = submitted(TWO, cluster.environment, "--profile", "profiles/sge", "--cluster-generic-status-cmd", "./status.sh")
+def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, submitted: Submit, local: Path) -> None:
+    """Four trainings, all from two seeds of two variants.
+
+    The master is away when the first is submitted. One takes too much memory, by a limit such as sites set. One stands still
+    until its minutes are over. One is deleted. The master is away again for a while.
+    """
+    options = ("--profile", "profiles/sge", "--cluster-generic-status-cmd", "./status.sh")
+    workflow = submitted(RUNS_ALONE, cluster.environment, *options)
     asked = workflow.folder / "asked"
+    asked.touch()
     (workflow.folder / "status.sh").write_text('#!/bin/sh\nprofiles/sge/status.sh "$1"\necho "$1" >> asked\n')
     (workflow.folder / "status.sh").chmod(0o755)
-    process = workflow.submit("--set-resources", "train_variant:runtime=attempt")
-    held, _ = workflow.hold(process)
-    job = workflow.job_of(held)
+    # Of addresses, a limit of thrice the memory leaves a training enough.
+    profile = workflow.folder / "profiles" / "sge" / "config.yaml"
+    settings = yaml.safe_load(profile.read_text())
+    settings[SUBMIT] += " -l h_vmem=$((3 * {resources.mem_mb}))M"
+    profile.write_text(yaml.safe_dump(settings, width=1000))
+    growing = "conv2-seed1"
+    workflow.let_grow(growing)
     cluster.kill_master()
-    before = asked.read_text().split() if asked.exists() else []
-    wait_until(lambda: asked.exists() and len(asked.read_text().split()) >= len(before) + 4, "Snakemake has asked", process=process)
+    process = workflow.submit(PUBLISHED, "--set-resources", "train_variant:runtime=2*attempt")
+    wait_until(lambda: "unable to send message to qmaster" in workflow.output(), "a submission fails", process=process)
+    cluster.start_master()
+    late, _ = workflow.hold(process, growing)
+    deleted, _ = workflow.hold(process, growing, late)
+    jobs = {name: workflow.job_of(name) for name in (growing, late, deleted)}
+    assert jobs[deleted] in cluster.call("qstat")
+    cluster.call("qdel", jobs[deleted])
+    cluster.kill_master()
+    before = len(asked.read_text().split())
+    wait_until(lambda: len(asked.read_text().split()) >= before + 4, "Snakemake has asked in vain", process=process)
     cluster.start_master()
     workflow.finish(process)
-    assert "going on after epoch" in workflow.log(held)
-    record = cluster.call("qacct", "-j", job)
-    failed = re.search(r"(?m)^failed +(\d+)", record)
-    assert failed
-    assert int(failed[1]) != 0, record
-    assert re.search(r"h_rt=(60|120)\b", record)
-    assert_finished(workflow, local)
+    for name, job in jobs.items():
+        assert "going on after epoch" in workflow.log(name), name
+        assert workflow.job_of(name) != job
+        assert ending(cluster.call("qacct", "-j", job)) != (0, 0), name
+    assert "h_rt=120" in cluster.call("qacct", "-j", jobs[late])
+    assert ending(cluster.call("qacct", "-j", jobs[growing]))[1] == 137  # killed
+    assert "mem_mb=4000" in workflow.output()
+    assert_finished(workflow, local, PUBLISHED)
+    assert len(list((workflow.folder / "logs" / "sge").iterdir())) >= 7
+
+
+def test_two_runs_in_one_job(cluster: GridEngine, submitted: Submit, local: Path) -> None:
+    workflow = submitted(TWO_RUNS, cluster.environment, "--profile", "profiles/sge")
+    workflow.edit("profiles/sge/config.yaml", "# groups:", "groups:")
+    process = workflow.submit(PUBLISHED)
+    workflow.finish(process)
+    assert workflow.output().count("Submitted group job") == 1
+    assert_finished(workflow, local, PUBLISHED)

@@ -3,17 +3,20 @@
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from clusters import Slurm, slurm
-from submitted import CONFIG, TWO, Submit, Submitted, assert_finished, local, submitted
+from clusters import Slurm, runs, slurm
+from snakemake_executor_plugin_slurm import ExecutorSettings
+from submitted import FOUR, PUBLISHED, RUNS_ALONE, TWO_RUNS, Submit, assert_finished, local, submitted
 from waiting import SECONDS, wait_until
 
 __all__ = ["local", "submitted"]
 
-# As shipped, but for how often Slurm is asked, which the size of the trainings decides.
-OPTIONS = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
+# As shipped, but for how often Slurm is asked, which the size of the trainings decides (and asking_often.py).
+OFTEN = ("--slurm-init-seconds-before-status-checks", "1", "--max-status-checks-per-second", "2")
+OPTIONS = ("--profile", "profiles/slurm", *OFTEN)
 
 
 @pytest.fixture(scope="module")
@@ -29,116 +32,125 @@ def cluster(running: Slurm) -> Iterator[Slurm]:
     running.cancel_all()
 
 
-def job_of(cluster: Slurm, variant: str) -> str:
-    """Return the id of the running job of a variant."""
+def job_of(cluster: Slurm, name: str) -> str:
+    """Return the id of the running job of a training."""
+    wanted = "train_variant_wildcards_{}_{}".format(*name.rsplit("-seed", 1))
     jobs = cluster.call("squeue", "--noheader", "--states", "running", "--format", "%i %k").splitlines()
-    (job,) = [line.split()[0] for line in jobs if line.split()[1].endswith(f"train_variant_wildcards_{variant}_1")]
+    (job,) = [line.split()[0] for line in jobs if line.split()[1].endswith(wanted)]
     return job
 
 
-def test_to_the_end_as_an_array(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
-    options = (*OPTIONS, "--slurm-array-jobs", "train_variant")
-    workflow = submitted(CONFIG, cluster.environment, *options)
+def test_many_runs_in_one_job(cluster: Slurm, submitted: Submit, local: Path) -> None:
+    """Several seeds of a variant share a submission: a line of the profile. Arrays, which would lose results, are refused."""
+    workflow = submitted(FOUR, cluster.environment, *OPTIONS)
+    done = workflow.snakemake("--slurm-array-jobs", "train_variant")
+    assert done.returncode == 1
+    assert "a job of an array that fails removes the results of another" in done.stdout + done.stderr
+    assert "submitted" not in done.stdout + done.stderr
+    workflow.edit("profiles/slurm/config.yaml", "# groups:", "groups:")
     process = workflow.submit()
     workflow.finish(process)
-    assert "Submitted array job" in workflow.output()
-    assert workflow.output().count("Submitted array job") == 1
+    assert workflow.output().count("has been submitted with SLURM jobid") == 1
     assert_finished(workflow, local)
 
 
-def test_jobs_that_are_ended_and_a_controller_that_restarts(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
-    """One training stands still until its time limit, one is cancelled, one requeued, while the controller is away for a while."""
-    workflow = submitted(CONFIG, cluster.environment, *OPTIONS)
-    process = workflow.submit()
-    late, _ = workflow.hold(process)
+def test_jobs_that_are_ended_and_a_controller_that_is_away(cluster: Slurm, submitted: Submit, local: Path) -> None:
+    """Four trainings, all from two seeds of two variants.
+
+    One takes too much memory; one stands still until its time limit; one is cancelled, one requeued, while the controller is away.
+    """
+    workflow = submitted(RUNS_ALONE, cluster.environment, *OPTIONS)
+    growing = "conv2-seed1"
+    workflow.let_grow(growing)
+    process = workflow.submit(PUBLISHED)
+    late, _ = workflow.hold(process, growing)
     cluster.call("scontrol", "update", f"JobId={job_of(cluster, late)}", "TimeLimit=1")
-    cancelled, _ = workflow.hold(process, late)
-    cluster.kill_controller()
-    cluster.start_controller()
+    cancelled, _ = workflow.hold(process, growing, late)
+    requeued, _ = workflow.hold(process, growing, late, cancelled)
+    job = job_of(cluster, requeued)
     cluster.call("scancel", job_of(cluster, cancelled))
-    requeued, _ = workflow.hold(process, late, cancelled)
-    cluster.call("scontrol", "requeue", job_of(cluster, requeued))
+    cluster.kill_controller()
+    asked = cluster.failed_questions()
+    patience = ExecutorSettings().status_attempts  # after which the executor would forget its jobs, unless it is told otherwise
+    wait_until(lambda: cluster.failed_questions() > asked + patience, "Snakemake has asked in vain", process=process)
+    cluster.start_controller()
+    cluster.call("scontrol", "requeue", job)
     workflow.finish(process)
-    for variant in (late, cancelled, requeued):
-        assert "going on after epoch" in workflow.log(variant), variant
+    for name in (growing, late, cancelled, requeued):
+        assert "going on after epoch" in workflow.log(name), name
+    assert "exceeded memory limit" in workflow.output()
+    assert "mem_mb=4000" in workflow.output()
     for reason in ("TIMEOUT", "CANCELLED"):
         assert f"failed, SLURM status is: '{reason}'" in workflow.output()
-    assert_finished(workflow, local)
+    assert_finished(workflow, local, PUBLISHED)
 
 
-@pytest.mark.parametrize("disturb", [Slurm.preempt_all, Slurm.fail_node])
-def test_preemption_and_a_node_that_fails(
-    disturb: Callable[[Slurm], None], cluster: Slurm, submitted: Submit, local: Submitted
-) -> None:
-    """Slurm starts the jobs again by itself; Snakemake sees no failure."""
-    workflow = submitted(TWO, cluster.environment, *OPTIONS)
-    process = workflow.submit()
-    first, _ = workflow.hold(process)
-    second, _ = workflow.hold(process, first)
-    disturb(cluster)
+def test_preemption_and_a_node_that_fails(cluster: Slurm, submitted: Submit, local: Path) -> None:
+    """Slurm starts the jobs again by itself, each time; Snakemake sees no failure."""
+    workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
+    process = workflow.submit(PUBLISHED)
+    for disturb in (cluster.preempt_all, cluster.fail_node):
+        first, one = workflow.hold(process)
+        second, other = workflow.hold(process, first)
+        disturb()
+        wait_until(lambda: not runs(one) and not runs(other), "both have ended", process=process)  # noqa: B023
+        for name in (first, second):
+            wait_until(lambda: "going on after epoch" in workflow.log(name), f"{name} goes on", process=process)  # noqa: B023
     workflow.finish(process)
-    for variant in (first, second):
-        assert "going on after epoch" in workflow.log(variant), variant
     assert "SLURM status is" not in workflow.output()
-    assert_finished(workflow, local)
+    assert_finished(workflow, local, PUBLISHED)
 
 
-def test_too_little_memory_and_a_killed_snakemake(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
-    """Jobs that are killed for memory get more. Then Snakemake is killed, and its jobs go on.
+def test_an_interrupt_and_a_killed_snakemake(cluster: Slurm, submitted: Submit, local: Path) -> None:
+    """An interrupt cancels the jobs, and the next call goes on. That is killed, and its jobs go on.
 
-    That of the next call waits for the one that is still there, and takes what it has made.
+    A job of the call after it waits for the one that is still there, and takes what it has made.
     """
-    workflow = submitted(TWO, cluster.environment, *OPTIONS)
-    process = workflow.submit("--set-resources", "train_variant:mem_mb=700*attempt")
-    held, pid = workflow.hold(process)
-    assert "exceeded memory limit" in workflow.output()
-    assert "mem_mb=1400" in workflow.output()
+    workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
+    process = workflow.submit(PUBLISHED)
+    interrupted, _ = workflow.hold(process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=SECONDS) == 1
+    wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
+    process = workflow.submit(PUBLISHED)
+    wait_until(lambda: "going on after epoch" in workflow.log(interrupted), "the next call goes on", process=process)
+    held, process_id = workflow.hold(process)
     process.kill()
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
-    process = workflow.submit()
+    process = workflow.submit(PUBLISHED)
     wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", process=process)
-    os.kill(pid, signal.SIGCONT)
+    os.kill(process_id, signal.SIGCONT)
     workflow.finish(process)
     assert "another process has finished this run" in workflow.log(held)
-    assert_finished(workflow, local)
+    assert_finished(workflow, local, PUBLISHED)
 
 
 def test_a_gpu_is_asked_for(cluster: Slurm, submitted: Submit) -> None:
     """Slurm gives one, which is none: the training says so in one line instead of computing without."""
-    workflow = submitted(TWO, cluster.environment, *OPTIONS)
+    workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
     process = workflow.submit("results/runs/conv2/seed1/metrics.json", "--set-resources", "train_variant:gpu=1")
-    assert process.wait(timeout=900) == 1
+    wait_until(lambda: "TensorFlow sees none here" in workflow.log("conv2-seed1"), "the training has looked", process=process)
+    process.kill()
     jobs = [line for line in cluster.call("scontrol", "--oneliner", "show", "jobs").splitlines() if str(workflow.folder) in line]
     assert jobs
     assert all(re.search(r"TresPer\w+=gres:gpu:1 ", job) for job in jobs)
-    assert "TensorFlow sees none here" in workflow.log("conv2")
 
 
-def test_an_interrupt_cancels_the_jobs(cluster: Slurm, submitted: Submit) -> None:
-    workflow = submitted(TWO, cluster.environment, *OPTIONS)
-    process = workflow.submit()
-    held, _ = workflow.hold(process)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=SECONDS) == 1
-    wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
-    assert list(workflow.results("unfinished", f"{held}-seed1").glob("checkpoint-*"))
-
-
-def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Submitted) -> None:
+def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Path) -> None:
     """A job is cancelled, and Snakemake killed: a job of the next call waits for one of the former that still runs."""
-    workflow = submitted(TWO, cluster.environment, "--profile", "profiles/generic")
-    process = workflow.submit()
+    workflow = submitted(TWO_RUNS, cluster.environment, "--profile", "profiles/generic")
+    process = workflow.submit(PUBLISHED)
     cancelled, _ = workflow.hold(process)
-    held, pid = workflow.hold(process, cancelled)
+    held, process_id = workflow.hold(process, cancelled)
     cluster.call("scancel", workflow.job_of(cancelled))
     process.kill()
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0
-    process = workflow.submit()
+    process = workflow.submit(PUBLISHED)
     wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", process=process)
-    os.kill(pid, signal.SIGCONT)
+    os.kill(process_id, signal.SIGCONT)
     workflow.finish(process)
     assert "another process has finished this run" in workflow.log(held)
     assert "going on after epoch" in workflow.log(cancelled)
-    assert_finished(workflow, local)
+    assert_finished(workflow, local, PUBLISHED)
