@@ -34,8 +34,8 @@ def model_card(finished: Finished, label: str) -> str:
     return (
         f"# {label}, seed {metrics.seed}\n\n"
         "An image classifier: takes raw 32x32 RGB images (float32, values 0 to 255, shape (n, 32, 32, 3)) and gives the\n"
-        "probabilities of CIFAR-10's ten classes. It holds its standardisation. The weights are those of the epoch with the highest\n"
-        "validation accuracy, so that accuracy is maximised over epochs; the test images were looked at once.\n\n"
+        "probabilities of CIFAR-10's ten classes. It holds its standardisation. The weights are those of the epoch with the\n"
+        "highest validation accuracy, so that accuracy is maximised over epochs; the test images were looked at once.\n\n"
         + _table(numbers)
         + "\n## Settings\n\n"
         + _table({name: f"`{value}`" for name, value in finished.params.items()})
