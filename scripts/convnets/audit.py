@@ -57,7 +57,7 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
             elif run.info.status == "RUNNING" and run.data.tags.get(tracking.TRAINING_TAG) not in begun:
                 found.append(f"{text}, which no training here goes on with; {_how_to_bin(plan.store, run)}")
     elsewhere = steps.open_elsewhere()
-    for record in unfinished.abandoned(steps.results / "unfinished").keys() - elsewhere.keys():
+    for record in sorted(unfinished.abandoned(steps.results / "unfinished").keys() - elsewhere.keys()):
         found.append(
             f"{record.parent.name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it"
         )
