@@ -87,7 +87,7 @@ def _theory() -> list[Erratum]:
             "3x3 is the size of the filter, the next factor the channels of the input, the one after those of the output; "
             "the bias is what is added",
             f"The first layer of conv1 reads images of {vgg16.INPUT_CHANNELS} channels and gives {blocks['conv1'].width}. "
-            "Each label stands one factor too far to the right; the formulas of the other layers mark 3x3 as the size of the "
+            "Each label stands one factor too far to the left; the formulas of the other layers mark 3x3 as the size of the "
             "filter.",
             "None for the numbers, which follow from the factors.",
         ),
