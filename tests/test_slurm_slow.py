@@ -67,14 +67,13 @@ def test_jobs_that_are_ended_and_a_controller_that_is_away(cluster: Slurm, submi
     cluster.call("scontrol", "update", f"JobId={job_of(cluster, late)}", "TimeLimit=1")
     cancelled, _ = workflow.hold(process, growing, late)
     requeued, _ = workflow.hold(process, growing, late, cancelled)
-    job = job_of(cluster, requeued)
-    cluster.call("scancel", job_of(cluster, cancelled))
     cluster.kill_controller()
     asked = cluster.failed_questions()
     patience = ExecutorSettings().status_attempts  # after which the executor would forget its jobs, unless it is told otherwise
     wait_until(lambda: cluster.failed_questions() > asked + patience, "Snakemake has asked in vain", process=process)
     cluster.start_controller()
-    cluster.call("scontrol", "requeue", job)
+    cluster.call("scancel", job_of(cluster, cancelled))
+    cluster.call("scontrol", "requeue", job_of(cluster, requeued))
     workflow.finish(process)
     for name in (growing, late, cancelled, requeued):
         assert "going on after epoch" in workflow.log(name), name
@@ -90,13 +89,13 @@ def test_preemption_and_a_node_that_fails(cluster: Slurm, submitted: Submit, loc
     workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
     process = workflow.submit(PUBLISHED)
     for disturb in (cluster.preempt_all, cluster.fail_node):
-        first, one = workflow.hold(process)
-        second, other = workflow.hold(process, first)
+        held = dict([workflow.hold(process)])
+        held |= [workflow.hold(process, *held)]
         disturb()
-        wait_until(lambda: not runs(one) and not runs(other), "both have ended", process=process)  # noqa: B023
-        for name in (first, second):
-            wait_until(lambda: "going on after epoch" in workflow.log(name), f"{name} goes on", process=process)  # noqa: B023
+        wait_until(lambda: not any(map(runs, held.values())), "both have ended", process=process)  # noqa: B023
     workflow.finish(process)
+    for name in held:
+        assert "going on after epoch" in workflow.log(name), name
     assert "SLURM status is" not in workflow.output()
     assert_finished(workflow, local, PUBLISHED)
 
