@@ -1,40 +1,77 @@
-"""Measure what tracking costs a training: the same one without it, followed into an SQLite store, and into a server that is away.
+"""Measure what tracking costs trainings: whole `train_variant.py` processes, one per core at once, by the store that they have.
 
-Takes the variant whose epochs are the shortest, so that tracking has the most to do. Every round trains each side once, in
-alternating order; ratios of the epochs' seconds are formed within a round. Needs a prepared data set, and
-`scripts` on the PYTHONPATH.
+- `untracked`: an SQLite store that is gone, so that each attempt is refused at once;
+- `sqlite`: an SQLite store that all of them write to;
+- `server`: an `mlflow server` on PostgreSQL, on this machine, whose work counts;
+- `hanging`: a server that takes connections and never answers.
+
+Takes the variant whose epochs are the shortest, so that tracking has the most to do. Every round trains with each store once, in
+alternating order; ratios are formed within a round: of wall time, from the start of the processes to the end of the last, and of
+the epochs' seconds by themselves. Needs a prepared data set, and PostgreSQL.
 """
 
 import argparse
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
+from collections import defaultdict
+from contextlib import ExitStack
 from pathlib import Path
 
-from compare_training import ROOT, report, rounds
+from compare_training import CORES, ROOT, report, rounds
 
-from convnets import backend, configuration, dataset, following, tracking, training
-from convnets.checkpoints import State
-from convnets.delivery import Identity
-from convnets.settings import Settings
-from convnets.stores import Membership, Store
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+from convnets import configuration, files, fingerprint, records, stamps, tracking  # noqa: E402
+from convnets.settings import Settings  # noqa: E402
+from convnets.stores import Membership, Plan, Store  # noqa: E402
+
+UNTRACKED = "untracked"
 
 
-def followed(settings: Settings, data: dataset.Dataset, store: Store | None) -> float:
-    """Train and return the seconds of the epochs after the first, which warms up."""
-    if store is None:
-        result = training.train(settings, 1, data, lambda _: None)
-    else:
-        identity = Identity("benchmark", 1, "f" * 64, uuid.uuid4().hex, time.time())
-        follower = following.Follower(store, identity, Membership("label", {}), settings.flat())
+def train(settings: Settings, variant: str, dataset: Path, store: Store) -> tuple[float, float]:
+    """Train once per core, at once; return the wall time and the mean seconds of the epochs of a training."""
+    folder = Path(tempfile.mkdtemp())
+    manifest = dataset.parent / "manifest.json"
+    split = fingerprint.of_manifest(files.read_json(manifest))
+    Plan(store, False, {variant: Membership(variant, {})}).write(folder / "plan.json")
+    try:
+        started = time.monotonic()
+        processes = []
+        for seed in range(1, CORES + 1):
+            components = fingerprint.run_components(settings, seed, split)
+            command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", variant, "--seed", seed]
+            command += ["--settings", stamps.to_json(components["settings"]), "--fingerprint", fingerprint.digest(components)]
+            command += ["--dataset", dataset, "--manifest", manifest, "--plan", folder / "plan.json"]
+            command += ["--unfinished", folder / f"unfinished{seed}", "--run", folder / f"seed{seed}"]
+            with (folder / f"log{seed}").open("w") as log:
+                processes.append(subprocess.Popen(list(map(str, command)), stdout=log, stderr=log))
+        statuses = [process.wait() for process in processes]
+        if any(statuses):
+            raise SystemExit((folder / "log1").read_text())
+        seconds = time.monotonic() - started
+        histories = [records.read_history(folder / f"seed{seed}" / records.HISTORY) for seed in range(1, CORES + 1)]
+        return seconds, sum(epoch.seconds for history in histories for epoch in history) / CORES
+    finally:
+        shutil.rmtree(folder)
 
-        def observe(state: State) -> None:
-            follower.tell(state.history, state.usage)
 
-        with following.followed(follower):
-            result = training.train(settings, 1, data, observe)
-    return sum(epoch.seconds for epoch in result.history[1:])
+def addresses(folder: Path, stack: ExitStack) -> dict[str, str]:
+    """Start what the stores need, until the stack is closed, and return their addresses."""
+    from servers import mlflow_server, postgres
+
+    silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1000))
+    server = stack.enter_context(mlflow_server(folder / "server", stack.enter_context(postgres())))
+    return {
+        UNTRACKED: f"sqlite:///{folder}/gone.db",
+        "sqlite": f"sqlite:///{folder}/mlflow.db",
+        "server": server.uri,
+        "hanging": f"http://127.0.0.1:{silent.getsockname()[1]}",
+    }
 
 
 def main() -> None:
@@ -42,25 +79,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "cifar10.npz", help="default: %(default)s")
     parser.add_argument("--variant", default="mlp100", help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=11, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     arguments = parser.parse_args()
-    backend.configure(1)
     config = configuration.read([ROOT / "config.yaml"])
     config["variants"][arguments.variant]["epochs"] = arguments.epochs
     settings = configuration.resolve(config).variants[arguments.variant]
-    data = dataset.load(arguments.dataset)
+    epochs: dict[str, list[float]] = defaultdict(list)
     folder = Path(tempfile.mkdtemp())
+
+    def measure(name: str, uri: str) -> float:
+        store = Store(uri, uuid.uuid4().hex)  # an experiment of its own, so that nothing is superseded
+        if name in ("sqlite", "server"):
+            tracking.create_store(store, folder / "artifacts" if name == "sqlite" else None)
+        seconds, of_epochs = train(settings, arguments.variant, arguments.dataset.resolve(), store)
+        epochs[name].append(of_epochs)
+        return seconds
+
     try:
-        sqlite = Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
-        tracking.create_store(sqlite, folder / "artifacts")
-        stores = {"none": None, "sqlite": sqlite, "away": Store("http://127.0.0.1:9", "benchmark")}
-        sides = {name: lambda store=store: followed(settings, data, store) for name, store in stores.items()}
-        measured = rounds(arguments.rounds, sides)
+        with ExitStack() as stack:
+            stores = addresses(folder, stack)
+            sides = {name: lambda name=name, uri=uri: measure(name, uri) for name, uri in stores.items()}
+            measured = rounds(arguments.rounds, sides)
     finally:
         shutil.rmtree(folder)
-    for name in ("sqlite", "away"):
-        report(f"seconds of the epochs, tracked ({name}) over untracked", [row[name] / row["none"] for row in measured])
+    for name in stores:
+        if name != UNTRACKED:
+            report(f"seconds of wall time, {name} less {UNTRACKED}", [row[name] - row[UNTRACKED] for row in measured])
+            report(f"wall time, {name} over {UNTRACKED}", [row[name] / row[UNTRACKED] for row in measured])
+            ratios = [one / other for one, other in zip(epochs[name], epochs[UNTRACKED], strict=True)]
+            report(f"seconds of the epochs, {name} over {UNTRACKED}", ratios)
 
 
 if __name__ == "__main__":

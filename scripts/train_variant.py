@@ -17,7 +17,7 @@ from convnets import backend, checkpoints, command, dataset, files, fingerprint,
 from convnets.deadline import LateError, time_limit
 from convnets.delivery import Finished, Identity, deliver
 from convnets.errors import InputError
-from convnets.following import Follower, followed
+from convnets.following import PATIENCE_S, Follower, followed
 from convnets.stores import Plan, forget
 from convnets.tracking import StoreError, connect
 
@@ -48,7 +48,7 @@ def main() -> None:
     waiting = "seconds to wait for another process that trains the same, as one that outlived its Snakemake (default: %(default)s)"
     parser.add_argument("--patience", type=float, default=unfinished.PATIENCE_S, help=waiting)
     usual = f"{DELIVERY_S:g}, or {100 * DELIVERY_SHARE:g} %% of the training's"
-    parser.add_argument("--deliver-within", type=float, help=f"seconds that delivery to the store may take (default: {usual})")
+    parser.add_argument("--deliver-within", type=float, help=f"seconds for delivery to the store (default: {usual})")
     arguments = parser.parse_args()
     with unfinished.claimed(arguments.unfinished, arguments.patience) as waited:
         # Snakemake removes what it has made again, so another process was faster.
@@ -152,7 +152,10 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
     outputs = [arguments.run / file for file in records.RUN_FILES]
     before = (sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0) + time.monotonic() - started
     try:
-        with followed(follower), stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before):
+        with (
+            followed(follower, arguments.deliver_within or PATIENCE_S),
+            stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before),
+        ):
             result, metrics = outcome.produce(task, data, observe, resumed, record)
     except training.NonFiniteLossError as error:
         unfinished.failed(arguments.unfinished, arguments.fingerprint, f"{name}: {error}")

@@ -1,10 +1,11 @@
 """A proxy on loopback that passes HTTP requests on to a server, or fails in a way that is chosen while it runs."""
 
+import json
 import socket
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +24,8 @@ class FaultyProxy:
     - a number: the reply is that HTTP status.
 
     `fails_from` puts the mode off until so many requests have come. `requests` counts them. With a `password`, whoever does not
-    give it is refused before all else.
+    give it, by itself or as a token, is refused before all else. What a refusal says repeats what was given. `hook` is told path
+    and body of each request, and may wait; one for which it returns True is dropped.
     """
 
     def __init__(self, port: int) -> None:
@@ -32,6 +34,7 @@ class FaultyProxy:
         self.requests = 0
         self.fails_from = 0
         self.password: str | None = None
+        self.hook: Callable[[str, bytes], bool] = lambda *_: False
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,13 +44,15 @@ class FaultyProxy:
                 mode = proxy.mode if proxy.requests >= proxy.fails_from else "pass"
                 proxy.requests += 1
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                given = b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
-                if proxy.password and given.partition(":")[2] != proxy.password:
+                kind, _, given = self.headers.get("Authorization", "").partition(" ")
+                secret = b64decode(given).decode().partition(":")[2] if kind == "Basic" else given
+                if proxy.password and secret != proxy.password:
                     mode = 401
                 if isinstance(mode, int):
-                    self._reply(mode, {}, b'{"error_code": "TEST", "message": "put on by the test"}')
+                    message = f"put on by the test for {kind} {given}, which is {secret}"
+                    self._reply(mode, {}, json.dumps({"error_code": "TEST", "message": message}).encode())
                     return
-                if mode == "drop":
+                if proxy.hook(self.path, body) or mode == "drop":
                     self._close()
                     return
                 if mode == "delay":

@@ -81,9 +81,10 @@ def postgres() -> Iterator[str]:
 class MlflowServer:
     """An `mlflow server` that passes artifacts on, in a process group of its own."""
 
-    def __init__(self, folder: Path, backend: str) -> None:
+    def __init__(self, folder: Path, backend: str, *options: str, **environment: str) -> None:
         folder.mkdir(exist_ok=True)
         self.port, self.folder, self.backend = free_port(), folder, backend
+        self.options, self.environment = options, environment
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -93,18 +94,14 @@ class MlflowServer:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "2"]
-        command += [
-            "--backend-store-uri",
-            self.backend,
-            "--artifacts-destination",
-            str(self.folder / "artifacts"),
-            "--serve-artifacts",
-        ]
+        command += ["--backend-store-uri", self.backend, "--artifacts-destination", str(self.folder / "artifacts")]
+        # As docs/tracking.md has it. The Host header names the proxy's port when a request came through one.
+        command += ["--serve-artifacts", "--allowed-hosts", "127.0.0.1:*,localhost:*", "--cors-allowed-origins", self.uri]
+        command += self.options
         # What tests set for clients is not the server's, nor does it behave as MLflow does within pytest. It needs no jobs, which
-        # are eight processes more. It checks the Host header, which names the proxy's port when a request came through one.
+        # are eight processes more.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTEST"))}
-        environment |= {"MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*,localhost:*", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **self.environment}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -122,6 +119,16 @@ class MlflowServer:
         shutil.rmtree(self.folder / "artifacts")
         self.start()
 
+    def everything(self) -> str:
+        """Return what all tables of the database in PostgreSQL hold, as text."""
+        with closing(psycopg2.connect(self.backend)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            rows = []
+            for (table,) in cursor.fetchall():
+                cursor.execute(f'SELECT t::text FROM "{table}" t')
+                rows += cursor.fetchall()
+        return "\n".join(text for (text,) in rows)
+
     def kill(self) -> None:
         """End the server and its workers at once, as a crash would."""
         if self.process:
@@ -131,8 +138,8 @@ class MlflowServer:
 
 
 @contextmanager
-def mlflow_server(folder: Path, backend: str) -> Iterator[MlflowServer]:
-    server = MlflowServer(folder, backend)
+def mlflow_server(folder: Path, backend: str, *options: str, **environment: str) -> Iterator[MlflowServer]:
+    server = MlflowServer(folder, backend, *options, **environment)
     try:
         yield server
     finally:

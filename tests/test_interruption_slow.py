@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import json
-import os
 import random
 import re
 import shutil
@@ -20,6 +19,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
+from disks import mounted
 from waiting import SECONDS, wait_until
 
 from convnets import dataset, files, fingerprint, tracking
@@ -278,18 +278,6 @@ def test_a_changed_setting_does_not_go_on_from_the_old_one(shared: Path, tmp_pat
     changed.finish()
     assert "going on after" not in changed.log()
     assert len(changed.outcome()[0]) == 3  # a header and two epochs
-
-
-@contextlib.contextmanager
-def mounted(disk: Path, options: str) -> Iterator[Path]:
-    """Mount a file system in memory; skip the test, loudly, where that cannot be done."""
-    disk.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], check=False).returncode:
-        pytest.skip(f"NOT TESTED: a disk with {options}, since mounting one takes root and Linux")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:

@@ -291,6 +291,24 @@ def test_serve_ui_before_there_are_runs(tmp_path: Path) -> None:
     assert_one_line(done, "no runs under out yet", "make run")
 
 
+@pytest.mark.parametrize("is_its_own", [True, False])
+def test_serve_ui_prints_the_addresses_of_its_own_store(
+    is_its_own: bool, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not those that were published in a former one."""
+    import serve_ui
+
+    place = {"uri": store.uri if is_its_own else "http://elsewhere", "experiment": store.experiment}
+    published = {"store": place, "curves": {"depth": "#/1"}, "compare": {"depth": "#/2"}}
+    write_json(tmp_path / "out" / "tracking" / "published.json", published)
+    overlay = {"pathvars": {"results": str(tmp_path / "out")}, "tracking": {"uri": store.uri, "experiment": store.experiment}}
+    (tmp_path / "overlay.yaml").write_text(json.dumps(overlay))
+    monkeypatch.setattr(serve_ui.os, "execv", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["serve_ui.py", str(ROOT / "config.yaml"), str(tmp_path / "overlay.yaml")])
+    serve_ui.main()
+    assert ("depth, learning curves: http://127.0.0.1:5000/#/1" in capsys.readouterr().out) == is_its_own
+
+
 def test_sync_runs_before_there_are_runs(tmp_path: Path) -> None:
     (tmp_path / "overlay.yaml").write_text("pathvars: {results: out}\n")
     done = run("sync_runs", ROOT / "config.yaml", "overlay.yaml", cwd=tmp_path)

@@ -64,12 +64,12 @@ class Follower:
             return f"the tracking store {self._store.uri} is slow: a call took {self._seconds:.1f} s"
         return self._problem
 
-    def stop(self, status: str | None = None) -> None:
+    def stop(self, status: str | None = None, patience: float = PATIENCE_S) -> None:
         """End the thread after one more attempt at what waits; close the run with this status unless it is to stay open."""
         with self._news:
             self._ends, self._status = True, status
             self._news.notify()
-        self._thread.join(PATIENCE_S)
+        self._thread.join(patience)
 
     def _follow(self) -> None:
         connection: Connection | None = None
@@ -118,8 +118,11 @@ class Follower:
 
 
 @contextmanager
-def followed(follower: Follower) -> Iterator[None]:
-    """Follow a training. One that fails or is asked to stop has its run closed as FAILED or KILLED; else the run stays open."""
+def followed(follower: Follower, patience: float = PATIENCE_S) -> Iterator[None]:
+    """Follow a training. One that fails or is asked to stop has its run closed as FAILED or KILLED; else the run stays open.
+
+    `patience` is what the last attempt may take, in seconds, when the training has ended well.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -128,4 +131,4 @@ def followed(follower: Follower) -> Iterator[None]:
     except BaseException:
         follower.stop("FAILED")
         raise
-    follower.stop()
+    follower.stop(patience=patience)
