@@ -18,7 +18,7 @@ def mounted(disk: Path, options: str) -> Iterator[Path]:
     try:
         yield disk
     finally:
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)  # whoever was killed may not have let go of it yet
 
 
 @contextmanager

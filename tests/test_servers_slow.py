@@ -323,7 +323,7 @@ def test_a_server_whose_disks_are_full(model: Path, tmp_path: Path) -> None:
 def test_a_server_answers_to_its_names_only(server: MlflowServer) -> None:
     for host, status in ((f"localhost:{server.port}", 200), ("tracking.example.org", 403)):
         connection = HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
-        connection.request("GET", "/version", headers={"Host": host})
+        connection.request("GET", "/", headers={"Host": host})
         assert connection.getresponse().status == status
         connection.close()
 
