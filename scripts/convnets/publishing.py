@@ -119,10 +119,7 @@ def publish(
                 try:
                     member = plan.member(run.metrics.variant)
                     ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
-                except (
-                    StoreError,
-                    OSError,
-                ) as error:  # this run may be all that is wrong; or a full disk
+                except (StoreError, OSError) as error:  # this run may be all that is wrong; or a full disk
                     refused.append(f"{run.name}: {error}")
                     connection = tracking.connect(plan.store)
                     continue
