@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +124,13 @@ class Submitted(Workflow):
                         os.kill(process_id, signal.SIGSTOP)
                     except (FileNotFoundError, ProcessLookupError):  # it has just ended
                         continue
-                    if 3 <= newest_checkpoint(folder) < EPOCHS:
+                    epoch = newest_checkpoint(folder)
+                    if 3 <= epoch < EPOCHS and not is_locked(self.results("mlflow", "mlflow.db")):
                         found.append((folder.name, process_id))
                         return True
                     os.kill(process_id, signal.SIGCONT)
-                    passed.add(folder.name)
+                    if not 3 <= epoch < EPOCHS:
+                        passed.add(folder.name)
             return False
 
         wait_until(is_held, "a training has reached its third epoch", pause=0.02)
@@ -143,6 +147,16 @@ class Submitted(Workflow):
 def newest_checkpoint(folder: Path) -> int:
     """Return the epoch of a training's newest checkpoint, or 0."""
     return max((int(path.stem[-6:]) for path in folder.glob("checkpoint-*.npz")), default=0)
+
+
+def is_locked(database: Path) -> bool:
+    """Return whether somebody is writing to a database: a process that stands still then keeps everybody else from it."""
+    with closing(sqlite3.connect(database, timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False
 
 
 Outcome = dict[str, tuple[list[list[str]], list[np.ndarray]]]
