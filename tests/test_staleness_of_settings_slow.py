@@ -88,6 +88,11 @@ SETTINGS = {
         {"plot_comparison/depth", "create_store", "publish_comparisons"},
         "setting comparison.members",
     ),
+    "the size of the subset": (
+        {"dataset.subset.validation": 32},
+        {"prepare_dataset", *ALL_RUNS},
+        "data subset[1]: 64 -> 32",
+    ),
     "how the data set is split": ({"dataset.split_seed": 2}, {"prepare_dataset", *ALL_RUNS}, "data split_seed: 1 -> 2"),
 }
 
@@ -99,14 +104,6 @@ def test_settings(case: str, workflow: Workflow) -> None:
         put(workflow.config, path, value)
     why = settle(workflow, expected)
     assert any(text.startswith(reason) for reasons in why.values() for text in reasons), why
-
-
-def test_the_size_of_the_subset(workflow: Workflow) -> None:
-    """The same is made as after another split, which is made above."""
-    put(workflow.config, "dataset.subset.validation", 32)
-    why = foreseen(workflow, {"prepare_dataset", *ALL_RUNS})
-    assert why["train_variant/mlp/seed1"][0] == "data subset[1]: 64 -> 32"
-    put(workflow.config, "dataset.subset.validation", 64)
 
 
 def test_what_changes_nothing(workflow: Workflow) -> None:
