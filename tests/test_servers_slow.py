@@ -96,11 +96,11 @@ def test_whatever_a_server_does_a_run_arrives_once(
     mode: str | int, proxy: FaultyProxy, store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it fails, all is pending and said in one line; when it works again, all is there, once."""
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     run = write_run(tmp_path, model, count=50)
     tracking.connect(store)  # the experiment is there when the server begins to fail
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     proxy.mode, proxy.seconds = mode, 8.0
     published = publish(through(proxy, store), [run], tmp_path)
     assert list(published.pending) == ["mlp100/seed1"]
