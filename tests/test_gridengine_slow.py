@@ -57,6 +57,8 @@ def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, subm
     jobs = {name: workflow.job_of(name) for name in (growing, late, deleted)}
     assert jobs[deleted] in cluster.call("qstat")
     cluster.call("qdel", jobs[deleted])
+    for name in (growing, deleted):  # a master that is killed right after a job's end may never write down that there was one
+        wait_until(lambda job=jobs[name]: cluster.call("qacct", "-j", job, check=False), "the end of a job is recorded")
     cluster.kill_master()
     before = len(asked.read_text().split())
     wait_until(lambda: len(asked.read_text().split()) >= before + 4, "Snakemake has asked in vain", process=process)

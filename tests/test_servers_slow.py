@@ -343,7 +343,9 @@ def test_what_is_published_of_two_comparisons_passes_the_audit(
     drawn = {name: tmp_path / "figures" / f"{name}.svg" for name in resolved.in_report}
     published = publishing.publish(resolved.plan, [run.folder for run in runs], drawn, tmp_path / "unfinished")
     assert (published.problem, list(published.compare)) == ("", ["dropout", "depth"])
-    steps: Any = SimpleNamespace(configuration=resolved, results=tmp_path, all={}, is_stale=lambda _: False)
+    steps: Any = SimpleNamespace(
+        configuration=resolved, results=tmp_path, all={}, is_stale=lambda _: False, run_folders=lambda: [run.folder for run in runs]
+    )
     assert audit.differences(steps) == (4, [])
 
 

@@ -91,7 +91,9 @@ def test_models_load_and_score_as_their_summaries_say(finished: Workflow) -> Non
     for variant in ("conv3_1x1", "mlp100"):
         model = keras.models.load_model(finished.results("runs", variant, "seed1", "model.keras"))
         assert_scores(model, summary(variant))
-    mlflow.set_tracking_uri(f"sqlite:///{finished.results('mlflow', 'mlflow.db')}")
+    store = f"sqlite:///{finished.results('mlflow', 'mlflow.db')}"
+    mlflow.set_tracking_uri(store)
+    mlflow.set_registry_uri(store)
     for comparison in ("dropout", "depth", "mlp", "augmentation", "conv1x1"):
         uri = f"models:/cifar10-convnets-{comparison}@best"
         version = mlflow.MlflowClient().get_model_version_by_alias(f"cifar10-convnets-{comparison}", "best")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from convnets import errata, vgg16
+from convnets import vgg16
+from convnets.errata import ids as ids_of_errata
 from convnets.layers import BYTES_PER_PARAMETER, megabytes
 from convnets.runs import FIXED_METRICS, METRICS
 from convnets.suggestions import suggest
@@ -137,8 +138,8 @@ def problems(claims: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -
             yield from _quantity_problems(f"{where}.quantities.{index}", quantity, variants, f"{where}: null leaves the claim out")
         yield from _test_problems(where, claim)
         for erratum in _listed(claim.get("erratum")):
-            if erratum not in errata.ids():
-                yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, errata.ids())}"
+            if erratum not in ids_of_errata():
+                yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 
 
 def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_out: str) -> Iterator[str]:
