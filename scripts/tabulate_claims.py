@@ -3,7 +3,8 @@
 
 from pathlib import Path
 
-from convnets import claim_tables, claims, command, fingerprint, runs, settings, stamps, tables, verdicts, wording
+from convnets import claim_tables, command, fingerprint, runs, settings, stamps, tables, verdicts, wording
+from convnets.claims import from_dict as claim_from_dict
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     with stamps.stamping(arguments.stamp, components, arguments.runs, [arguments.csv, arguments.markdown]):
         variants = {name: settings.from_dict(value) for name, value in arguments.settings["variants"].items()}
         finished = runs.read(arguments.runs, variants)
-        judged = verdicts.judge([claims.from_dict(value) for value in arguments.settings["claims"]], finished)
+        judged = verdicts.judge([claim_from_dict(value) for value in arguments.settings["claims"]], finished)
         notes = [wording.note(judgement, finished, arguments.settings["images"]) for judgement in judged]
         table = claim_tables.claims(judged, notes)
         tables.write_csv(table, arguments.csv)
