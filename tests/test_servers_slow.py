@@ -344,7 +344,12 @@ def test_what_is_published_of_two_comparisons_passes_the_audit(
     published = publishing.publish(resolved.plan, [run.folder for run in runs], drawn, tmp_path / "unfinished")
     assert (published.problem, list(published.compare)) == ("", ["dropout", "depth"])
     steps: Any = SimpleNamespace(
-        configuration=resolved, results=tmp_path, all={}, is_stale=lambda _: False, run_folders=lambda: [run.folder for run in runs]
+        configuration=resolved,
+        results=tmp_path,
+        all={},
+        is_stale=lambda _: False,
+        run_folders=lambda: [run.folder for run in runs],
+        open_elsewhere=dict,
     )
     assert audit.differences(steps) == (4, [])
 
