@@ -226,7 +226,9 @@ class GridEngine(BatchSystem):
         configuration = self.folder / "configuration"
         text = (shared / "default-configuration").read_text()
         text = re.sub(r"(?m)^(execd_spool_dir\s+).*$", rf"\g<1>{self.folder}/spool/execd", text)
-        configuration.write_text(re.sub(r"(?m)^(min_uid|min_gid)(\s+).*$", r"\1\g<2>0", text))
+        text = re.sub(r"(?m)^(min_uid|min_gid)(\s+).*$", r"\1\g<2>0", text)
+        # The ends of jobs are written down at once: a master that is killed loses those that it has only noted.
+        configuration.write_text(re.sub(r"(?m)^(reporting_params\s+)", r"\1accounting_flush_time=00:00:00 ", text))
         self.call(str(SPOOL_PROGRAMS / "spoolinit"), "berkeleydb", "libspoolb", f"{self.folder}/spool/db", "init")
         defaults = str(SPOOL_PROGRAMS / "spooldefaults")
         self.call(defaults, "configuration", str(configuration))

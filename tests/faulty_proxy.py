@@ -11,6 +11,8 @@ from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from waiting import SECONDS
+
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}  # headers that belong to one connection
 
 
@@ -57,7 +59,7 @@ class FaultyProxy:
                     return
                 if mode == "delay":
                     time.sleep(proxy.seconds)
-                connection = HTTPConnection("127.0.0.1", port, timeout=60)
+                connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
                 try:
                     connection.request(self.command, self.path, body, dict(self.headers))
                     reply = connection.getresponse()

@@ -122,7 +122,7 @@ class Submitted(Workflow):
                     try:
                         process_id = int((folder / "lock").read_text().split()[1])
                         os.kill(process_id, signal.SIGSTOP)
-                    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+                    except (FileNotFoundError, ProcessLookupError, IndexError):  # it has just ended, or not yet said who it is
                         continue
                     epoch = newest_checkpoint(folder)
                     if 3 <= epoch < EPOCHS and not is_locked(self.results("mlflow", "mlflow.db")):
@@ -136,12 +136,12 @@ class Submitted(Workflow):
         wait_until(is_held, "a training has reached its third epoch", pause=0.02)
         return found[0]
 
-    def job_of(self, name: str) -> str:
-        """Return the id of the last job of a training that was submitted to cluster-generic, as Snakemake says it."""
+    def jobs_of(self, name: str) -> list[str]:
+        """Return the ids of a training's jobs, in the order in which Snakemake says that cluster-generic has submitted them."""
         variant, seed = name.rsplit("-seed", 1)
         wildcards = rf"wildcards: variant={variant}, seed={seed}\n"
         (own,) = set(re.findall(rf"^    jobid: (\d+)\n(?:    .*\n)*?    {wildcards}", self.output(), re.MULTILINE))
-        return re.findall(rf"^Submitted job {own} with external jobid '(\d+)'", self.output(), re.MULTILINE)[-1]
+        return re.findall(rf"^Submitted job {own} with external jobid '(\d+)'", self.output(), re.MULTILINE)
 
 
 def newest_checkpoint(folder: Path) -> int:

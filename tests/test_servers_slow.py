@@ -393,10 +393,10 @@ class Kills:
 def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     server: MlflowServer, proxy: FaultyProxy, store: Store, tmp_path: Path, real_batches: Path
 ) -> None:
-    """Each with thousands of points. Those that missed the server deliver themselves when it returns; publishing does the rest.
+    """Each with thousands of points. One that missed the server delivers itself when it returns; publishing does the rest.
 
-    The second one whose points find the server killed begins when it is up again after the first; and a request that was under way
-    when it was killed is lost too.
+    The second one whose points find the server killed begins when it is up again after the first, so that it meets no other end of
+    it. A request of any other that was under way when it was killed is lost too; if it is a delivery's, publishing does that.
     """
     prepare(tmp_path, real_batches, through(proxy, store))
     tracking.connect(store)
@@ -415,12 +415,10 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     for seed, process in processes.items():
         assert process.wait(timeout=SECONDS) == 0, log(seed)
         assert "Traceback" not in log(seed)
-    for seed in (1, TRAININGS):
-        assert "tracked again in" in log(seed)
-        assert "not tracked yet" not in log(seed)
+        assert "tracked again in" in log(seed) or seed not in (1, TRAININGS)
+    assert "not tracked yet" not in log(TRAININGS)
     runs = [Finished.read(tmp_path / "runs" / "mlp" / f"seed{seed}") for seed in processes]
-    for run in (runs[0], runs[-1]):
-        assert_whole(store, run)
+    assert_whole(store, runs[-1])
     assert publish(store, runs, tmp_path).problem == ""
     assert len(all_runs(store)) == TRAININGS
     for run in runs:

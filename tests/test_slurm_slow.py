@@ -142,7 +142,7 @@ def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Path) -> 
     process = workflow.submit(PUBLISHED)
     cancelled, _ = workflow.hold(process)
     held, process_id = workflow.hold(process, cancelled)
-    cluster.call("scancel", workflow.job_of(cancelled))
+    cluster.call("scancel", workflow.jobs_of(cancelled)[0])
     process.kill()
     process.wait()
     assert workflow.snakemake("--unlock").returncode == 0

@@ -111,7 +111,7 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
 def _holder(folder: Path) -> str:
     """Say who holds a training's folder, as its lock tells."""
     with suppress(OSError):
-        return (folder / LOCK).read_text(encoding="utf-8").strip()
+        return (folder / LOCK).read_text(encoding="utf-8").strip() or "another process"  # which has just begun
     return "another process"
 
 
