@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convnets.stores import Store
 
 ROOT = Path(__file__).parents[1]
-pytest.register_assert_rewrite("staleness", "submitted", "workflow")
+pytest.register_assert_rewrite("commands", "edited", "staleness", "submitted", "tracked", "workflow")
 
 hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
 hypothesis.settings.load_profile("project")
@@ -29,7 +29,8 @@ hypothesis.settings.load_profile("project")
 # The files that take longest, those first that mostly wait for a batch system; the others follow.
 SLOWEST = (
     *("test_slurm_slow", "test_staleness_of_settings_slow", "test_staleness_of_files_slow", "test_gridengine_slow"),
-    *("test_staleness_of_code_slow", "test_interruption_slow", "test_servers_slow", "test_scripts", "test_workflow_slow"),
+    *("test_staleness_of_code_slow", "test_interruption_slow", "test_tracked_trainings_slow", "test_train_variant_slow"),
+    *("test_servers_slow", "test_workflow_slow", "test_scripts"),
 )
 
 
