@@ -246,11 +246,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(runs, Path(folder), batches, arguments.publish)
             os.chdir(ROOT)
-    with output.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    draw(rows, output.with_suffix(".svg"))
+        with output.with_suffix(".csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        draw(rows, output.with_suffix(".svg"))
 
 
 if __name__ == "__main__":
