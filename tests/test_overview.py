@@ -207,7 +207,8 @@ def test_records_are_read_where_there_are_any(reference: list[Run], tmp_path: Pa
     folders = [tmp_path / run.variant / "seed1" for run in reference]
     records.write_record(folders[0] / records.RECORD, RECORD)
     made = provenance.read(reference, folders)
-    assert [one.record for one in made] == [RECORD, *[None] * (len(made) - 1)]
+    kept = replace(RECORD, usage=[Usage(2.0, 95.0, 1)], confusion=[])  # little, since there may be thousands of runs
+    assert [one.record for one in made] == [kept, *[None] * (len(made) - 1)]
     (folders[0] / records.RECORD).write_text("{}")
     with pytest.raises(InputError, match=r"record\.json cannot be read"):
         provenance.read(reference, folders)

@@ -1,14 +1,14 @@
 """How runs were made: what they were set to, which versions computed, on what machine, and how long it took."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from convnets import records, stamps
 from convnets.errors import InputError
-from convnets.records import Record
+from convnets.records import Record, Usage
 from convnets.runs import Run
 from convnets.settings import Settings
 from convnets.stamps import Stamp
@@ -16,7 +16,11 @@ from convnets.stamps import Stamp
 
 @dataclass(frozen=True)
 class Made:
-    """A run with what is recorded of its making; None where its folder does not hold it."""
+    """A run with what is recorded of its making; None where its folder does not hold it.
+
+    Since there may be thousands of runs, `read` keeps little of them: of a record one usage, that of its epochs together, and no
+    confusion matrix; of a stamp the versions of libraries.
+    """
 
     run: Run
     record: Record | None
@@ -47,16 +51,31 @@ def read(runs: Sequence[Run], folders: Iterable[Path]) -> list[Made]:
     found = []
     for run in runs:
         folder = places[run.variant, f"seed{run.seed}"]
-        found.append(Made(run, _record(folder), stamps.read(folder / stamps.STAMP)))
+        found.append(Made(run, _record(folder), _stamp(folder)))
     return found
 
 
 def _record(folder: Path) -> Record | None:
     file = folder / records.RECORD
     try:
-        return records.read_record(file) if file.is_file() else None
+        return _shortened(records.read_record(file)) if file.is_file() else None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{file} cannot be read: {error}") from error
+
+
+def _shortened(record: Record) -> Record:
+    usage = record.usage
+    if usage:
+        cpu = fmean(epoch.cpu_percent for epoch in usage)
+        usage = [Usage(usage[-1].ended, cpu, max(epoch.memory_bytes for epoch in usage))]
+    return replace(record, usage=usage, confusion=[])
+
+
+def _stamp(folder: Path) -> Stamp | None:
+    stamp = stamps.read(folder / stamps.STAMP)
+    if stamp is None:
+        return None
+    return replace(stamp, components={"libraries": stamp.components.get("libraries", {})}, inputs={}, outputs={}, sizes={})
 
 
 def machine(made: Sequence[Made]) -> Machine:
