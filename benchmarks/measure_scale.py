@@ -225,14 +225,18 @@ def draw(rows: list[Mapping[str, object]], path: Path) -> None:
     """Draw seconds against runs."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    for what in dict.fromkeys(row["what"] for row in rows):
-        points = [(row["runs"], row["seconds"]) for row in rows if row["what"] == what]
-        if len(points) > 1 and max(seconds for _, seconds in points) >= 0.5:
-            axes.plot(*zip(*points, strict=True), marker="o", label=what)
+    figure, axes = plt.subplots(figsize=(10, 5.5), layout="constrained")
+    curves: dict[object, list[tuple[Any, Any]]] = {row["what"]: [] for row in rows}
+    for row in rows:
+        curves[row["what"]].append((row["runs"], row["seconds"]))
+    shown = {what: points for what, points in curves.items() if len(points) > 1 and points[-1][1] >= 0.5}
+    for number, (what, points) in enumerate(sorted(shown.items(), key=lambda item: -item[1][-1][1])):  # as they end, so the legend
+        axes.plot(
+            *zip(*points, strict=True), color=f"C{number % 10}", linestyle="-" if number < 10 else "--", marker="o", label=what
+        )
     axes.set(xscale="log", yscale="log", xlabel="runs", ylabel="seconds")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside right upper", fontsize="small")
     figure.savefig(path)
 
 
