@@ -233,7 +233,7 @@ def _data_inputs(digests: Mapping[str, str]) -> list[DatasetInput]:
     ]
 
 
-def models_of(connection: Connection, run_id: str) -> list[Any]:
+def models_of(connection: Connection, run_id: str) -> list[LoggedModel]:
     """Return the models that a run has logged whole."""
     return [model for model in _logged_models(connection, run_id) if model.status == "READY"]
 
@@ -265,7 +265,7 @@ def _has_files(connection: Connection, model: LoggedModel) -> bool:
     return all(found.get(name) for name in (MLMODEL_FILE_NAME, "data/model.keras"))
 
 
-def _logged_models(connection: Connection, run_id: str) -> list[Any]:
+def _logged_models(connection: Connection, run_id: str) -> list[LoggedModel]:
     """Return the models that a run has begun; its outputs would name deleted ones too, and lack one whose link was cut off."""
     return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run_id}'"))
 
@@ -304,7 +304,8 @@ def _log_model(connection: Connection, run: Run, finished: Finished, load_model:
         )
 
 
-def _create_model(connection: Connection, run_id: str, finished: Finished) -> Any:  # noqa: ANN401
+def _create_model(connection: Connection, run_id: str, finished: Finished) -> LoggedModel:
     """Create a model of a run, with the run's settings."""
     params = {key: str(value) for key, value in finished.params.items()}
-    return connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)
+    model: LoggedModel = connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)
+    return model
