@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Create the MLflow tracking store with its experiment, and write the plan that tells later steps what to track where.
 
-A server that cannot be reached stops nothing: what it misses is delivered later.
+A server that cannot be reached, or a database that another process keeps locked, stops nothing: what it misses is delivered later.
 """
 
 import logging
@@ -27,7 +27,7 @@ def main() -> None:
         try:
             tracking.create_store(plan.store, Path(settings["artifacts"]) if settings["artifacts"] else None, arguments.results)
         except tracking.StoreError as error:
-            if plan.store.database:  # on this machine, so what is wrong is not that it is away
+            if plan.store.database and not isinstance(error, tracking.BusyError):  # it is here, so waiting will not mend it
                 raise
             logger.warning("%s. Results are made all the same, and tracked later.", error)
         tracking.close_abandoned(arguments.results / "unfinished")

@@ -7,11 +7,9 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from staleness import SMALL, audited
+from standstill import alone_with, stand_still
 from waiting import wait_until
 from workflow import Workflow
 
@@ -40,7 +39,7 @@ PUBLISHED = "results/tracking/published.json"
 # In place of a training that takes more memory than it asks for: in its first attempt, it takes 2 GB after its third epoch, and as
 # many addresses, and stands still. Python executes this when it starts.
 GROWING = """
-import mmap, os, pathlib, signal, sys, threading, time
+import mmap, os, pathlib, subprocess, sys, threading, time
 
 def grow(folder):
     while not any(int(path.stem[-6:]) >= 3 for path in folder.glob("checkpoint-*.npz")):
@@ -52,10 +51,10 @@ def grow(folder):
             taken.append(b"1" * 100_000_000)
     except (MemoryError, OSError):
         pass
-    os.kill(os.getpid(), signal.SIGSTOP)
+    subprocess.run([sys.executable, "-I", {program!r}, {database!r}, str(os.getpid())], check=True)
 
 arguments = dict(zip(sys.orig_argv, sys.orig_argv[1:]))
-if arguments.get("--unfinished", "").endswith("NAME") and arguments["--attempt"] == "1":
+if arguments.get("--unfinished", "").endswith({name!r}) and arguments["--attempt"] == "1":
     threading.Thread(target=grow, args=[pathlib.Path(arguments["--unfinished"])], daemon=True).start()
 """
 
@@ -107,7 +106,9 @@ class Submitted(Workflow):
         """Let a training take more memory than it asks for, in its first attempt."""
         folder = self.folder / "growing"
         folder.mkdir()
-        (folder / "sitecustomize.py").write_text(GROWING.replace("NAME", name))
+        program = str(ROOT / "tests" / "standstill.py")
+        text = GROWING.format(name=name, program=program, database=str(self.results("mlflow", "mlflow.db")))
+        (folder / "sitecustomize.py").write_text(text)
         self.environment["PYTHONPATH"] = str(folder)
 
     def hold(self, process: "subprocess.Popen[bytes]", *others: str) -> tuple[str, int]:
@@ -121,16 +122,15 @@ class Submitted(Workflow):
                 if folder.name not in passed and newest_checkpoint(folder) >= 3 and unfinished.is_held(folder):
                     try:
                         process_id = int((folder / "lock").read_text().split()[1])
-                        os.kill(process_id, signal.SIGSTOP)
+                        with alone_with(self.results("mlflow", "mlflow.db")):
+                            stand_still(process_id)
                     except (FileNotFoundError, ProcessLookupError, IndexError):  # it has just ended, or not yet said who it is
                         continue
-                    epoch = newest_checkpoint(folder)
-                    if 3 <= epoch < EPOCHS and not is_locked(self.results("mlflow", "mlflow.db")):
+                    if 3 <= newest_checkpoint(folder) < EPOCHS:
                         found.append((folder.name, process_id))
                         return True
                     os.kill(process_id, signal.SIGCONT)
-                    if not 3 <= epoch < EPOCHS:
-                        passed.add(folder.name)
+                    passed.add(folder.name)
             return False
 
         wait_until(is_held, "a training has reached its third epoch", pause=0.02)
@@ -147,16 +147,6 @@ class Submitted(Workflow):
 def newest_checkpoint(folder: Path) -> int:
     """Return the epoch of a training's newest checkpoint, or 0."""
     return max((int(path.stem[-6:]) for path in folder.glob("checkpoint-*.npz")), default=0)
-
-
-def is_locked(database: Path) -> bool:
-    """Return whether somebody is writing to a database: a process that stands still then keeps everybody else from it."""
-    with closing(sqlite3.connect(database, timeout=0)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return True
-        return False
 
 
 Outcome = dict[str, tuple[list[list[str]], list[np.ndarray]]]

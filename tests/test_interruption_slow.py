@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from disks import mounted
+from standstill import stand_still
 from waiting import SECONDS, wait_until
 
 from convnets import dataset, files, fingerprint, tracking
@@ -173,9 +174,7 @@ def stands_still_while_writing(training: Training, process: "subprocess.Popen[by
     """Stop a training that is writing a checkpoint, and return whether it was not done with that before it stood still."""
     if not any(training.unfinished.glob(".checkpoint*")):
         return False
-    process.send_signal(signal.SIGSTOP)
-    stat = Path("/proc", str(process.pid), "stat")
-    wait_until(lambda: process.poll() is not None or stat.read_text().rsplit(")", 1)[1].split()[0] == "T", pause=0)
+    stand_still(process.pid)
     if any(training.unfinished.glob(".checkpoint*")):
         return True
     process.send_signal(signal.SIGCONT)

@@ -18,6 +18,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from staleness import ALL_RUNS, FIGURES, SMALL, TABLES, active_runs, audited, finished, foreseen, put, settle, trainings
+from standstill import alone_with
 from waiting import wait_until
 from workflow import Workflow, copy_project
 
@@ -300,3 +301,16 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
             [sys.executable, "-m", *command.split()], env={**workflow.environment, "MLFLOW_TRACKING_URI": uri}, check=True
         )
     assert "7 differences" in workflow.script("audit_results").stdout
+
+
+def test_another_process_keeps_the_store(workflow: Workflow) -> None:
+    """As one that is suspended while it reads would: nothing stops, and what is not tracked is delivered by the next call."""
+    workflow.results("runs", "mlp", "seed1", "metrics.json").unlink()
+    workflow.results("tracking", "plan.json").unlink()
+    with alone_with(workflow.results("mlflow", "mlflow.db")):
+        done = workflow.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"pending: 1 run \(mlp/seed1\): the tracking store .* database is locked", done.stdout)
+    assert "Traceback" not in "".join(path.read_text() for path in (workflow.folder / "logs").rglob("*.log"))
+    settle(workflow, {"publish_comparisons"})
+    audited(workflow)

@@ -300,5 +300,5 @@ def test_a_database_that_is_locked_is_named(store: Store, monkeypatch: pytest.Mo
         raise sqlite3.OperationalError("database is locked")
 
     monkeypatch.setattr(mlflow.MlflowClient, "search_runs", locked)
-    with pytest.raises(StoreError, match="database is locked"), tracking.reached(store):
+    with pytest.raises(tracking.BusyError, match="database is locked"), tracking.reached(store):
         list(connection.runs())

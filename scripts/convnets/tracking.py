@@ -35,6 +35,7 @@ NOTE_TAG = "mlflow.note.content"  # shown as the description
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
+LOCKED = "database is locked"  # SQLite's words
 MOVED_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -56,6 +57,10 @@ class AbsentError(StoreError):
     """The store is a file that is gone, or it has no such experiment."""
 
 
+class BusyError(StoreError):
+    """The store is a database that another process has locked for longer than MLflow waits: one that is suspended, it may be."""
+
+
 @contextmanager
 def reached(store: Store) -> Iterator[None]:
     """Turn whatever goes wrong on the way to the store into a `StoreError` that names it."""
@@ -64,7 +69,9 @@ def reached(store: Store) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
-        raise StoreError(f"the tracking store {store.uri} cannot be used: {reason_of(error)}") from error
+        reason = reason_of(error)
+        kind = BusyError if store.database and LOCKED in reason else StoreError
+        raise kind(f"the tracking store {store.uri} cannot be used: {reason}") from error
 
 
 def reason_of(error: Exception) -> str:
