@@ -119,7 +119,8 @@ def track(steps: Steps, folders: list[Path]) -> None:
     from mlflow.entities import Run
     from mlflow.models.model import MLMODEL_FILE_NAME
 
-    from convnets import delivery, tracking
+    from convnets import delivery, logged_models, tracking
+    from convnets.finished_run import Finished
 
     connection = tracking.connect(steps.configuration.store)
 
@@ -138,9 +139,9 @@ def track(steps: Steps, folders: list[Path]) -> None:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text("a stand-in")
 
-    with mock.patch.object(delivery, "_log_model", log_model):
+    with mock.patch.object(logged_models, "log", log_model):
         for folder in folders:
-            run = delivery.Finished.read(folder)
+            run = Finished.read(folder)
             member = steps.configuration.plan.members[run.metrics.variant]
             run_id = delivery.deliver(connection, run, member, present, lambda: None)
     if lacking := delivery.missing(connection, run_id, run.folder):

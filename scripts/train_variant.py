@@ -15,8 +15,9 @@ from typing import Any
 
 from convnets import backend, checkpoints, command, dataset, files, fingerprint, hardware, records, settings, stamps, unfinished
 from convnets.deadline import LateError, time_limit
-from convnets.delivery import Finished, Identity, deliver
+from convnets.delivery import deliver
 from convnets.errors import InputError
+from convnets.finished_run import Finished, Identity
 from convnets.following import PATIENCE_S, Follower, followed
 from convnets.stores import Plan, forget
 from convnets.tracking import StoreError, connect

@@ -10,7 +10,7 @@ import mlflow
 import numpy as np
 
 from convnets import fingerprint, networks, records, stamps, tracking
-from convnets.delivery import Finished
+from convnets.finished_run import Finished
 from convnets.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Augmentation, Network, Optimizer, Settings, Training
 from convnets.stores import Membership, Store

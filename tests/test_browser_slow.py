@@ -20,7 +20,7 @@ from waiting import wait_until
 from workflow import CONFIG
 
 from convnets import configuration, figures, pages, publishing, tracking
-from convnets.delivery import Finished
+from convnets.finished_run import Finished
 from convnets.publishing import Published
 from convnets.stores import Store
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, new_store, points, write_run
 
-from convnets import delivery, networks, presentation, records, reuse, stamps, stores, tracking
-from convnets.delivery import Finished
+from convnets import delivery, finished_run, logged_models, networks, presentation, records, reuse, stamps, stores, tracking
 from convnets.errors import InputError
+from convnets.finished_run import Finished, Identity
 from convnets.stores import Store
 from convnets.tracking import StoreError
 
@@ -127,7 +127,7 @@ def test_a_model_that_a_user_has_deleted_is_no_model_of_its_run(store: Store, mo
     mlflow.MlflowClient(store.uri).delete_logged_model(logged.model_id)
     run = all_runs(store)[run_id]
     assert run.outputs.model_outputs  # MLflow keeps the link
-    assert delivery.models_of(tracking.connect(store), run.info.run_id) == []
+    assert logged_models.of_run(tracking.connect(store), run.info.run_id) == []
 
 
 @pytest.mark.parametrize("broken", CALLS)
@@ -149,11 +149,11 @@ def test_a_delivery_that_was_cut_off_is_completed_without_doubling_anything(
     assert deliver(store, Finished.read(finished.folder)) == begun.info.run_id
     (run,) = all_runs(store).values()
     assert run.info.status == "FINISHED"
-    for name in (*delivery.HISTORY_COLUMNS, *delivery.SYSTEM_METRICS):
+    for name in (*finished_run.HISTORY_COLUMNS, *finished_run.SYSTEM_METRICS):
         assert len(points(store, run.info.run_id, name)) == 3
     for name in records.NUMBER_COLUMNS:
         assert len(points(store, run.info.run_id, name)) == 1
-    assert len(delivery.models_of(tracking.connect(store), run.info.run_id)) == 1
+    assert len(logged_models.of_run(tracking.connect(store), run.info.run_id)) == 1
     assert len(run.inputs.dataset_inputs) == 3
 
 
@@ -212,7 +212,7 @@ def test_what_a_store_has_lost_is_found_and_brought_again(
     run_id = deliver(store, finished)
     connection = tracking.connect(store)
     assert delivery.missing(connection, run_id, finished.folder) == []
-    (logged,) = delivery.models_of(connection, run_id)
+    (logged,) = logged_models.of_run(connection, run_id)
     artifacts = Path(all_runs(store)[run_id].info.artifact_uri.removeprefix("file://"))
     of_model, weights = Path(logged.artifact_location.removeprefix("file://")), lost.removeprefix("model").removeprefix("/")
     path = of_model / weights if lost.split("/")[0] == "model" else artifacts / lost
@@ -227,7 +227,7 @@ def test_what_a_store_has_lost_is_found_and_brought_again(
     assert all(name.startswith(lost.split("/data")[0]) for name in found)
     assert deliver(store, finished, again=True) == run_id
     assert delivery.missing(connection, run_id, finished.folder) == []
-    (logged,) = delivery.models_of(connection, run_id)
+    (logged,) = logged_models.of_run(connection, run_id)
     assert mlflow.keras.load_model(f"models:/{logged.model_id}").count_params() == 12_342
     assert len(points(store, run_id, "val_loss")) == 3
 
@@ -280,7 +280,7 @@ class TestReuse:
         """As when a setting was changed, a training begun and stopped, and the setting changed back."""
         finished = write_run(tmp_path, model)
         run_id = deliver(store, finished)
-        begun = delivery.Identity("mlp100", 1, "e" * 64, "token", BEGAN)
+        begun = Identity("mlp100", 1, "e" * 64, "token", BEGAN)
         other = delivery.open_run(tracking.connect(store), begun, MEMBER, {}).info.run_id
         assert self.fetch(store, finished, tmp_path / "clone")
         assert [run.info.run_id for run in tracking.connect(store).runs("mlp100", 1)] == [run_id]

@@ -9,7 +9,7 @@ from finished_runs import BEGAN, MEMBER, all_runs, epochs, points
 from waiting import SECONDS, wait_until
 
 from convnets import delivery, following, tracking
-from convnets.delivery import Identity
+from convnets.finished_run import Identity
 from convnets.following import Follower, followed
 from convnets.stores import Store
 

@@ -15,7 +15,7 @@ import pytest
 from finished_runs import all_runs, points, write_run
 
 from convnets import delivery, pages, publishing, records, tracking
-from convnets.delivery import Finished
+from convnets.finished_run import Finished
 from convnets.pages import compare_page
 from convnets.publishing import Published, Summary, side_by_side, varying_settings
 from convnets.records import Metrics

@@ -16,7 +16,7 @@ from tracked import FORMS, assert_whole, patience, proxy, publish, server, store
 from waiting import SECONDS, wait_until
 
 from convnets import audit, configuration, following, publishing, reuse, tracking
-from convnets.delivery import Finished, Identity
+from convnets.finished_run import Finished, Identity
 from convnets.following import Follower, followed
 from convnets.stores import Store
 

@@ -19,7 +19,7 @@ from tracked import FORMS, assert_whole, patience, proxy, publish, server, store
 from waiting import SECONDS, wait_until
 
 from convnets import dataset, files, fingerprint, tracking
-from convnets.delivery import Finished
+from convnets.finished_run import Finished
 from convnets.settings import from_dict
 from convnets.stores import Membership, Plan, Store
 

@@ -10,8 +10,8 @@ from finished_runs import all_runs, points
 from servers import MlflowServer, mlflow_server, postgres
 from waiting import SECONDS
 
-from convnets import delivery, publishing, records, tracking
-from convnets.delivery import Finished
+from convnets import finished_run, logged_models, publishing, records, tracking
+from convnets.finished_run import Finished
 from convnets.stores import Membership, Plan, Store
 
 FORMS = ("hunter2", b64encode(b"me:hunter2").decode())  # of the password that the tests give, as it is and as it is sent
@@ -57,7 +57,7 @@ def assert_whole(store: Store, run: Finished) -> None:
     tracked = [found for found in all_runs(store).values() if found.info.lifecycle_stage == "active"]
     (there,) = [found for found in tracked if found.data.tags["training"] == run.record.training]
     assert there.info.status == "FINISHED"
-    for name in (*delivery.HISTORY_COLUMNS, *delivery.SYSTEM_METRICS, *records.NUMBER_COLUMNS):
+    for name in (*finished_run.HISTORY_COLUMNS, *finished_run.SYSTEM_METRICS, *records.NUMBER_COLUMNS):
         wanted = sorted((point.step, point.value, point.timestamp) for point in run.points() if point.key == name)
         assert points(store, there.info.run_id, name) == wanted
-    assert len(delivery.models_of(tracking.connect(store), there.info.run_id)) == 1
+    assert len(logged_models.of_run(tracking.connect(store), there.info.run_id)) == 1

@@ -10,9 +10,9 @@ from typing import Any
 import mlflow
 from mlflow.entities import Run
 
-from convnets import delivery, fingerprint, records, stamps, tracking, unfinished
-from convnets.delivery import Finished
+from convnets import delivery, fingerprint, logged_models, records, stamps, tracking, unfinished
 from convnets.errors import InputError
+from convnets.finished_run import Finished
 from convnets.steps import TRAINING, Steps
 from convnets.stores import COMPARISON_TAG, Plan, Store
 from convnets.tracking import Connection
@@ -126,8 +126,8 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     for name in delivery.missing(connection, run.info.run_id, finished.folder):
         if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those were looked at above
             yield f"its tracked run has lost {name}; `make sync` brings it there"
-    if len(delivery.models_of(connection, run.info.run_id)) > 1:
-        yield f"its tracked run has {len(delivery.models_of(connection, run.info.run_id))} complete models, not one"
+    if len(logged_models.of_run(connection, run.info.run_id)) > 1:
+        yield f"its tracked run has {len(logged_models.of_run(connection, run.info.run_id))} complete models, not one"
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digests = {f"cifar10-{split}": digest[:36] for split, digest in finished.record.data.items()}
     yield from _compare("data set", digests, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)

@@ -4,30 +4,19 @@ Files are the truth. A run in the store bears the token of its training, every p
 delivers again finds the run, and a store ignores a point that it has. A run is FINISHED once everything else is there.
 """
 
-import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import mlflow
-import numpy as np
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, LoggedModelOutput, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-from mlflow.models.model import MLMODEL_FILE_NAME
 
-from convnets import records, settings, stamps, tracking
-from convnets.cifar10 import IMAGE_SHAPE
-from convnets.errors import InputError
+from convnets import logged_models, records, stamps, tracking
 from convnets.files import write_json
-from convnets.records import Epoch, Metrics, Record, Usage
-from convnets.stamps import Stamp
+from convnets.finished_run import Finished, Identity
 from convnets.stores import Membership, Tracked
 from convnets.tracking import Connection
 from convnets.unfinished import name_of
@@ -36,95 +25,6 @@ FILES = "files"  # the artifact folder that holds a run's files as they are
 # What `presentation` adds to a run's artifacts.
 CARD, LEARNING_CURVES, CONFUSION_MATRIX = "model_card.md", "figures/learning_curves.png", "figures/confusion_matrix.png"
 POINTS_PER_CALL = 1000  # what MLflow takes at once
-HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-# Names that begin so are shown in the user interface's own tab.
-SYSTEM_METRICS = ("system/cpu_utilization_percentage", "system/process_memory_usage_megabytes")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What tells a training from any other. `began` is in seconds since 1970."""
-
-    variant: str
-    seed: int
-    fingerprint: str
-    training: str
-    began: float
-
-    def tags(self) -> dict[str, str]:
-        """Return the tags that its run bears."""
-        seed = str(self.seed)
-        return {"variant": self.variant, "seed": seed, "fingerprint": self.fingerprint, tracking.TRAINING_TAG: self.training}
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A finished run as its files hold it."""
-
-    folder: Path
-    stamp: Stamp
-    metrics: Metrics
-    history: Sequence[Epoch]
-    record: Record
-
-    @staticmethod
-    def read(folder: Path) -> "Finished":
-        """Read a run's files.
-
-        Raises
-        ------
-        InputError
-            One of them is missing or damaged.
-        """
-        stamp = stamps.read(folder / stamps.STAMP)
-        if stamp is None:
-            raise InputError(f"{folder / stamps.STAMP} is missing or damaged; run the workflow again")
-        path = folder / stamps.STAMP
-        try:
-            settings.from_dict(stamp.components["settings"])
-            metrics = records.read_metrics(path := folder / records.METRICS)
-            history = records.read_history(path := folder / records.HISTORY)
-            record = records.read_record(path := folder / records.RECORD)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{path} is missing or damaged ({error}); run the workflow again") from error
-        return Finished(folder, stamp, metrics, history, record)
-
-    @property
-    def identity(self) -> Identity:
-        """What tells this training from any other."""
-        metrics = self.metrics
-        return Identity(metrics.variant, metrics.seed, metrics.fingerprint, self.record.training, self.record.began)
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Every training setting."""
-        return settings.from_dict(self.stamp.components["settings"]).flat()
-
-    @property
-    def ended(self) -> float:
-        """The end of the last epoch, in seconds since 1970."""
-        return self.record.usage[-1].ended
-
-    def summary(self) -> list[tuple[str, float, float, int]]:
-        """Return each number of the summary as a point: name, value, time in seconds, step."""
-        return [(name, value, self.ended, 0) for name, value in self.metrics.numbers().items()]
-
-    def points(self) -> list[Metric]:
-        """Return every point of the run's curves, and its summary."""
-        return [*points(self.history, self.record.usage), *(_point(*point) for point in self.summary())]
-
-
-def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]:
-    """Yield the points of some epochs: at their iteration, with the time at which they were measured."""
-    for epoch, used in zip(history, usage, strict=True):
-        values = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
-        values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
-        for name, value in values.items():
-            yield _point(name, value, used.ended, epoch.iteration)
-
-
-def _point(name: str, value: float, seconds: float, step: int, model: str | None = None) -> Metric:
-    return Metric(name, float(value), round(seconds * 1000), step, model_id=model)
 
 
 def log_points(connection: Connection, run_id: str, batch: Sequence[Metric]) -> None:
@@ -180,8 +80,8 @@ def deliver(
         run = open_run(connection, finished.identity, membership, finished.params)
         run_id = run.info.run_id
         if again:
-            for model in models_of(connection, run_id):
-                if not _has_files(connection, model):
+            for model in logged_models.of_run(connection, run_id):
+                if not logged_models.has_files(connection, model):
                     connection.client.delete_logged_model(model.model_id)
         if again or run.info.status != "FINISHED":
             _fill(connection, run, finished, present, load_model)
@@ -212,7 +112,7 @@ def _fill(
         client.log_artifacts(run_id, str(folder))
     for name in (*records.RUN_FILES, stamps.STAMP):
         client.log_artifact(run_id, str(finished.folder / name), FILES)
-    _log_model(connection, run, finished, load_model)
+    logged_models.log(connection, run, finished, load_model)
 
 
 def _record_id(finished: Finished, run_id: str) -> Finished:
@@ -233,11 +133,6 @@ def _data_inputs(digests: Mapping[str, str]) -> list[DatasetInput]:
     ]
 
 
-def models_of(connection: Connection, run_id: str) -> list[LoggedModel]:
-    """Return the models that a run has logged whole."""
-    return [model for model in _logged_models(connection, run_id) if model.status == "READY"]
-
-
 def missing(connection: Connection, run_id: str, folder: Path) -> list[str]:
     """Return what a run that was brought whole no longer has: which of its artifacts, and its model.
 
@@ -250,62 +145,6 @@ def missing(connection: Connection, run_id: str, folder: Path) -> list[str]:
     for name in (*records.RUN_FILES, stamps.STAMP):
         if there.get(f"{FILES}/{name}") != (folder / name).stat().st_size:
             found.append(f"{FILES}/{name}")
-    if not any(_has_files(connection, model) for model in models_of(connection, run_id)):
+    if not any(logged_models.has_files(connection, model) for model in logged_models.of_run(connection, run_id)):
         found.append("model")
     return found
-
-
-def _has_files(connection: Connection, model: LoggedModel) -> bool:
-    """Return whether a logged model has its description and its weights."""
-    found = {
-        entry.path: entry.file_size
-        for folder in (None, "data")
-        for entry in connection.client.list_logged_model_artifacts(model.model_id, folder)
-    }
-    return all(found.get(name) for name in (MLMODEL_FILE_NAME, "data/model.keras"))
-
-
-def _logged_models(connection: Connection, run_id: str) -> list[LoggedModel]:
-    """Return the models that a run has begun; its outputs would name deleted ones too, and lack one whose link was cut off."""
-    return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run_id}'"))
-
-
-def _log_model(connection: Connection, run: Run, finished: Finished, load_model: Callable[[], Any]) -> None:
-    """Log the Keras model with its signature and an input example, unless the run has it; one that was cut off is completed."""
-    former = _logged_models(connection, run.info.run_id)
-    if any(model.status == "READY" for model in former):
-        return
-    run_id, model = run.info.run_id, load_model()
-    logged = former[0] if former else _create_model(connection, run_id, finished)
-    for cut_off in former[1:]:  # when the reply to its creation was lost
-        connection.client.delete_logged_model(cut_off.model_id)
-    linked = run.outputs.model_outputs if run.outputs else []
-    if logged.model_id not in {output.model_id for output in linked}:  # the store refuses a link that it has
-        connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    connection.client.log_batch(run_id, [_point(*point, model=logged.model_id) for point in finished.summary()])
-
-    def save(path: str, mlflow_model: Model, **options: Any) -> None:  # noqa: ANN401
-        Path(path).mkdir()  # MLflow 3.17 writes the input example before it makes the folder
-        mlflow_model.run_id = run_id
-        mlflow.keras.save_model(path=path, mlflow_model=mlflow_model, **options)
-
-    example = np.full((1, *IMAGE_SHAPE), 127.0, np.float32)  # a grey image
-    with redirect_stdout(io.StringIO()):  # MLflow tries the example, and Keras draws a bar for it
-        Model.log(
-            None,
-            SimpleNamespace(save_model=save),
-            name="model",
-            model_id=logged.model_id,
-            model=model,
-            signature=mlflow.models.infer_signature(example, model.predict(example, verbose=0)),
-            input_example=example,
-            # Given, since MLflow would otherwise load the model in a new process to find out.
-            pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
-        )
-
-
-def _create_model(connection: Connection, run_id: str, finished: Finished) -> LoggedModel:
-    """Create a model of a run, with the run's settings."""
-    params = {key: str(value) for key, value in finished.params.items()}
-    model: LoggedModel = connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)
-    return model

@@ -13,7 +13,7 @@ from typing import Any
 from mlflow.entities import Metric
 
 from convnets import delivery, tracking
-from convnets.delivery import Identity
+from convnets.finished_run import Identity, points
 from convnets.records import Epoch, Usage
 from convnets.stores import Membership, Store
 from convnets.tracking import Connection, StoreError
@@ -47,7 +47,7 @@ class Follower:
     def tell(self, history: Sequence[Epoch], usage: Sequence[Usage]) -> None:
         """Tell of all epochs so far; those of a training that goes on may be in the store already, which does no harm."""
         with self._news:
-            self._waiting += delivery.points(history[self._told :], usage[self._told :])
+            self._waiting += points(history[self._told :], usage[self._told :])
             self._told = len(history)
             self._news.notify()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from convnets import delivery, figures, records
-from convnets.delivery import Finished
 from convnets.files import atomic_path
+from convnets.finished_run import Finished
 
 
 def present(finished: Finished, label: str, folder: Path) -> None:

@@ -5,24 +5,19 @@ have changed.
 """
 
 import logging
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlflow.exceptions import MlflowException
-
-from convnets import delivery, pages, presentation, tracking
-from convnets.delivery import Finished
+from convnets import delivery, pages, presentation, registry, tracking
 from convnets.errors import InputError
+from convnets.finished_run import Finished
 from convnets.records import MODEL, Metrics
 from convnets.stores import COMPARISON_TAG, Membership, Plan, Store, is_tracked
 from convnets.tracking import Connection, StoreError
 
-BEST = "best"  # the alias of a comparison's best model in the registry
-EXPERIMENT_TAG, COMPARISON = "experiment", "comparison"  # tags of its entry there
 COMPARED = 20  # runs on a page that sets them side by side; its address, with all their ids, is part of a tag
 
 logger = logging.getLogger(__name__)
@@ -226,7 +221,8 @@ def _publish_comparisons(
         for comparison in titles:
             client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
     for comparison, compared in members.items():
-        _register_best(connection, plan, comparison, compared, ids)
+        best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
+        registry.register(connection, comparison, ids[best.training], best.folder, plan.member(best.metrics.variant).label)
     known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
     titles = {name: known[name] for name in figures if name in known}
     several_seeds = len({run.metrics.seed for run in runs}) > 1
@@ -236,22 +232,19 @@ def _publish_comparisons(
     }
     for key, value in tags.items():
         client.set_experiment_tag(experiment, key, value)
-    _withdraw(connection, {name for member in plan.members.values() for name in member.comparisons})
+    _withdraw_views(connection, known)
+    registry.withdraw(connection, known)
     return compare
 
 
-def _withdraw(connection: Connection, comparisons: Collection[str]) -> None:
-    """Take back what former comparisons have beside their runs: their views, and the aliases of their best models."""
+def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> None:
+    """Take back the views of former comparisons."""
     client, experiment = connection.client, connection.experiment
     for key, value in client.get_experiment(experiment).tags.items():
         name = key.removeprefix(pages.VIEW_TAG)
         # A view that a user has saved bears the time of that.
         if name != key and name not in {pages.OVERVIEW, *comparisons} and '"createdAt": 0,' in value:
             client.delete_experiment_tag(experiment, key)
-    for model in client.search_registered_models(f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
-        name = model.tags.get(COMPARISON)
-        if name and name not in comparisons and model.name == _registered_name(connection, name) and BEST in model.aliases:
-            client.delete_registered_model_alias(model.name, BEST)
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -269,35 +262,3 @@ def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
             break
         seeds.add(seed)
     return [run for run in runs if run.metrics.seed in seeds][:COMPARED]
-
-
-def _registered_name(connection: Connection, comparison: str) -> str:
-    """Return the name that a comparison's best model has in the registry: of characters that MLflow allows there."""
-    return re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")
-
-
-def _register_best(connection: Connection, plan: Plan, comparison: str, runs: Sequence[Summary], ids: Mapping[str, str]) -> None:
-    """Let the registry hold the best model of a comparison, by validation accuracy, under an alias, described by its card."""
-    client, name = connection.client, _registered_name(connection, comparison)
-    run = max(runs, key=lambda run: run.metrics.best_val_accuracy)
-    run_id = ids[run.training]
-    label = plan.member(run.metrics.variant).label
-    (model,) = delivery.models_of(connection, run_id)[:1] or [None]
-    if model is None:
-        return
-    tags = {EXPERIMENT_TAG: connection.experiment, COMPARISON: comparison}
-    try:
-        client.create_registered_model(name, tags, f"The best model of the comparison {comparison}, as the alias `{BEST}`.")
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-        there = client.get_registered_model(name).tags
-        for key, value in tags.items():
-            if there.get(key) != value:  # those of a former version, or of an experiment that was lost
-                client.set_registered_model_tag(name, key, value)
-    versions = client.search_model_versions(f"name = '{name}'")
-    found = next((version for version in versions if model.model_id in version.source), None)
-    if found is None:
-        card = presentation.model_card(Finished.read(run.folder), label)
-        found = client.create_model_version(name, f"models:/{model.model_id}", run_id, description=card, model_id=model.model_id)
-    client.set_registered_model_alias(name, BEST, found.version)

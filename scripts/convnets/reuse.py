@@ -9,9 +9,9 @@ from pathlib import Path
 import mlflow
 
 from convnets import delivery, records, stamps, tracking
-from convnets.delivery import Finished
 from convnets.errors import InputError
 from convnets.fingerprint import digest
+from convnets.finished_run import Finished
 from convnets.records import RUN_FILES
 from convnets.stores import Store, Tracked
 from convnets.tracking import StoreError
