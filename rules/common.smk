@@ -72,6 +72,8 @@ def prepare_slurm():
 
 onstart:
     write_json(PLANNED, HERE)
+    if workflow.non_local_exec:
+        submission.cancel_all_jobs()
     if workflow.executor_plugin.name == "slurm":
         prepare_slurm()
 

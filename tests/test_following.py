@@ -1,7 +1,9 @@
 """Following a training into a store that is there, away, slow or comes back; with a real store, whose failures are put on."""
 
 import threading
+from contextlib import nullcontext
 from typing import Any
+from unittest import mock
 
 import mlflow
 import pytest
@@ -28,7 +30,7 @@ def the_run(store: Store) -> Any:
 def test_points_arrive_while_the_training_goes_on(store: Store) -> None:
     history, usage = epochs(3)
     follower = follow(store)
-    with followed(follower):
+    with followed(follower, SECONDS):
         wait_until(lambda: len(all_runs(store)) == 1)
         for count in (1, 2, 2, 3):
             follower.tell(history[:count], usage[:count])
@@ -45,7 +47,7 @@ def test_points_arrive_while_the_training_goes_on(store: Store) -> None:
 )
 def test_a_training_that_ends_early_says_how(error: BaseException, status: str, store: Store) -> None:
     follower = follow(store)
-    with pytest.raises(type(error)), followed(follower):
+    with pytest.raises(type(error)), followed(follower, SECONDS):
         follower.tell(*epochs(2))
         raise error
     assert follower.is_closed
@@ -54,11 +56,11 @@ def test_a_training_that_ends_early_says_how(error: BaseException, status: str, 
 
 
 def test_a_training_that_goes_on_continues_its_run(store: Store) -> None:
-    with pytest.raises(SystemExit), followed(first := follow(store)):
+    with pytest.raises(SystemExit), followed(first := follow(store), SECONDS):
         first.tell(*epochs(2))
         raise SystemExit(143)
     run_id = the_run(store).info.run_id
-    with followed(second := follow(store)):
+    with followed(second := follow(store), SECONDS):
         second.tell(*epochs(3))  # all that its checkpoint holds
         wait_until(lambda: the_run(store).info.status == "RUNNING")
     assert [step for step, *_ in points(store, run_id, "seconds")] == [10, 20, 30]
@@ -81,7 +83,7 @@ def test_a_store_that_is_away_costs_nothing_and_gets_all_when_it_returns(
 
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", log_batch)
     history, usage = epochs(3)
-    with caplog.at_level("INFO"), followed(follower := follow(store)):
+    with caplog.at_level("INFO"), followed(follower := follow(store), SECONDS):
         for count in (1, 2):
             assert asked.acquire(timeout=SECONDS)
             follower.tell(
@@ -103,7 +105,7 @@ def test_a_run_that_was_removed_is_begun_again(store: Store, monkeypatch: pytest
     """As when the store is lost while a training goes on."""
     monkeypatch.setattr(following, "SHORTEST_PAUSE_S", 0.05)
     history, usage = epochs(2)
-    with followed(follower := follow(store)):
+    with followed(follower := follow(store), SECONDS):
         wait_until(lambda: len(all_runs(store)) == 1)
         (removed,) = all_runs(store)
         tracking.connect(store).client.delete_run(removed)
@@ -111,26 +113,35 @@ def test_a_run_that_was_removed_is_begun_again(store: Store, monkeypatch: pytest
         wait_until(lambda: len(all_runs(store)) == 2)
         (begun,) = set(all_runs(store)) - {removed}
         wait_until(lambda: len(points(store, begun, "seconds")) == 2)
-    assert follower.why_not_deliver(30.0) == ""
+    assert follower.why_not_deliver(10 * SECONDS) == ""
 
 
 def test_a_store_that_failed_last_or_is_slow_is_not_delivered_to(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    with followed(follower := follow(store)):
+    with followed(follower := follow(store), SECONDS):
         follower.tell(*epochs(2))
-    assert follower.why_not_deliver(30.0) == ""
+    assert follower.why_not_deliver(10 * SECONDS) == ""
     assert follower.why_not_deliver(0.0).startswith(f"the tracking store {store.uri} is slow: a call took ")
     monkeypatch.setattr(delivery, "open_run", lambda *_: 1 / 0)
-    with followed(follower := follow(store)):
+    with followed(follower := follow(store), SECONDS):
         follower.tell(*epochs(2))
-    assert follower.why_not_deliver(30.0) == f"the tracking store {store.uri} cannot be used: division by zero"
+    assert follower.why_not_deliver(10 * SECONDS) == f"the tracking store {store.uri} cannot be used: division by zero"
 
 
-def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not until it answers, which this one does when the training has ended."""
+@pytest.mark.parametrize("error", [None, ValueError("x"), SystemExit(143)])
+def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(
+    error: BaseException | None, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not until it answers, which this one does when the training has ended, well or not."""
     released = threading.Event()
     monkeypatch.setattr(tracking, "connect", lambda *_: released.wait())
-    with followed(follower := follow(store), patience=0.3):
+    follower = follow(store)
+    join = mock.Mock(wraps=follower._thread.join)
+    monkeypatch.setattr(follower._thread, "join", join)
+    with nullcontext() if error is None else pytest.raises(type(error)), followed(follower, patience=0.3):
         follower.tell(*epochs(2))
-    assert "has not answered in time" in follower.why_not_deliver(30.0)
+        if error:
+            raise error
+    join.assert_called_once_with(0.3)
+    assert "has not answered in time" in follower.why_not_deliver(10 * SECONDS)
     released.set()
     wait_until(lambda: follower.has_ended)

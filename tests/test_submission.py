@@ -1,10 +1,16 @@
-"""What is checked before trainings are submitted, and what Slurm's executor is helped with."""
+"""What is checked before trainings are submitted, and what executors are helped with."""
 
+import asyncio
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import snakemake_executor_plugin_slurm as plugin
 from conftest import ROOT
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from waiting import SECONDS, wait_until
 
 from convnets import submission
 from convnets.errors import InputError
@@ -15,6 +21,49 @@ def test_the_minimal_age_is_what_the_controller_said_when_it_last_answered(monke
     monkeypatch.setattr(plugin, "get_min_job_age", lambda: next(answers))
     submission.remember_minimal_age()
     assert [plugin.get_min_job_age() for _ in range(3)] == [300, 300, 300]
+
+
+class Asking(RemoteExecutor):
+    """A stand-in for an executor of a batch system: it asks about its jobs until it is told the answer."""
+
+    def __init__(self) -> None:  # without Snakemake's workflow around it
+        common = SimpleNamespace(init_seconds_before_status_checks=0)
+        remote = SimpleNamespace(seconds_between_status_checks=0, immediate_submit=True)
+        self.workflow = SimpleNamespace(executor_plugin=SimpleNamespace(common_settings=common), remote_execution_settings=remote)
+        self._next_seconds_between_status_checks = None
+        self.asks, self.answers, self.cancelled = threading.Event(), threading.Event(), list[str]()
+        self.active_jobs, self.lock, self.wait = ["asked about"], threading.Lock(), True
+        self.wait_thread = threading.Thread(target=self._wait_thread, daemon=True)
+        self.wait_thread.start()
+
+    async def check_active_jobs(self, active_jobs: list[str]) -> AsyncIterator[str]:
+        self.asks.set()
+        while not self.answers.is_set():
+            await asyncio.sleep(0.01)
+        for job in active_jobs:
+            yield job
+
+    def cancel_jobs(self, active_jobs: list[str]) -> None:
+        assert active_jobs
+        self.cancelled += active_jobs
+
+    def run_job(self, job: object) -> None:
+        raise NotImplementedError
+
+
+def test_an_interrupt_cancels_jobs_that_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemoteExecutor, "cancel", RemoteExecutor.cancel)  # which is put back afterwards
+    submission.cancel_all_jobs()
+    executor = Asking()
+    assert executor.asks.wait(SECONDS)
+    executor.active_jobs.append("submitted meanwhile")
+    interrupt = threading.Thread(target=executor.cancel)
+    interrupt.start()
+    wait_until(lambda: not executor.wait, "the executor is to end")
+    assert executor.cancelled == ["submitted meanwhile"]
+    executor.answers.set()
+    interrupt.join()
+    assert executor.cancelled == ["submitted meanwhile", "asked about"]
 
 
 def test_environments_of_other_versions_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

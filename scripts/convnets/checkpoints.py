@@ -82,10 +82,11 @@ def read(folder: Path, fingerprint: str) -> State | None:
 
 def epochs_done(folder: Path, fingerprint: str) -> int:
     """Return after how many epochs a training with this fingerprint would go on."""
-    for path in _newest_first(folder):
-        with suppress(*UNREADABLE), np.load(path, allow_pickle=False) as archive:
-            header = json.loads(archive["header"].tobytes())
-            return len(header["history"]) if header["fingerprint"] == fingerprint else 0
+    with suppress(FileNotFoundError):  # it has ended meanwhile, and its folder is gone
+        for path in _newest_first(folder):
+            with suppress(*UNREADABLE), np.load(path, allow_pickle=False) as archive:
+                header = json.loads(archive["header"].tobytes())
+                return len(header["history"]) if header["fingerprint"] == fingerprint else 0
     return 0
 
 

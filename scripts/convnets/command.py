@@ -56,6 +56,7 @@ def run(main: Callable[[], None]) -> None:
     logging.basicConfig(level=logging.INFO, format=FORMAT, datefmt=TIME, stream=sys.stderr)
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         message = str(error)
     except MemoryError:

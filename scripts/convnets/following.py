@@ -121,14 +121,14 @@ class Follower:
 def followed(follower: Follower, patience: float = PATIENCE_S) -> Iterator[None]:
     """Follow a training. One that fails or is asked to stop has its run closed as FAILED or KILLED; else the run stays open.
 
-    `patience` is what the last attempt may take, in seconds, when the training has ended well.
+    `patience` is what the last attempt may take, in seconds.
     """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        follower.stop("KILLED")
+        follower.stop("KILLED", patience)
         raise
     except BaseException:
-        follower.stop("FAILED")
+        follower.stop("FAILED", patience)
         raise
     follower.stop(patience=patience)

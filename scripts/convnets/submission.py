@@ -1,4 +1,4 @@
-"""What is checked before trainings are submitted or run in other environments, and what Slurm's executor has to be helped with."""
+"""What is checked before trainings are submitted or run in other environments, and what executors have to be helped with."""
 
 import re
 from pathlib import Path
@@ -38,6 +38,26 @@ def remember_minimal_age() -> None:
 
     plugin.get_min_job_age = minimal_age
     minimal_age()
+
+
+def cancel_all_jobs() -> None:
+    """Let an executor that is interrupted while it asks about its jobs cancel them too.
+
+    Version 9.4 of Snakemake's interface takes them off its list while it asks, which lasts for as long as a controller is away, and
+    cancels those on the list alone.
+    """
+    from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+    def cancel(executor: RemoteExecutor) -> None:
+        with executor.lock:
+            listed = list(executor.active_jobs)
+        if listed:
+            executor.cancel_jobs(listed)
+        executor.shutdown()  # when it has asked, those that go on are on the list again
+        if others := [job for job in executor.active_jobs if job not in listed]:
+            executor.cancel_jobs(others)
+
+    RemoteExecutor.cancel = cancel
 
 
 def check_environments(folder: Path) -> None:

@@ -184,7 +184,9 @@ def abandoned(unfinished: Path) -> dict[Path, Begun]:
 
 def left_open(unfinished: Path) -> dict[Path, Begun]:
     """Return the records of those whose store did not answer when they were to be closed."""
-    return {path: training for path in sorted(unfinished.glob(f"{OPEN}/*/*.json")) if (training := _read(path))}
+    while True:
+        with suppress(FileNotFoundError):  # a folder that another process has just removed
+            return {path: training for path in sorted(unfinished.glob(f"{OPEN}/*/*.json")) if (training := _read(path))}
 
 
 def settle(record: Path, *, is_closed: bool) -> None:
