@@ -8,8 +8,9 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
 KillWait=1
-MessageTimeout=3
+MessageTimeout=20
 UnkillableStepTimeout=600
 MinJobAge=300
 GresTypes=gpu
@@ -87,7 +88,7 @@ class BatchSystem:
         self.folder, self.environment = folder, environment
 
     def call(self, *command: str, check: bool = True) -> str:
-        environment = {**os.environ, **self.environment}
+        environment = {**os.environ, **self.environment, "PATH": os.environ["PATH"]}  # without what wraps programs for jobs
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -105,13 +106,16 @@ class Slurm(BatchSystem):
         ports = {"controller_port": free_port(), "node_port": free_port()}
         text = CONFIGURATION.format(host=host, folder=folder, **ports)
         (folder / "slurm.conf").write_text(text)
+        # Who asks for jobs gives up soon, since a test waits for that; all else has the time that it takes on a busy machine.
+        (folder / "asking.conf").write_text(text.replace("MessageTimeout=20", "MessageTimeout=3"))
         (folder / "device").touch()
         (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File={folder}/device\n")
         (folder / "munge.key").write_bytes(os.urandom(1024))
         (folder / "munge.key").chmod(0o400)
         # The executor takes all of Slurm's variables from its inner srun, SLURM_CONF too, which there is in /etc on a cluster.
         self._wrap("srun", f'SLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"')
-        self._wrap("squeue", f'{shutil.which("squeue")} "$@" || {{ echo failed >> {folder}/squeue.failed; exit 1; }}')
+        asking = f'SLURM_CONF={folder}/asking.conf {shutil.which("squeue")} "$@"'
+        self._wrap("squeue", f"{asking} || {{ echo failed >> {folder}/squeue.failed; exit 1; }}")
         self.environment["PATH"] = f"{folder}/bin{os.pathsep}{os.environ['PATH']}"
 
     def _wrap(self, program: str, command: str) -> None:
@@ -144,7 +148,10 @@ class Slurm(BatchSystem):
         wait_until(lambda: "UP" in self.call("scontrol", "ping", check=False), "slurmctld")
 
     def kill_controller(self) -> None:
-        """End the controller as a crash does; jobs go on."""
+        """End the controller as a crash does, once it has saved its state, which takes it seconds; jobs go on."""
+        asked, saved = time.time(), self.folder / "state" / "job_state"
+        self.call("sbatch", "--hold", "--output", "/dev/null", "--wrap", "true")  # so that there is something new to save
+        wait_until(lambda: saved.exists() and saved.stat().st_mtime > asked, "slurmctld has saved its state")
         self._daemons["slurmctld"].kill()
         self._daemons["slurmctld"].wait()
 
@@ -161,12 +168,13 @@ class Slurm(BatchSystem):
 
     def cancel_all(self) -> None:
         """Cancel all jobs and wait for their end."""
-        self.call("scancel", "--user", "root", check=False)
-        wait_until(lambda: not self.call("squeue", "--noheader", check=False).strip(), "all jobs have ended")
+        self.call("scancel", "--user", "root")
+        wait_until(lambda: not self.call("squeue", "--noheader").strip(), "all jobs have ended")
 
     def stop(self) -> None:
-        """Cancel all jobs and end the daemons."""
-        self.cancel_all()
+        """Cancel all jobs, unless the daemons have not even started, and end those."""
+        with suppress(AssertionError):
+            self.cancel_all()
         for name in reversed(self._daemons):
             self._daemons[name].send_signal(signal.SIGTERM)
             try:

@@ -97,7 +97,8 @@ class MlflowServer:
         command += ["--backend-store-uri", self.backend, "--artifacts-destination", str(self.folder / "artifacts")]
         # As docs/tracking.md has it. The Host header names the proxy's port when a request came through one.
         command += ["--serve-artifacts", "--allowed-hosts", "127.0.0.1:*,localhost:*", "--cors-allowed-origins", self.uri]
-        command += self.options
+        # One that a busy machine keeps from answering within 5 s would be killed, and what it was asked lost.
+        command += ["--uvicorn-opts", "--timeout-worker-healthcheck 600", *self.options]
         # What tests set for clients is not the server's, nor does it behave as MLflow does within pytest. It needs no jobs, which
         # are eight processes more.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTEST"))}

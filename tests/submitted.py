@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +38,30 @@ RUNS_ALONE: dict[str, Any] = {**FOUR, "comparisons": {}}
 TWO_RUNS: dict[str, Any] = {**RUNS_ALONE, "seeds": [1]}
 PUBLISHED = "results/tracking/published.json"
 # In place of a training that takes more memory than it asks for: in its first attempt, it takes 2 GB after its third epoch, and as
-# many addresses, and stands still. Python executes this when it starts.
+# many addresses as it may, up to 20 GB. Where they are refused, so is what the training asks for next; else it stands still, to be
+# ended by the batch system. Python executes this when it starts.
 GROWING = """
-import mmap, os, pathlib, subprocess, sys, threading, time
+import mmap, os, pathlib, signal, subprocess, sys, threading, time
+
+def refuse(*_):
+    raise MemoryError
 
 def grow(folder):
     while not any(int(path.stem[-6:]) >= 3 for path in folder.glob("checkpoint-*.npz")):
         time.sleep(0.01)
     taken = []
     try:
-        taken.append(mmap.mmap(-1, 2 << 30))
-        for _ in range(20):
-            taken.append(b"1" * 100_000_000)
+        taken += [b"1" * 100_000_000 for _ in range(20)]
+        while len(taken) < 200:
+            taken.append(mmap.mmap(-1, 100_000_000))
     except (MemoryError, OSError):
-        pass
-    subprocess.run([sys.executable, "-I", {program!r}, {database!r}, str(os.getpid())], check=True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+    else:
+        subprocess.run([sys.executable, "-I", {program!r}, {database!r}, str(os.getpid())], check=True)
 
 arguments = dict(zip(sys.orig_argv, sys.orig_argv[1:]))
 if arguments.get("--unfinished", "").endswith({name!r}) and arguments["--attempt"] == "1":
+    signal.signal(signal.SIGUSR1, refuse)
     threading.Thread(target=grow, args=[pathlib.Path(arguments["--unfinished"])], daemon=True).start()
 """
 
@@ -100,7 +107,9 @@ class Submitted(Workflow):
 
     def log(self, name: str) -> str:
         path = self.folder / "logs" / "train_variant" / "{}/{}.log".format(*name.rsplit("-", 1))
-        return path.read_text() if path.exists() else ""
+        with suppress(FileNotFoundError):  # Snakemake removes it before it tries again
+            return path.read_text()
+        return ""
 
     def let_grow(self, name: str) -> None:
         """Let a training take more memory than it asks for, in its first attempt."""
@@ -146,7 +155,9 @@ class Submitted(Workflow):
 
 def newest_checkpoint(folder: Path) -> int:
     """Return the epoch of a training's newest checkpoint, or 0."""
-    return max((int(path.stem[-6:]) for path in folder.glob("checkpoint-*.npz")), default=0)
+    with suppress(FileNotFoundError):  # the folder is removed meanwhile
+        return max((int(path.stem[-6:]) for path in folder.glob("checkpoint-*.npz")), default=0)
+    return 0
 
 
 Outcome = dict[str, tuple[list[list[str]], list[np.ndarray]]]

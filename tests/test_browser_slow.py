@@ -24,11 +24,16 @@ from convnets.finished_run import Finished
 from convnets.publishing import Published
 from convnets.stores import Store
 
-# Of a chart: what its x axis is, and the name and the points of each line.
-LINES = """chart => [
+# Of each chart: what its x axis is, and the name and the points of each line.
+LINES = """charts => charts.map(chart => [
     chart.layout.xaxis.title ? chart.layout.xaxis.title.text : null,
     chart.data.map(line => [line.name, Array.from(line.x ?? []), Array.from(line.y ?? [])]),
-]"""
+])"""
+# Of each element: where it is, and what it says.
+SHOWN = """all => all.map(one => {
+    const box = one.getBoundingClientRect();
+    return {x: box.x, y: box.y, text: one.innerText.trim()};
+})"""
 # The widths of all pictures on a page, in pixels; 0 of one that is not there yet.
 PICTURES = "() => Array.from(document.images, image => image.naturalWidth)"
 # Whether a click on the middle of an element would reach it: it is neither cut off nor covered.
@@ -113,14 +118,13 @@ def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Itera
 
 def charts_in(page: Any) -> list[list[Any]]:
     """Return of each chart its x axis and its lines: a name, x and y; what marks the points is not counted again."""
-    charts = [chart.evaluate(LINES) for chart in page.locator(".js-plotly-plot").all()]
+    charts = page.locator(".js-plotly-plot").evaluate_all(LINES)
     return [[axis, sorted({name: [name, x, y] for name, x, y in lines}.values())] for axis, lines in charts]
 
 
 def placed(found: Any, axis: str) -> list[str]:
-    """Return what elements say, in the order of their places along an axis; nothing while the page draws them anew."""
-    shown = [(one.bounding_box(), one.inner_text().strip()) for one in found.all()]
-    return [text for _, text in sorted((box[axis], text) for box, text in shown)] if all(box for box, _ in shown) else []
+    """Return what elements say, in the order of their places along an axis."""
+    return [one["text"] for one in sorted(found.evaluate_all(SHOWN), key=lambda one: one[axis])]
 
 
 def test_the_list_of_runs_shows_names_and_numbers_best_first(interface: Interface) -> None:
@@ -183,10 +187,9 @@ def test_the_compare_page_sets_exactly_its_runs_side_by_side(interface: Interfac
 def test_a_run_says_what_it_is_and_leads_to_its_comparisons(interface: Interface) -> None:
     run, label = interface.runs["conv2_dropout00"], CONFIGURATION.labels["conv2_dropout00"]
     page = interface.open(f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}", label)
+    for text in (f"{DROPOUT} (dropout = 0.0): curves, side by side, figure", "Finished"):
+        wait_until(lambda text=text: text in page.inner_text("body"), f"the page says {text}")
     interface.keep("run")
-    text = page.inner_text("body")
-    assert f"{DROPOUT} (dropout = 0.0): curves, side by side, figure" in text
-    assert "Finished" in text
     opened = interface.follow(page, "side by side")
     opened.get_by_text("Comparing 2 Runs").wait_for(timeout=PATIENCE_MS)
     opened.close()

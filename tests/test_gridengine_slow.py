@@ -34,8 +34,8 @@ def ending(record: str) -> tuple[int, int]:
 def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, submitted: Submit, local: Path) -> None:
     """Four trainings, all from two seeds of two variants.
 
-    The master is away when the first is submitted. One takes too much memory, by a limit such as sites set. One stands still
-    until its minutes are over. One is deleted. The master is away again for a while.
+    The master is away when the first is submitted. One is refused the memory that it wants, by a limit such as sites set. One
+    stands still until its minutes are over. One is deleted. The master is away again for a while.
     """
     options = ("--profile", "profiles/sge", "--cluster-generic-status-cmd", "./status.sh")
     workflow = submitted(RUNS_ALONE, cluster.environment, *options)
@@ -51,7 +51,7 @@ def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, subm
     growing = "conv2-seed1"
     workflow.let_grow(growing)
     cluster.kill_master()
-    process = workflow.submit(PUBLISHED, "--set-resources", "train_variant:runtime=2*attempt")
+    process = workflow.submit(PUBLISHED, "--set-resources", "train_variant:runtime=4*attempt")
     wait_until(lambda: "unable to send message to qmaster" in workflow.output(), "a submission fails", process=process)
     cluster.start_master()
     late, _ = workflow.hold(process, growing)
@@ -72,8 +72,9 @@ def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, subm
         assert "going on after epoch" in workflow.log(name), name
         assert len(workflow.jobs_of(name)) > 1
         assert ending(cluster.call("qacct", "-j", job)) != (0, 0), name
-    assert "h_rt=120" in cluster.call("qacct", "-j", jobs[late])
-    assert ending(cluster.call("qacct", "-j", jobs[growing]))[1] == 137  # killed
+    assert "h_rt=240" in cluster.call("qacct", "-j", jobs[late])
+    assert ending(cluster.call("qacct", "-j", jobs[growing])) == (0, 1)
+    assert "error: not enough memory" in workflow.output()
     assert "mem_mb=4000" in workflow.output()
     assert_finished(workflow, local, PUBLISHED)
     assert len(list((workflow.folder / "logs" / "sge").iterdir())) >= 7

@@ -1,6 +1,5 @@
 """Trainings that are killed, for real, and go on: the same history, weights and tracked points, bit for bit. Slow: minutes."""
 
-import contextlib
 import csv
 import json
 import random
@@ -212,7 +211,7 @@ def test_killed_at_any_moment(
         done = epochs_done(training)
         process = training.start()
         if kind == "start":
-            time.sleep(moments.uniform(0.1, max(1.0, 0.6 * seconds)))
+            time.sleep(moments.uniform(0.1, max(1.0, min(0.6 * seconds, 7.0))))
         elif kind == "epoch":
             reached = moments.randint(min(done + 2, EPOCHS - 2), min(done + 40, EPOCHS - 2))
             wait_for(lambda reached=reached: has_trained(training, reached), process, 0.002)
@@ -255,7 +254,7 @@ def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, und
 
 
 def test_a_damaged_checkpoint_costs_an_epoch(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
-    training = Training(shared, tmp_path, "mlp")
+    training = Training(shared, tmp_path, "dropout")
     process = training.start()
     wait_for(lambda: has_trained(training, 5), process)
     process.kill()
@@ -264,7 +263,7 @@ def test_a_damaged_checkpoint_costs_an_epoch(shared: Path, tmp_path: Path, undis
     newest.write_bytes(newest.read_bytes()[:-50])
     training.finish()
     assert f"{newest.name} cannot be read" in training.log()
-    assert_same(training, undisturbed("mlp"))
+    assert_same(training, undisturbed("dropout"))
     training.assert_tracked_once()
 
 
@@ -286,13 +285,8 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
         training.unfinished, training.run = disk / "unfinished", disk / "run"
         for option, path in {"--unfinished": training.unfinished, "--run": training.run}.items():
             training.command[training.command.index(option) + 1] = path
-        process = training.start()
-        wait_for(lambda: has_trained(training, 5), process, 0.002)
-        with (disk / "ballast").open("wb", buffering=0) as ballast:
-            while process.poll() is None:  # a checkpoint that is removed leaves room again
-                with contextlib.suppress(OSError):
-                    ballast.write(bytes(4096))
-        assert process.wait() == 1
+        (disk / "ballast").write_bytes(bytes(2_200_000))  # which leaves room for two checkpoints
+        assert training.start().wait(timeout=SECONDS) == 1
         error = [line for line in training.log().splitlines() if "error: " in line][-1]
         found = re.search(r"no checkpoint of epoch (\d+) can be written to .*: No space left on device; once there is room", error)
         assert found, error

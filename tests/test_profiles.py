@@ -87,7 +87,7 @@ def test_a_job_that_is_found_nowhere_counts_as_running_for_some_minutes(
         return shell(folder, f"profiles/{profile}/status.sh '17'").stdout
 
     assert [status(), status()] == ["running\n"] * 2
-    (folder / "logs" / profile / "17.missed").write_text(f"{time.time() - 299:.0f}\n")
+    (folder / "logs" / profile / "17.missed").write_text(f"{time.time() - 200:.0f}\n")
     assert status() == "running\n"
     (folder / "logs" / profile / "17.missed").write_text(f"{time.time() - 301:.0f}\n")
     assert status() == "failed\n"

@@ -64,14 +64,17 @@ def test_jobs_that_are_ended_and_a_controller_that_is_away(cluster: Slurm, submi
     workflow.let_grow(growing)
     process = workflow.submit(PUBLISHED)
     late, _ = workflow.hold(process, growing)
-    cluster.call("scontrol", "update", f"JobId={job_of(cluster, late)}", "TimeLimit=1")
     cancelled, _ = workflow.hold(process, growing, late)
     requeued, _ = workflow.hold(process, growing, late, cancelled)
+    # Not while the controller is away: each submission that fails is an attempt.
+    again = "the one that has grown is submitted again"
+    wait_until(lambda: workflow.output().count("has been submitted with SLURM jobid") > 4, again, process=process)
     cluster.kill_controller()
     asked = cluster.failed_questions()
     patience = ExecutorSettings().status_attempts  # after which the executor would forget its jobs, unless it is told otherwise
     wait_until(lambda: cluster.failed_questions() > asked + patience, "Snakemake has asked in vain", process=process)
     cluster.start_controller()
+    cluster.call("scontrol", "update", f"JobId={job_of(cluster, late)}", "TimeLimit=1")
     cluster.call("scancel", job_of(cluster, cancelled))
     cluster.call("scontrol", "requeue", job_of(cluster, requeued))
     workflow.finish(process)
@@ -137,14 +140,14 @@ def test_a_gpu_is_asked_for(cluster: Slurm, submitted: Submit) -> None:
 
 
 def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Path) -> None:
-    """A job is cancelled, and Snakemake killed: a job of the next call waits for one of the former that still runs."""
+    """Snakemake is killed, and a job cancelled: a job of the next call waits for one of the former that still runs."""
     workflow = submitted(TWO_RUNS, cluster.environment, "--profile", "profiles/generic")
     process = workflow.submit(PUBLISHED)
     cancelled, _ = workflow.hold(process)
     held, process_id = workflow.hold(process, cancelled)
-    cluster.call("scancel", workflow.jobs_of(cancelled)[0])
     process.kill()
     process.wait()
+    cluster.call("scancel", workflow.jobs_of(cancelled)[0])
     assert workflow.snakemake("--unlock").returncode == 0
     process = workflow.submit(PUBLISHED)
     wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", process=process)

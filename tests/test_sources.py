@@ -68,11 +68,13 @@ def fetch_from(url: str, destination: Path, patience: sources.Patience = PATIENT
     return sources._deliver(destination, lambda folder: sources.from_official(folder, patience, url))
 
 
-def assert_refused(destination: Path, texts: list[str], source: str | None = None, url: str | None = None) -> None:
+def assert_refused(
+    destination: Path, texts: list[str], source: str | None = None, url: str | None = None, patience: sources.Patience = PATIENT
+) -> None:
     """Assert that fetching fails with these words and leaves nothing in the destination."""
     destination.mkdir(exist_ok=True)
     before = sorted(destination.rglob("*"))
-    attempt = partial(fetch_from, url, patience=QUICK) if url else partial(sources.fetch, str(source))
+    attempt = partial(fetch_from, url, patience=patience) if url else partial(sources.fetch, str(source))
     with pytest.raises(InputError) as caught:
         attempt(destination)
     for text in [*texts, url or ""]:
@@ -93,15 +95,14 @@ def test_official_archive_that_breaks_off(official: bytes, tmp_path: Path) -> No
 
 
 def test_official_archive_that_stalls(official: bytes, tmp_path: Path) -> None:
+    """To wait for the stall to end would say that the archive breaks off."""
     with serve(official[:1_000_000], stall=20) as url:
-        started = time.monotonic()
-        assert_refused(tmp_path / "out", ["could not be downloaded"], url=url)
-        assert time.monotonic() - started < 15
+        assert_refused(tmp_path / "out", ["could not be downloaded", "timed out"], url=url, patience=QUICK)
 
 
 def test_official_archive_that_drips(official: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "GRACE_S", 0)
-    impatient = sources.Patience(connect=2, read=5, slowest=1e12)
+    impatient = sources.Patience(connect=60, read=60, slowest=1e12)
     with serve(official) as url, pytest.raises(InputError, match="bytes a second"):
         sources.from_official(tmp_path, impatient, url)
 

@@ -228,6 +228,8 @@ def training_process(folder: Path) -> int:
 def test_a_training_is_killed(workflow: Workflow) -> None:
     process, log = start(workflow, 600)
     wait_for(log, "epoch 40/", process)
+    is_open = lambda: "RUNNING" in {run.info.status for run in active_runs(workflow)}  # noqa: E731
+    wait_until(is_open, "the training has begun its tracked run", process=process)
     first = training_process(workflow.folder)
     os.kill(first, signal.SIGKILL)
     wait_for(log, "going on after epoch", process)  # the rule tries again
@@ -259,6 +261,19 @@ def test_a_training_that_outlives_a_killed_snakemake_counts(workflow: Workflow) 
     wait_until(lambda: says(log, "images/s") and not any(workflow.results("unfinished").iterdir()))
     assert workflow.snakemake("--unlock").returncode == 0
     settle(workflow, {*TABLES, "publish_comparisons"})
+    audited(workflow)
+
+
+def test_another_process_keeps_the_store(workflow: Workflow) -> None:
+    """As one that is suspended while it reads would: nothing stops, and what is not tracked is delivered by the next call."""
+    workflow.results("runs", "mlp", "seed1", "metrics.json").unlink()
+    workflow.results("tracking", "plan.json").unlink()
+    with alone_with(workflow.results("mlflow", "mlflow.db")):
+        done = workflow.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"pending: 1 run \(mlp/seed1\): the tracking store .* database is locked", done.stdout)
+    assert "Traceback" not in "".join(path.read_text() for path in (workflow.folder / "logs").rglob("*.log"))
+    settle(workflow, {"publish_comparisons"})
     audited(workflow)
 
 
@@ -301,16 +316,3 @@ def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
             [sys.executable, "-m", *command.split()], env={**workflow.environment, "MLFLOW_TRACKING_URI": uri}, check=True
         )
     assert "7 differences" in workflow.script("audit_results").stdout
-
-
-def test_another_process_keeps_the_store(workflow: Workflow) -> None:
-    """As one that is suspended while it reads would: nothing stops, and what is not tracked is delivered by the next call."""
-    workflow.results("runs", "mlp", "seed1", "metrics.json").unlink()
-    workflow.results("tracking", "plan.json").unlink()
-    with alone_with(workflow.results("mlflow", "mlflow.db")):
-        done = workflow.snakemake()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"pending: 1 run \(mlp/seed1\): the tracking store .* database is locked", done.stdout)
-    assert "Traceback" not in "".join(path.read_text() for path in (workflow.folder / "logs").rglob("*.log"))
-    settle(workflow, {"publish_comparisons"})
-    audited(workflow)

@@ -76,7 +76,7 @@ def train_arguments(
     }
     digest = fingerprint.digest(fingerprint.run_components(from_dict(settings), 1, split))
     inputs = ["--dataset", tmp_path / "data.npz", "--manifest", tmp_path / "manifest.json", "--plan", tmp_path / "plan.json"]
-    outputs = ["--run", folder, "--unfinished", "unfinished/mlp100-seed1"]
+    outputs = ["--run", folder, "--unfinished", "unfinished/mlp100-seed1", "--deliver-within", SECONDS]
     return ["--variant", "mlp100", "--seed", 1, "--settings", json.dumps(settings), "--fingerprint", digest, *inputs, *outputs]
 
 
@@ -148,7 +148,7 @@ def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
 
 def test_train_variant_waits_for_another_that_trains_the_same(project: Path) -> None:
     """The first is held still; the second waits, and finds the run finished."""
-    command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(project, 0.1, 50))]
+    command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(project, 0.1, 300))]
     first = subprocess.Popen(command, cwd=project, stderr=subprocess.DEVNULL)
     wait_until((project / "unfinished" / "mlp100-seed1" / "begun.json").exists, process=first)
     first.send_signal(signal.SIGSTOP)
@@ -169,6 +169,7 @@ def test_what_another_host_has_made_may_show_late(tmp_path: Path, monkeypatch: p
     import train_variant
 
     answers = iter([False, False, True])
+    monkeypatch.setattr(train_variant, "SETTLING_S", SECONDS)
     monkeypatch.setattr(train_variant, "_is_finished", lambda _: next(answers))
     assert train_variant._appears(argparse.Namespace(run=tmp_path))
 
@@ -222,7 +223,7 @@ def test_a_run_that_cannot_be_delivered_is_finished_all_the_same(
     monkeypatch.setattr(train_variant, "deliver", deliver)
     store = Store("sqlite:///nowhere", "tests")
     run = write_run(tmp_path, model)
-    arguments = argparse.Namespace(run=run.folder, planned_on=None, deliver_within=0.2)
+    arguments = argparse.Namespace(run=run.folder, planned_on=None, deliver_within=SECONDS if failure else 0.2)
     follower = SimpleNamespace(why_not_deliver=lambda _: "")
     train_variant._deliver(arguments, Plan(store, False, {"mlp100": MEMBER}), None, follower)
     assert [record.getMessage() for record in caplog.records] == [
