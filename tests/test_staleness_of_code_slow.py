@@ -38,7 +38,7 @@ HARMLESS = {
     "tables format": ("(138_357_544, 553.43)", "138357544, 553.430"),
     "tracking docstring": ("Return the active run of one training, or None", "Return a run, or None"),
     "tracking format": ("get_experiment_by_name(store.experiment)", "get_experiment_by_name( store.experiment )"),
-    "publishing docstring": ("Let the registry hold the best model", "Keep the best model"),
+    "publishing docstring": ("Take back the views", "Remove the views"),
     "publishing format": ("{**member.tags(), tracking.NOTE_TAG:", "{ **member.tags(), tracking.NOTE_TAG :"),
 }
 # and what counts: a local name, a constant.

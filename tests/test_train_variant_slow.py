@@ -148,7 +148,7 @@ def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
 
 def test_train_variant_waits_for_another_that_trains_the_same(project: Path) -> None:
     """The first is held still; the second waits, and finds the run finished."""
-    command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(project, 0.1, 300))]
+    command = [sys.executable, ROOT / "scripts" / "train_variant.py", *map(str, train_arguments(project, 0.1, 150))]
     first = subprocess.Popen(command, cwd=project, stderr=subprocess.DEVNULL)
     wait_until((project / "unfinished" / "mlp100-seed1" / "begun.json").exists, process=first)
     first.send_signal(signal.SIGSTOP)
