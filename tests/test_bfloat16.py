@@ -1,0 +1,70 @@
+"""The study of bfloat16: what the document says of it follows from the committed runs."""
+
+import copy
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import studies
+import yaml
+from conftest import ROOT
+from snakemake.utils import update_config
+
+from convnets import files, records, stamps
+
+RUNS = ROOT / "results" / "bfloat16" / "runs"
+SECTION = "bfloat16"
+
+
+def configured(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of the committed study with what is asked of bfloat16."""
+    merged = copy.deepcopy(config)
+    for name in ("config.reference.yaml", "config.bfloat16.yaml"):
+        update_config(merged, yaml.safe_load((ROOT / name).read_text(encoding="utf-8")))
+    return {**merged, "runs_from": "results/bfloat16"}
+
+
+def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    merged = configured(config)
+    paths = [path for name in ("history.csv", "metrics.json", "record.json") for path in RUNS.glob(f"*/seed*/{name}")]
+    assert len(paths) == 3 * len(merged["variants"]) * len(merged["seeds"])
+    done = studies.tabulate("claims", merged, tmp_path, "--runs", *paths)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "claims.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {SECTION} ")]
+    assert len(cells) == 12
+    document = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    shown = document.split("<!-- results/bfloat16 -->\n")[1].split("<!-- end -->")[0].splitlines()
+    assert shown == [f"| {statement} | {here} | {verdict} |" for _, _, statement, _, here, _, verdict in cells]
+    with (tmp_path / "claims.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["section"] == SECTION]
+    accuracies = [row for row in rows if "accuracy" in row["id"]]
+    assert "Accuracies differ by 0.0035 at most, and no interval reaches beyond 0.012" in document
+    assert max(abs(float(row["measured"])) for row in accuracies) < 0.0035
+    assert max(abs(float(row[bound])) for row in accuracies for bound in ("ci_low", "ci_high")) < 0.012
+    needed = {row["id"]: int(found[1]) for row in rows if (found := re.search(r"about (\d+) seeds", row["note"]))}
+    assert "(8 to 22 would, at this spread, and 49 for the last loss of\nthree layers" in document
+    assert needed.pop("bfloat16_conv3_final_loss") == 49
+    assert (min(needed.values()), max(needed.values())) == (8, 22)
+    assert "So the default stays float32." in document
+    assert config["training"]["precision"] == "float32"
+
+
+def test_the_runs_were_in_bfloat16_and_else_as_their_float32_ones(config: dict[str, Any]) -> None:
+    """A variant and its counterpart differ by nothing but the precision."""
+    merged = configured(config)
+    claims = [claim for claim in merged["claims"].values() if claim["section"] == SECTION]
+    pairs = {tuple(quantity.split(".")[0] for quantity in claim["quantities"]) for claim in claims}
+    assert len(pairs) == 3
+    for narrow, wide in pairs:
+        assert merged["variants"][narrow].pop("precision") == "mixed_bfloat16"
+        assert {**merged["variants"][narrow], "label": ""} == {**merged["variants"][wide], "label": ""}
+        for seed in merged["seeds"]:
+            folders = [RUNS / variant / f"seed{seed}" for variant in (narrow, wide)]
+            trained = [files.read_json(folder / stamps.STAMP)["components"]["settings"] for folder in folders]
+            assert [settings["training"].pop("precision") for settings in trained] == ["mixed_bfloat16", "float32"]
+            assert trained[0] == trained[1]
+            record, other = (records.read_record(folder / records.RECORD) for folder in folders)
+            assert record.precision == "mixed_bfloat16"
+            assert record.data == other.data
