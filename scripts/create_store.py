@@ -5,6 +5,7 @@ A server that cannot be reached, or a database that another process keeps locked
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from convnets import command, fingerprint, stamps, tracking, unfinished
@@ -30,6 +31,7 @@ def main() -> None:
             if plan.store.database and not isinstance(error, tracking.BusyError):  # it is here, so waiting will not mend it
                 raise
             logger.warning("%s. Results are made all the same, and tracked later.", error)
+            plan = replace(plan, is_open=False)
         tracking.close_abandoned(arguments.results / "unfinished")
         clear_up(arguments.results)
         plan.write(arguments.plan)

@@ -127,3 +127,16 @@ def synthetic() -> dataset.Dataset:
 
     train, validation, test = split(192), split(64), split(64)
     return dataset.Dataset(train, validation, test, *dataset.pixel_statistics(train.images))
+
+
+@pytest.fixture
+def removed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next folder that is searched be removed at that moment, as another process may do."""
+    search, found = Path.glob, iter([True])
+
+    def glob(self: Path, pattern: str) -> Any:
+        if next(found, False):
+            raise FileNotFoundError(self)
+        return search(self, pattern)
+
+    monkeypatch.setattr(Path, "glob", glob)

@@ -35,6 +35,11 @@ def written(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.usefixtures("removed_meanwhile")
+def test_a_training_that_has_just_ended_has_none(tmp_path: Path) -> None:
+    assert checkpoints.epochs_done(tmp_path, "f") == 0
+
+
 def test_the_newest_is_read_back_and_two_are_kept(tmp_path: Path) -> None:
     assert checkpoints.read(tmp_path, "f") is None
     for epochs in (1, 2, 3, 12):

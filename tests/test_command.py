@@ -1,19 +1,38 @@
 """What every script does around its `main`."""
 
+import os
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
-LOUD = "from convnets import command; command.run(lambda: print('x' * {}))"
+PROGRAM = """
+import sys
+from convnets import command
+from convnets.errors import InputError
+
+def main():
+    print("x" * {characters})
+    {end}
+
+command.run(main)
+"""
 
 
-def test_whoever_reads_the_output_may_stop() -> None:
-    """Even at its last words, which are written when `main` has returned."""
-    for characters in (10, 1_000_000):
-        command = [sys.executable, "-c", LOUD.format(characters)]
-        process = subprocess.Popen(command, cwd=ROOT / "scripts", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdout
-        process.stdout.close()
-        assert process.communicate()[1] == b""
-        assert process.returncode == 0
+@pytest.mark.parametrize("characters", [10, 1_000_000])  # a few are written when `main` has ended
+@pytest.mark.parametrize(
+    ("end", "status", "said"), [("", 0, ""), ("sys.exit(1)", 1, ""), ("raise InputError('so')", 1, "error: so\n")]
+)
+def test_whoever_reads_the_output_may_stop(characters: int, end: str, status: int, said: str) -> None:
+    command = [sys.executable, "-c", PROGRAM.format(characters=characters, end=end)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT / "scripts", env=environment, text=True, **pipes)
+    assert process.stdout
+    process.stdout.close()
+    stderr = process.communicate()[1]
+    if characters == 10:
+        assert (process.returncode, stderr[-len(said) :] if said else stderr) == (status, said)
+    else:  # it has ended where it could not print
+        assert (process.returncode, stderr) == (0, "")

@@ -265,15 +265,19 @@ def test_a_training_that_outlives_a_killed_snakemake_counts(workflow: Workflow) 
 
 
 def test_another_process_keeps_the_store(workflow: Workflow) -> None:
-    """As one that is suspended while it reads would: nothing stops, and what is not tracked is delivered by the next call."""
+    """As one that is suspended while it reads would: nothing stops, and the next call does what could not be done.
+
+    There is an experiment to be created, a training to be followed, and everything else to be published there.
+    """
+    workflow.config["tracking"] = {**workflow.config["tracking"], "experiment": "later"}
     workflow.results("runs", "mlp", "seed1", "metrics.json").unlink()
-    workflow.results("tracking", "plan.json").unlink()
     with alone_with(workflow.results("mlflow", "mlflow.db")):
         done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"pending: 1 run \(mlp/seed1\): the tracking store .* database is locked", done.stdout)
+    assert re.search(r"pending: 4 runs \(.*mlp/seed1.*\): the tracking store .* database is locked", done.stdout)
     assert "Traceback" not in "".join(path.read_text() for path in (workflow.folder / "logs").rglob("*.log"))
-    settle(workflow, {"publish_comparisons"})
+    why = settle(workflow, {"create_store", "publish_comparisons"})
+    assert "could not be opened yet" in why["create_store"][0]
     audited(workflow)
 
 

@@ -5,10 +5,12 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import snakemake_executor_plugin_slurm as plugin
 from conftest import ROOT
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from waiting import SECONDS, wait_until
 
@@ -29,41 +31,69 @@ class Asking(RemoteExecutor):
     def __init__(self) -> None:  # without Snakemake's workflow around it
         common = SimpleNamespace(init_seconds_before_status_checks=0)
         remote = SimpleNamespace(seconds_between_status_checks=0, immediate_submit=True)
-        self.workflow = SimpleNamespace(executor_plugin=SimpleNamespace(common_settings=common), remote_execution_settings=remote)
+        scheduler = mock.Mock()
+        self.workflow = SimpleNamespace(
+            executor_plugin=SimpleNamespace(common_settings=common), remote_execution_settings=remote, scheduler=scheduler
+        )
         self._next_seconds_between_status_checks = None
         self.asks, self.answers, self.cancelled = threading.Event(), threading.Event(), list[str]()
-        self.active_jobs, self.lock, self.wait = ["asked about"], threading.Lock(), True
+        self.is_away = False
+        self.active_jobs, self.lock, self.wait = [], threading.Lock(), True
         self.wait_thread = threading.Thread(target=self._wait_thread, daemon=True)
-        self.wait_thread.start()
 
-    async def check_active_jobs(self, active_jobs: list[str]) -> AsyncIterator[str]:
+    async def check_active_jobs(self, active_jobs: list[SimpleNamespace]) -> AsyncIterator[SimpleNamespace]:
+        """Say of each job what its name says."""
         self.asks.set()
         while not self.answers.is_set():
             await asyncio.sleep(0.01)
         for job in active_jobs:
-            yield job
+            if job.name == "ends":
+                self.report_job_success(job)
+            elif job.name == "fails":
+                self.report_job_error(job)
+            else:
+                yield job
 
-    def cancel_jobs(self, active_jobs: list[str]) -> None:
-        assert active_jobs
-        self.cancelled += active_jobs
+    def cancel_jobs(self, active_jobs: list[SimpleNamespace]) -> None:
+        if self.is_away:
+            self.is_away = False
+            self.answers.set()
+            raise WorkflowError("no controller")
+        self.cancelled += [job.name for job in active_jobs]
 
     def run_job(self, job: object) -> None:
         raise NotImplementedError
 
 
-def test_an_interrupt_cancels_jobs_that_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RemoteExecutor, "cancel", RemoteExecutor.cancel)  # which is put back afterwards
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> Asking:
+    """An executor that asks about jobs, as Snakemake is helped to cancel them."""
+    for name in ("report_job_submission", "report_job_success", "report_job_error", "cancel"):
+        monkeypatch.setattr(RemoteExecutor, name, getattr(RemoteExecutor, name))  # put back afterwards
     submission.cancel_all_jobs()
     executor = Asking()
+    for name in ("ends", "fails", "goes on"):
+        executor.report_job_submission(SimpleNamespace(name=name, job=mock.Mock()), register_job=False)
+    executor.wait_thread.start()
     assert executor.asks.wait(SECONDS)
-    executor.active_jobs.append("submitted meanwhile")
+    return executor
+
+
+def test_an_interrupt_cancels_jobs_that_are_asked_about(executor: Asking) -> None:
     interrupt = threading.Thread(target=executor.cancel)
     interrupt.start()
     wait_until(lambda: not executor.wait, "the executor is to end")
-    assert executor.cancelled == ["submitted meanwhile"]
+    assert executor.cancelled == ["ends", "fails", "goes on"]
     executor.answers.set()
     interrupt.join()
-    assert executor.cancelled == ["submitted meanwhile", "asked about"]
+    assert executor.cancelled == ["ends", "fails", "goes on"]
+
+
+def test_jobs_that_cannot_be_cancelled_are_once_there_is_an_answer(executor: Asking) -> None:
+    """Those that have not ended meanwhile."""
+    executor.is_away = True
+    executor.cancel()
+    assert executor.cancelled == ["goes on"]
 
 
 def test_environments_of_other_versions_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -280,10 +280,19 @@ def test_a_claim_holds_until_the_training_ends(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("removed_meanwhile")
+def test_records_are_found_while_another_process_removes_one(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "open" / "mlp100-seed1"
+    training = begun(folder, store, "a")
+    (folder / "begun.json").rename(folder / "a.json")
+    assert unfinished.left_open(tmp_path) == {folder / "a.json": training}
+
+
 def test_the_plan_survives_its_file(tmp_path: Path) -> None:
-    plan = Plan(Store("sqlite:///x", "tests"), True, {"mlp100": MEMBER})
-    plan.write(tmp_path / "plan.json")
-    assert Plan.read(tmp_path / "plan.json") == plan
+    for is_open in (True, False):
+        plan = Plan(Store("sqlite:///x", "tests"), True, {"mlp100": MEMBER}, is_open)
+        plan.write(tmp_path / "plan.json")
+        assert Plan.read(tmp_path / "plan.json") == plan
 
 
 @pytest.mark.parametrize(("uri", "database"), [("sqlite:////a/b.db", Path("/a/b.db")), ("http://host", None)])

@@ -55,14 +55,15 @@ def run(main: Callable[[], None]) -> None:
         signal.signal(request, lambda number, _: sys.exit(128 + number))
     logging.basicConfig(level=logging.INFO, format=FORMAT, datefmt=TIME, stream=sys.stderr)
     try:
-        main()
-        sys.stdout.flush()
+        try:
+            main()
+        finally:
+            _flush()
     except InputError as error:
         message = str(error)
     except MemoryError:
         message = "not enough memory; run fewer at once (--cores), or ask for more (--set-resources)"
-    except BrokenPipeError:  # who reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         sys.exit(0)
     except OSError as error:
         if error.errno not in UNWRITABLE:
@@ -72,6 +73,14 @@ def run(main: Callable[[], None]) -> None:
         return
     logging.getLogger(__name__).error("error: %s", message)
     sys.exit(1)
+
+
+def _flush() -> None:
+    """Write what was printed; whoever reads it may have seen enough."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stop_no_more() -> None:

@@ -11,7 +11,7 @@ from convnets.finished_run import Finished
 from convnets.tracking import Connection
 
 BEST = "best"  # the alias
-EXPERIMENT_TAG, COMPARISON_TAG = "experiment", "comparison"
+EXPERIMENT, COMPARISON = "experiment", "comparison"  # tags
 
 
 def register(connection: Connection, comparison: str, run_id: str, folder: Path, label: str) -> None:
@@ -32,7 +32,7 @@ def register(connection: Connection, comparison: str, run_id: str, folder: Path,
     (model,) = logged_models.of_run(connection, run_id)[:1] or [None]
     if model is None:
         return
-    tags = {EXPERIMENT_TAG: connection.experiment, COMPARISON_TAG: comparison}
+    tags = {EXPERIMENT: connection.experiment, COMPARISON: comparison}
     try:
         client.create_registered_model(name, tags, f"The best model of the comparison {comparison}, as the alias `{BEST}`.")
     except MlflowException as error:
@@ -53,8 +53,8 @@ def register(connection: Connection, comparison: str, run_id: str, folder: Path,
 def withdraw(connection: Connection, comparisons: Collection[str]) -> None:
     """Take back the alias of the best model of every comparison of the experiment but these."""
     client = connection.client
-    for model in client.search_registered_models(f"tags.`{EXPERIMENT_TAG}` = '{connection.experiment}'"):
-        name = model.tags.get(COMPARISON_TAG)
+    for model in client.search_registered_models(f"tags.`{EXPERIMENT}` = '{connection.experiment}'"):
+        name = model.tags.get(COMPARISON)
         if name and name not in comparisons and model.name == _name_of(connection, name) and BEST in model.aliases:
             client.delete_registered_model_alias(model.name, BEST)
 

@@ -48,11 +48,15 @@ class Membership:
 
 @dataclass(frozen=True)
 class Plan:
-    """The store, whether its finished runs are used in place of training them again, and every variant's membership."""
+    """The store, whether its finished runs are used in place of training them again, and every variant's membership.
+
+    `is_open` says whether the store could be opened when the plan was made: if not, that is still to be done.
+    """
 
     store: Store
     reuse: bool
     members: Mapping[str, Membership]
+    is_open: bool = True
 
     def member(self, variant: str) -> Membership:
         """Return the membership of a variant; one that left the configuration is in no comparison."""
@@ -73,7 +77,7 @@ class Plan:
         """
         value = read_json(path)
         members = {name: Membership(**member) for name, member in value["members"].items()}
-        return Plan(Store(**value["store"]), bool(value["reuse"]), members)
+        return Plan(Store(**value["store"]), bool(value["reuse"]), members, bool(value["is_open"]))
 
 
 @dataclass(frozen=True)

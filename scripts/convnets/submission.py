@@ -41,23 +41,40 @@ def remember_minimal_age() -> None:
 
 
 def cancel_all_jobs() -> None:
-    """Let an executor that is interrupted while it asks about its jobs cancel them too.
+    """Let an interrupt cancel all jobs that are under way.
 
-    Version 9.4 of Snakemake's interface takes them off its list while it asks, which lasts for as long as a controller is away, and
-    cancels those on the list alone.
+    Version 9.4 of Snakemake's interface for executors cancels those on a list, from which it takes them all while it asks about
+    them: for as long as a controller is away.
     """
+    from snakemake_interface_common.exceptions import WorkflowError
     from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
-    def cancel(executor: RemoteExecutor) -> None:
-        with executor.lock:
-            listed = list(executor.active_jobs)
-        if listed:
-            executor.cancel_jobs(listed)
-        executor.shutdown()  # when it has asked, those that go on are on the list again
-        if others := [job for job in executor.active_jobs if job not in listed]:
-            executor.cancel_jobs(others)
+    under_way: dict[int, object] = {}  # by their identity: they are mutable
+    submitted, succeeded, failed = (getattr(RemoteExecutor, f"report_job_{what}") for what in ("submission", "success", "error"))
 
-    RemoteExecutor.cancel = cancel
+    def report_job_submission(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
+        under_way[id(job)] = job
+        submitted(executor, job, *others, **options)
+
+    def report_job_success(executor: RemoteExecutor, job: object) -> None:
+        under_way.pop(id(job), None)
+        succeeded(executor, job)
+
+    def report_job_error(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
+        under_way.pop(id(job), None)
+        failed(executor, job, *others, **options)
+
+    def cancel(executor: RemoteExecutor) -> None:
+        try:
+            executor.cancel_jobs(list(under_way.values()))
+        except WorkflowError:  # the controller is away
+            executor.shutdown()  # when it has answered
+            executor.cancel_jobs(list(under_way.values()))
+        else:
+            executor.shutdown()
+
+    for method in (report_job_submission, report_job_success, report_job_error, cancel):
+        setattr(RemoteExecutor, method.__name__, method)
 
 
 def check_environments(folder: Path) -> None:
