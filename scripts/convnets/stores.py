@@ -50,7 +50,7 @@ class Membership:
 class Plan:
     """The store, whether its finished runs are used in place of training them again, and every variant's membership.
 
-    `is_open` says whether the store could be opened when the plan was made: if not, that is still to be done.
+    `is_open` says whether the store could be opened when the plan was made: a database where not is still to be opened.
     """
 
     store: Store
