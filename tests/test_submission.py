@@ -30,7 +30,7 @@ class Asking(RemoteExecutor):
 
     def __init__(self) -> None:  # without Snakemake's workflow around it
         common = SimpleNamespace(init_seconds_before_status_checks=0)
-        remote = SimpleNamespace(seconds_between_status_checks=0, immediate_submit=True)
+        remote = SimpleNamespace(seconds_between_status_checks=0.01, immediate_submit=True)
         scheduler = mock.Mock()
         self.workflow = SimpleNamespace(
             executor_plugin=SimpleNamespace(common_settings=common), remote_execution_settings=remote, scheduler=scheduler
@@ -38,6 +38,7 @@ class Asking(RemoteExecutor):
         self._next_seconds_between_status_checks = None
         self.asks, self.answers, self.cancelled = threading.Event(), threading.Event(), list[str]()
         self.is_away = False
+        self.jobs = [SimpleNamespace(name=name, job=mock.Mock(), external_jobid=None) for name in ("ends", "fails", "goes on")]
         self.active_jobs, self.lock, self.wait = [], threading.Lock(), True
         self.wait_thread = threading.Thread(target=self._wait_thread, daemon=True)
 
@@ -55,6 +56,7 @@ class Asking(RemoteExecutor):
                 yield job
 
     def cancel_jobs(self, active_jobs: list[SimpleNamespace]) -> None:
+        assert active_jobs
         if self.is_away:
             self.is_away = False
             self.answers.set()
@@ -72,8 +74,8 @@ def executor(monkeypatch: pytest.MonkeyPatch) -> Asking:
         monkeypatch.setattr(RemoteExecutor, name, getattr(RemoteExecutor, name))  # put back afterwards
     submission.cancel_all_jobs()
     executor = Asking()
-    for name in ("ends", "fails", "goes on"):
-        executor.report_job_submission(SimpleNamespace(name=name, job=mock.Mock()), register_job=False)
+    for job in executor.jobs:
+        executor.report_job_submission(job, register_job=False)
     executor.wait_thread.start()
     assert executor.asks.wait(SECONDS)
     return executor
@@ -94,6 +96,14 @@ def test_jobs_that_cannot_be_cancelled_are_once_there_is_an_answer(executor: Ask
     executor.is_away = True
     executor.cancel()
     assert executor.cancelled == ["goes on"]
+
+
+def test_where_all_jobs_have_ended_there_is_none_to_cancel(executor: Asking) -> None:
+    executor.answers.set()
+    wait_until(lambda: executor.workflow.scheduler.error_callback.called, "two have ended")
+    executor.report_job_success(executor.jobs[2])
+    executor.cancel()
+    assert executor.cancelled == []
 
 
 def test_environments_of_other_versions_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -64,12 +64,16 @@ def cancel_all_jobs() -> None:
         under_way.pop(id(job), None)
         failed(executor, job, *others, **options)
 
+    def cancel_under_way(executor: RemoteExecutor) -> None:
+        if under_way:  # the executor for other batch systems fails where there is none
+            executor.cancel_jobs(list(under_way.values()))
+
     def cancel(executor: RemoteExecutor) -> None:
         try:
-            executor.cancel_jobs(list(under_way.values()))
+            cancel_under_way(executor)
         except WorkflowError:  # the controller is away
             executor.shutdown()  # when it has answered
-            executor.cancel_jobs(list(under_way.values()))
+            cancel_under_way(executor)
         else:
             executor.shutdown()
 
