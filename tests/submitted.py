@@ -19,7 +19,7 @@ import pytest
 from conftest import ROOT
 from staleness import SMALL, audited
 from standstill import alone_with, stand_still
-from waiting import wait_until
+from waiting import SECONDS, wait_until
 from workflow import Workflow
 
 from convnets import unfinished
@@ -80,18 +80,29 @@ class Submitted(Workflow):
         return [*program, "--configfile", *self.configfiles(), *self.options, *arguments]
 
     def submit(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start Snakemake, and let it go on. An interrupt reaches it even where the tests themselves run in the background."""
+        """Start Snakemake as a shell does in a terminal, and let it go on."""
 
-        def answer_interrupts() -> None:
+        def answer_interrupts() -> None:  # even where the tests themselves run in the background
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
         with (self.folder / "output.txt").open("ab") as output:
             command = self.command(*arguments)
             process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output, preexec_fn=answer_interrupts
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                preexec_fn=answer_interrupts,
+                process_group=0,
             )
         self._processes.append(process)
         return process
+
+    def interrupt(self, process: "subprocess.Popen[bytes]") -> None:
+        """Press Ctrl-C, which reaches whatever Snakemake has started too, and wait for its end."""
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=SECONDS) == 1, self.output()
 
     def end(self) -> None:
         """End whatever Snakemake a test that failed has left: it would submit its jobs again."""

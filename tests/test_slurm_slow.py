@@ -10,7 +10,7 @@ import pytest
 from clusters import Slurm, runs, slurm
 from snakemake_executor_plugin_slurm import ExecutorSettings
 from submitted import FOUR, PUBLISHED, RUNS_ALONE, TWO_RUNS, Submit, assert_finished, local, submitted
-from waiting import SECONDS, wait_until
+from waiting import wait_until
 
 __all__ = ["local", "submitted"]
 
@@ -111,8 +111,7 @@ def test_an_interrupt_and_a_killed_snakemake(cluster: Slurm, submitted: Submit, 
     workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
     process = workflow.submit(PUBLISHED)
     interrupted, _ = workflow.hold(process)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=SECONDS) == 1
+    workflow.interrupt(process)
     wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
     process = workflow.submit(PUBLISHED)
     wait_until(lambda: "going on after epoch" in workflow.log(interrupted), "the next call goes on", process=process)
@@ -137,6 +136,15 @@ def test_a_gpu_is_asked_for(cluster: Slurm, submitted: Submit) -> None:
     jobs = [line for line in cluster.call("scontrol", "--oneliner", "show", "jobs").splitlines() if str(workflow.folder) in line]
     assert jobs
     assert all(re.search(r"TresPer\w+=gres:gpu:1 ", job) for job in jobs)
+
+
+def test_an_interrupt_with_the_generic_profile(cluster: Slurm, submitted: Submit) -> None:
+    """It ends what has just asked about a job, too."""
+    workflow = submitted(TWO_RUNS, cluster.environment, "--profile", "profiles/generic")
+    process = workflow.submit(PUBLISHED)
+    workflow.hold(process)
+    workflow.interrupt(process)
+    wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
 
 
 def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Path) -> None:
