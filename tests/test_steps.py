@@ -1,6 +1,7 @@
 """What the configuration no longer asks for, and what is finished, open or dated in the future, as planning sees it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ def steps(config: dict[str, Any], tmp_path: Path) -> Steps:
     return Steps(configuration.resolve(config))
 
 
-def finish(steps: Steps, key: str) -> Path:
-    """Write the outputs and the stamp of a step, as if it had been made now."""
+def finish(steps: Steps, key: str, *, is_open: bool = True) -> Path:
+    """Write the outputs and the stamp of a step, as if it had been made now; `is_open`: the store could be opened."""
     step = steps.all[key]
     with stamps.stamping(step.stamp, step.components, [], step.outputs):
         for path in step.outputs:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}")
+        if key == STORE:
+            replace(steps.configuration.plan, is_open=is_open).write(step.outputs[0])
     return step.stamp.parent
 
 
@@ -71,6 +74,13 @@ def test_the_store_is_opened_again_for_killed_trainings_only(steps: Steps, tmp_p
     assert again(steps).reasons(STORE) == ["the training mlp100-seed1 was killed when it had just ended"]
     with unfinished.claimed(folder):
         assert again(steps).reasons(STORE) == []
+
+
+def test_a_store_that_could_not_be_opened_is_opened_again(steps: Steps, tmp_path: Path) -> None:
+    finish(steps, STORE, is_open=False)
+    assert again(steps).reasons(STORE) == [f"the tracking store sqlite:///{tmp_path}/mlflow/mlflow.db could not be opened yet"]
+    finish(steps, STORE)
+    assert again(steps).reasons(STORE) == []
 
 
 def test_a_run_left_open_in_a_former_store_is_named_and_makes_nothing_stale(steps: Steps, tmp_path: Path) -> None:
