@@ -62,7 +62,7 @@ reference: setup  ## copy figures, tables, histories, summaries of the finished 
 	@$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
 	cd results && tar cf reference.tar data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json \
 		runs/*/*/record.json runs/*/*/stamp.json
-	rm -rf results/reference && mkdir -p results/reference/report
+	mkdir -p results/reference && cd results/reference && rm -rf data figures tables runs report && mkdir report
 	tar xf results/reference.tar -C results/reference && rm results/reference.tar
 	$(BIN)/snakemake --cores $(CORES) --configfile config.reference.yaml --quiet all -- results/from_reference/report/overview.html
 	cp results/from_reference/report/overview.html results/reference/report/

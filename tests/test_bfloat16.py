@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 from convnets import files, records, stamps
 
-RUNS = ROOT / "results" / "bfloat16" / "runs"
+RUNS = ROOT / "results" / "reference" / "bfloat16" / "runs"
 SECTION = "bfloat16"
 
 
@@ -22,7 +22,7 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(config)
     for name in ("config.reference.yaml", "config.bfloat16.yaml"):
         update_config(merged, yaml.safe_load((ROOT / name).read_text(encoding="utf-8")))
-    return {**merged, "runs_from": "results/bfloat16"}
+    return {**merged, "runs_from": "results/reference/bfloat16"}
 
 
 def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, A
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {SECTION} ")]
     assert len(cells) == 12
     document = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    shown = document.split("<!-- results/bfloat16 -->\n")[1].split("<!-- end -->")[0].splitlines()
+    shown = document.split("<!-- results/reference/bfloat16 -->\n")[1].split("<!-- end -->")[0].splitlines()
     assert shown == [f"| {statement} | {here} | {verdict} |" for _, _, statement, _, here, _, verdict in cells]
     with (tmp_path / "claims.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["section"] == SECTION]
