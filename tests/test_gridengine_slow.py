@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from clusters import GridEngine, grid_engine
+from clusters import GridEngine, grid_engine, runs
 from submitted import PUBLISHED, RUNS_ALONE, TWO_RUNS, Submit, assert_finished, local, submitted
 from waiting import wait_until
 
@@ -23,12 +23,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GridEngine]:
         yield running
 
 
-def ending(record: str) -> tuple[int, int]:
-    """Return how an execution failed and its exit status, from the first record of a job in the accounting file."""
-    failed, status = (re.search(rf"(?m)^{name} +(\d+)", record) for name in ("failed", "exit_status"))
-    assert failed, record
-    assert status, record
-    return int(failed[1]), int(status[1])
+def ending(record: str) -> tuple[int, int, int]:
+    """Return how the last execution of a job failed, its exit status and its seconds, from the accounting file's records of it."""
+    found = [re.findall(rf"(?m)^{name} +(\d+)", record) for name in ("failed", "exit_status", "ru_wallclock")]
+    assert all(found), record
+    failed, status, seconds = (int(values[-1]) for values in found)
+    return failed, status, seconds
 
 
 def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, submitted: Submit, local: Path) -> None:
@@ -54,11 +54,13 @@ def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, subm
     process = workflow.submit(PUBLISHED, "--set-resources", "train_variant:runtime=4*attempt")
     wait_until(lambda: "unable to send message to qmaster" in workflow.output(), "a submission fails", process=process)
     cluster.start_master()
-    late, _ = workflow.hold(process, growing)
-    deleted, _ = workflow.hold(process, growing, late)
-    jobs = {name: workflow.jobs_of(name)[0] for name in (growing, late, deleted)}
+    late, late_id = workflow.hold(process, growing)
+    deleted, deleted_id = workflow.hold(process, growing, late)
+    # Of those that stand still the last, should a machine in need have ended one before.
+    jobs = {growing: workflow.jobs_of(growing)[0], **{name: workflow.jobs_of(name)[-1] for name in (late, deleted)}}
     assert jobs[deleted] in cluster.call("qstat")
     cluster.call("qdel", jobs[deleted])
+    wait_until(lambda: not any(map(runs, (late_id, deleted_id))), "both have ended", process=process)
     for job in jobs.values():  # before the master is killed: it might then never write down that one has ended
         wait_until(lambda job=job: cluster.call("qacct", "-j", job, check=False), "the end of a job is recorded")
     _, process_id = workflow.hold(process)  # so that there is one to ask about
@@ -68,12 +70,15 @@ def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, subm
     cluster.start_master()
     os.kill(process_id, signal.SIGCONT)
     workflow.finish(process)
-    for name, job in jobs.items():
-        assert "going on after epoch" in workflow.log(name), name
+    records = {name: cluster.call("qacct", "-j", job) for name, job in jobs.items()}
+    for name, record in records.items():
+        assert "going on after epoch" in workflow.log(name), workflow.output() + record
         assert len(workflow.jobs_of(name)) > 1
-        assert ending(cluster.call("qacct", "-j", job)) != (0, 0), name
-    assert "h_rt=240" in cluster.call("qacct", "-j", jobs[late])
-    assert ending(cluster.call("qacct", "-j", jobs[growing])) == (0, 1)
+        assert ending(record)[:2] != (0, 0), name
+    limit = re.search(r"h_rt=(\d+)", records[late])
+    assert limit
+    assert ending(records[late])[2] >= int(limit[1])
+    assert ending(records[growing])[:2] == (0, 1)
     assert "error: not enough memory" in workflow.output()
     assert "mem_mb=4000" in workflow.output()
     assert_finished(workflow, local, PUBLISHED)
