@@ -54,6 +54,7 @@ def main() -> None:
     with unfinished.claimed(arguments.unfinished, arguments.patience) as waited:
         # Snakemake removes what it has made again, so another process was faster.
         if _is_finished(arguments) or (waited and _appears(arguments)):
+            command.stop_no_more()
             logger.info("another process has finished this run; there is nothing left to do")
             return
         if arguments.attempt > 1 and (failure := unfinished.failure_of(arguments.unfinished, arguments.fingerprint)):
@@ -68,6 +69,7 @@ def main() -> None:
                 _deliver(arguments, plan, model, follower)
             command.stop_no_more()
         except SystemExit:
+            command.stop_no_more()  # one who asks again is answered already
             if not _is_finished(arguments):
                 raise
             # The run is made. To exit as if it were not would let Snakemake remove it.
@@ -123,7 +125,7 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
     dataset.check(data, manifest, arguments.dataset)
     resumed = checkpoints.read(arguments.unfinished, arguments.fingerprint)
     if resumed:
-        logger.info("going on after epoch %d of %d", len(resumed.history), chosen.training.epochs)
+        logger.info("going on after %s, of %d", resumed, chosen.training.epochs)
     begun = unfinished.begin(arguments.unfinished, arguments.fingerprint, plan.store.uri, plan.store.experiment)
     identity = Identity(arguments.variant, arguments.seed, arguments.fingerprint, begun.training, begun.began)
     follower = Follower(plan.store, identity, plan.members[arguments.variant], chosen.flat(), arguments.planned_on)
@@ -153,11 +155,12 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
     outputs = [arguments.run / file for file in records.RUN_FILES]
     before = (sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0) + time.monotonic() - started
     try:
-        with (
-            followed(follower, arguments.deliver_within or PATIENCE_S),
-            stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before),
-        ):
-            result, metrics = outcome.produce(task, data, observe, resumed, record)
+        with followed(follower, arguments.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
+            try:
+                with stamps.stamping(arguments.run / stamps.STAMP, components, [], outputs, before):
+                    result, metrics = outcome.produce(task, data, observe, resumed, is_to_stop, record)
+            except training.StoppedError as stopped:
+                _keep(arguments, stopped.state)
     except training.NonFiniteLossError as error:
         unfinished.failed(arguments.unfinished, arguments.fingerprint, f"{name}: {error}")
         raise InputError(f"{name}: {error}") from error
@@ -172,6 +175,15 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
         *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),
     )
     return result.model, follower
+
+
+def _keep(arguments: argparse.Namespace, state: checkpoints.State) -> None:
+    """Write a checkpoint of a training that was asked to stop; a disk that is full costs it what is done of the epoch."""
+    logger.info("asked to stop, after %s", state)
+    try:
+        checkpoints.write(arguments.unfinished, arguments.fingerprint, state)
+    except OSError as error:
+        logger.warning("no checkpoint can be written to %s: %s", arguments.unfinished, error.strerror or error)
 
 
 def _check_memory(name: str, data: Path) -> None:

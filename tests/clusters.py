@@ -171,6 +171,12 @@ class Slurm(BatchSystem):
         self.call("scancel", "--user", "root")
         wait_until(lambda: not self.call("squeue", "--noheader").strip(), "all jobs have ended")
 
+    def clean(self) -> None:
+        """Cancel the jobs of a test, even of one that failed while a job stood still or the controller was away."""
+        if self._daemons["slurmctld"].poll() is not None:
+            self.start_controller()
+        self.cancel_all()
+
     def stop(self) -> None:
         """Cancel all jobs, unless the daemons have not even started, and end those."""
         with suppress(AssertionError):
@@ -270,6 +276,13 @@ class GridEngine(BatchSystem):
         editor.write_text(f'#!/bin/sh\nsleep 1\nexec sed -i {commands} "$1"\n')
         editor.chmod(0o755)
         self.call("env", f"EDITOR={editor}", "qconf", *arguments)
+
+    def clean(self) -> None:
+        """Delete the jobs of a test, even of one that failed while a job stood still or the master was away."""
+        if self.host not in self.call("qconf", "-sh", check=False):
+            self.start_master()
+        self.call("qdel", "-u", "*", check=False)  # fails where there is none
+        wait_until(lambda: not self.call("qstat", "-u", "*").strip(), "all jobs have ended")
 
     def stop(self) -> None:
         """Delete all jobs and end the daemons."""

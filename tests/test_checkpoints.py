@@ -1,5 +1,6 @@
 """Checkpoints: read back to the last bit, bounded in number, of use to one fingerprint, and never trusted when damaged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convnets import checkpoints
-from convnets.checkpoints import State
+from convnets.checkpoints import Part, State
 from convnets.records import Epoch, Usage
 
 
@@ -22,8 +23,8 @@ def state(epochs: int) -> State:
 
 def assert_equal(one: State | None, other: State) -> None:
     assert one is not None
-    assert (one.history, one.usage) == (other.history, other.usage)
-    for name in ("weights", "optimizer", "best"):
+    assert (one.history, one.usage, one.part) == (other.history, other.usage, other.part)
+    for name in checkpoints.ARRAYS:
         first, second = getattr(one, name), getattr(other, name)
         assert len(first) == len(second)
         for a, b in zip(first, second, strict=True):
@@ -48,6 +49,20 @@ def test_the_newest_is_read_back_and_two_are_kept(tmp_path: Path) -> None:
         assert checkpoints.epochs_done(tmp_path, "f") == epochs
     assert checkpoints.epochs_done(tmp_path, "g") == 0
     assert written(tmp_path) == ["checkpoint-000003.npz", "checkpoint-000012.npz"]
+
+
+def test_one_within_an_epoch_takes_the_place_of_that_before_it(tmp_path: Path) -> None:
+    for epochs in (0, 1, 2):
+        part = Part(50, 1 / 3, 1_234, 5.5, 6.5)
+        generators = [np.array([2**32 - 1, epochs], np.uint32), np.array([0, 7], np.uint32)]
+        within = replace(state(epochs), part=part, generators=generators)
+        assert str(within) == f"epoch {epochs} and 50 iterations of the next"
+        checkpoints.write(tmp_path, "f", within)
+        assert_equal(checkpoints.read(tmp_path, "f"), within)
+        assert checkpoints.epochs_done(tmp_path, "f") == epochs
+    assert written(tmp_path) == ["checkpoint-000001.npz", "checkpoint-000002.npz"]
+    checkpoints.write(tmp_path, "f", state(3))
+    assert_equal(checkpoints.read(tmp_path, "f"), state(3))
 
 
 def test_a_new_one_outlives_older_ones_that_are_further_and_cannot_be_read(tmp_path: Path) -> None:

@@ -1,12 +1,27 @@
 """What every script does around its `main`."""
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
 
+DEFERRING = """
+import os, signal, sys
+from convnets import command
+
+def main():
+    with command.stop_deferred() as is_to_stop:
+        print(is_to_stop())
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        print(is_to_stop())
+    print("never")
+
+command.run(main)
+"""
 PROGRAM = """
 import sys
 from convnets import command
@@ -36,3 +51,8 @@ def test_whoever_reads_the_output_may_stop(characters: int, end: str, status: in
         assert (process.returncode, stderr[-len(said) :] if said else stderr) == (status, said)
     else:  # it has ended where it could not print
         assert (process.returncode, stderr) == (0, "")
+
+
+def test_a_request_to_stop_waits_for_what_defers_it() -> None:
+    done = subprocess.run([sys.executable, "-c", DEFERRING], cwd=ROOT / "scripts", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "False\nTrue\n", "")

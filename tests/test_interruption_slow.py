@@ -33,7 +33,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dropout": {"filters": [8, 8]},
     "augmentation": {"filters": [8], "augmentation": {"horizontal_flip": True, "channel_offset": 0.05}},
     "conv1x1": {"filters": [8, 8], "head": "conv1x1", "dense_units": [], "dropout": 0.0},
-    "mlp": {"filters": [], "kernel_size": 0, "optimizer": {"name": "adam", "learning_rate": 0.001, "momentum": 0.0}},
+    # Of 64 iterations an epoch, after 50 of which the graph is left.
+    "mlp": {
+        "filters": [],
+        "kernel_size": 0,
+        "batch_size": 4,
+        "optimizer": {"name": "adam", "learning_rate": 0.001, "momentum": 0.0},
+    },
     "bfloat16": {"filters": [8], "precision": "mixed_bfloat16"},
 }
 
@@ -90,10 +96,11 @@ class Training:
         return rows, keras.models.load_model(self.run / "model.keras").get_weights()
 
     def status(self) -> str:
-        """Return the state of the tracked run."""
+        """Return the state of the tracked run, empty if there is none yet."""
         client = mlflow.MlflowClient(self.store.uri)
-        (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
-        return str(run.info.status)
+        runs = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
+        assert len(runs) < 2
+        return str(runs[0].info.status) if runs else ""
 
     def assert_tracked_once(self) -> None:
         """Check that there is one run, FINISHED, with each point of the history once."""
@@ -241,15 +248,23 @@ def test_killed_at_any_moment(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
-    training = Training(shared, tmp_path, "dropout")
-    process = training.start()
-    wait_for(lambda: has_trained(training, 10), process)
-    process.send_signal(number)
-    assert process.wait(timeout=SECONDS) == 128 + number
-    assert not list(training.run.iterdir())
-    assert training.status() == "KILLED"
+    """Asked three times, each time twice, a training keeps what it has done of its epoch and goes on from there."""
+    training = Training(shared, tmp_path, "mlp")
+    last = ""
+    for epochs in (0, 10, 20):
+        process = training.start()
+        wait_for(lambda epochs=epochs: has_trained(training, epochs) if epochs else training.status() == "RUNNING", process)
+        for _ in range(2):
+            process.send_signal(number)
+        assert process.wait(timeout=SECONDS) == 128 + number, training.log()
+        assert not list(training.run.iterdir())
+        assert training.status() == "KILLED"
+        log = training.log().split(STARTED)[-1]
+        assert not last or f"going on after {last}, of {EPOCHS}" in log
+        (last,) = re.findall(r"asked to stop, after (epoch \d+ and (?:50|64) iterations of the next)", log)
     training.finish()
-    assert_same(training, undisturbed("dropout"))
+    assert f"going on after {last}, of {EPOCHS}" in training.log()
+    assert_same(training, undisturbed("mlp"))
     training.assert_tracked_once()
 
 
@@ -295,7 +310,7 @@ def test_a_full_disk(shared: Path, tmp_path: Path, undisturbed: Callable[[str], 
         assert training.status() == "FAILED"
         (disk / "ballast").unlink()
         training.finish()
-        assert f"going on after epoch {int(found[1]) - 1} of" in training.log()
+        assert f"going on after epoch {int(found[1]) - 1}, of" in training.log()
         assert_same(training, undisturbed("mlp"))
         training.assert_tracked_once()
 

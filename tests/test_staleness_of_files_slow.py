@@ -245,7 +245,7 @@ def test_a_training_is_killed(workflow: Workflow) -> None:
     assert "mlp-seed1: the training was killed, and its tracked run may be open" in done.stdout
     why = settle(workflow, {"create_store", *trainings(["mlp"])})
     assert why["create_store"] == ["the training mlp-seed1 was killed, and its tracked run may be open"]
-    assert re.search(r"going on after epoch ([4-9]\d|\d{3}) of 600", log.read_text())
+    assert re.search(r"going on after epoch ([4-9]\d|\d{3}), of 600", log.read_text())
     assert {run.info.status for run in active_runs(workflow)} == {"FINISHED"}
     assert left.info.run_id in {run.info.run_id for run in active_runs(workflow)}
     assert not list(workflow.results("unfinished").iterdir())

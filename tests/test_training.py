@@ -104,6 +104,41 @@ def test_what_is_random_differs_between_iterations(kind: str, config: dict[str, 
     assert float(first) > 0
 
 
+def interrupted(settings: Settings, data: Dataset, resumed: State | None, calls: int) -> State:
+    """Train until the graph has been left so often, and return what may go on."""
+    answers = iter([False] * (calls - 1) + [True])
+    with pytest.raises(training.StoppedError) as stopped:
+        training.train(settings, 1, data, lambda _: None, resumed, lambda: next(answers))
+    return stopped.value.state
+
+
+@pytest.mark.parametrize("variant", ["conv3_augment", "mlp100"])
+def test_a_training_that_was_asked_to_stop_goes_on_within_the_epoch(
+    variant: str, config: dict[str, Any], synthetic: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of six iterations an epoch, four in one call and two in the next; it stops after each call but the third, which goes on."""
+    monkeypatch.setattr(training, "ITERATIONS_PER_CALL", 4)
+    settings = settings_of(config, variant)
+    whole = train(settings, synthetic)
+    resumed: State | None = None
+    for calls, epochs, iterations in ((1, 0, 4), (1, 0, 6), (2, 1, 6), (1, 2, 4)):
+        before, started = resumed, time.perf_counter()
+        resumed = interrupted(settings, synthetic, before, calls)
+        assert resumed.part
+        assert (len(resumed.history), resumed.part.iterations) == (epochs, iterations)
+        if before and before.part and len(before.history) == epochs:
+            assert before.part.seconds < resumed.part.seconds < before.part.seconds + time.perf_counter() - started
+            assert before.part.core_seconds < resumed.part.core_seconds
+    ended = training.train(settings, 1, synthetic, lambda _: None, resumed)
+    assert untimed(ended) == untimed(whole)
+    assert resumed
+    assert resumed.part
+    assert ended.history[-1].seconds > resumed.part.seconds
+    assert (ended.best.epoch, ended.test) == (whole.best.epoch, whole.test)
+    for one, other in zip(ended.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_networks_learn(config: dict[str, Any], small: Dataset) -> None:
     history = train(settings_of(config, "conv2_dropout00", epochs=6), small).history
     assert history[-1].train_loss < 0.9 * history[0].train_loss

@@ -1,7 +1,9 @@
-"""Checkpoints: all that a training needs to go on after an epoch as if it had never stopped.
+"""Checkpoints: all that a training needs to go on as if it had never stopped.
 
-What is random is a function of (seed, epoch, iteration), so weights, optimizer and history suffice. A checkpoint is a NumPy
-archive, whose members carry checksums; it names the fingerprint that it belongs to and is of no use to any other.
+There is one after each epoch, and one within an epoch where a training was asked to stop. What is random is a function of (seed,
+epoch, iteration), so weights, optimizer and history suffice after an epoch; within one, its sums and dropout's generators are
+needed too. A checkpoint is a NumPy archive, whose members carry checksums; it names the fingerprint that it belongs to and is of no
+use to any other.
 """
 
 import json
@@ -21,7 +23,7 @@ from convnets.files import atomic_path
 from convnets.records import Epoch, Usage
 
 PATTERN = "checkpoint-*.npz"
-ARRAYS = ("weights", "optimizer", "best")
+ARRAYS = ("weights", "optimizer", "best", "generators")
 KEPT = 2  # if the newest cannot be read, the one before costs an epoch and not the training
 # What a damaged archive makes NumPy and zipfile raise.
 UNREADABLE = (
@@ -33,22 +35,44 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Part:
+    """What is done of an epoch: its iterations, the sum of their losses, the images classified correctly, and the time it took."""
+
+    iterations: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+    core_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class State:
-    """A training after an epoch: its history, what each epoch used, weights and optimizer variables, and the best weights."""
+    """A training after some epochs: its history, what each epoch used, weights and optimizer variables, and the best weights.
+
+    Within the next epoch, `part` is what is done of it, and `generators` are the states of dropout's, each uint32 of shape (2,).
+    """
 
     history: tuple[Epoch, ...]
     usage: tuple[Usage, ...]
     weights: Sequence[np.ndarray]
     optimizer: Sequence[np.ndarray]
     best: Sequence[np.ndarray]
+    part: Part | None = None
+    generators: Sequence[np.ndarray] = ()
+
+    def __str__(self) -> str:
+        """Say how far the training has come."""
+        within = f" and {self.part.iterations} iterations of the next" if self.part else ""
+        return f"epoch {len(self.history)}{within}"
 
 
 def write(folder: Path, fingerprint: str, state: State) -> None:
-    """Write a checkpoint and remove those that are no longer needed."""
+    """Write a checkpoint, in place of one after as many epochs, and remove those that are no longer needed."""
     rows = {"history": [asdict(epoch) for epoch in state.history], "usage": [asdict(epoch) for epoch in state.usage]}
     # An archive has checksums of its members' content, not of their names: so it is said how many there are.
     counts = {name: len(getattr(state, name)) for name in ARRAYS}
-    header = json.dumps({"fingerprint": fingerprint, "counts": counts, **rows})
+    part = asdict(state.part) if state.part else None
+    header = json.dumps({"fingerprint": fingerprint, "counts": counts, "part": part, **rows})
     arrays = {"header": np.frombuffer(header.encode(), np.uint8)}
     for name in ARRAYS:
         arrays |= {f"{name}{index}": array for index, array in enumerate(getattr(state, name))}
@@ -71,12 +95,14 @@ def read(folder: Path, fingerprint: str) -> State | None:
                     path.unlink()
                     continue
                 history, usage = (tuple(Epoch(**row) for row in header["history"]), tuple(Usage(**row) for row in header["usage"]))
-                counts = header["counts"]
-                weights, optimizer, best = ([archive[f"{name}{index}"] for index in range(counts[name])] for name in ARRAYS)
+                counts, part = header["counts"], Part(**header["part"]) if header["part"] else None
+                weights, optimizer, best, generators = (
+                    [archive[f"{name}{index}"] for index in range(counts[name])] for name in ARRAYS
+                )
         except UNREADABLE as error:
             logger.warning("the checkpoint %s cannot be read (%s); going on from the one before, if there is one", path, error)
             continue
-        return State(history, usage, weights, optimizer, best)
+        return State(history, usage, weights, optimizer, best, part, generators)
     return None
 
 

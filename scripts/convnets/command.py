@@ -7,12 +7,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from convnets.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+REQUESTS_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 
 
@@ -51,7 +53,7 @@ def run(main: Callable[[], None]) -> None:
     A request to stop (SIGTERM, SIGINT) becomes an exit, which passes through every `finally`: no half file stays, and what is
     tracked is closed. The status is 128 and the signal's number, as schedulers expect.
     """
-    for request in (signal.SIGTERM, signal.SIGINT):
+    for request in REQUESTS_TO_STOP:
         signal.signal(request, lambda number, _: sys.exit(128 + number))
     logging.basicConfig(level=logging.INFO, format=FORMAT, datefmt=TIME, stream=sys.stderr)
     try:
@@ -83,9 +85,26 @@ def _flush() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+@contextmanager
+def stop_deferred() -> Iterator[Callable[[], bool]]:
+    """Let a request to stop (SIGTERM, SIGINT) wait for the end of this; yields what says whether there was one.
+
+    Whoever asks that can end in its own time. The request then becomes the exit that it would have been at once.
+    """
+    requests: list[int] = []
+    former = {request: signal.signal(request, lambda number, _: requests.append(number)) for request in REQUESTS_TO_STOP}
+    try:
+        yield lambda: bool(requests)
+    finally:
+        for request, handler in former.items():
+            signal.signal(request, handler)
+    if requests:
+        sys.exit(128 + requests[0])
+
+
 def stop_no_more() -> None:
     """Do not answer requests to stop any more: what was to be done is done, and to exit otherwise would undo it."""
-    for request in (signal.SIGTERM, signal.SIGINT):
+    for request in REQUESTS_TO_STOP:
         signal.signal(request, signal.SIG_IGN)
 
 

@@ -24,7 +24,12 @@ class Task:
 
 
 def produce(
-    task: Task, dataset: Dataset, observe: Callable[[State], None], resumed: State | None, record: Callable[[Result], Record]
+    task: Task,
+    dataset: Dataset,
+    observe: Callable[[State], None],
+    resumed: State | None,
+    is_to_stop: Callable[[], bool],
+    record: Callable[[Result], Record],
 ) -> tuple[Result, Metrics]:
     """Train a run and write its files; return what the training yielded, and its summary.
 
@@ -32,12 +37,12 @@ def produce(
     ----------
     task
         The run.
-    dataset, observe, resumed
+    dataset, observe, resumed, is_to_stop
         As of `training.train`, which says what it raises.
     record
         Returns how the run was trained.
     """
-    result = training.train(task.settings, task.seed, dataset, observe, resumed)
+    result = training.train(task.settings, task.seed, dataset, observe, resumed, is_to_stop)
     metrics = result.summary(task.variant, task.seed, task.fingerprint)
     records.write_history(task.folder / records.HISTORY, result.history)
     with files.atomic_path(task.folder / records.MODEL) as temporary:

@@ -7,14 +7,14 @@ whether or not the training stopped in between and went on from a state.
 
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from convnets import backend, cifar10, hardware, networks
-from convnets.checkpoints import State
+from convnets.checkpoints import Part, State
 from convnets.dataset import Dataset, Split
 from convnets.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Augmentation, Optimizer, Settings
@@ -33,6 +33,14 @@ logger = logging.getLogger(__name__)
 
 class NonFiniteLossError(ArithmeticError):
     """The training or validation loss became infinite or not a number."""
+
+
+class StoppedError(Exception):
+    """The training was asked to stop; it may go on from `state`."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(f"stopped after {state}")
+        self.state = state
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,12 @@ class Result:
 
 
 def train(
-    settings: Settings, seed: int, dataset: Dataset, observe: Callable[[State], None], resumed: State | None = None
+    settings: Settings,
+    seed: int,
+    dataset: Dataset,
+    observe: Callable[[State], None],
+    resumed: State | None = None,
+    is_to_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Train a network by the protocol and evaluate its best epoch.
 
@@ -117,11 +130,15 @@ def train(
         Called with the state after each epoch.
     resumed
         The state to go on from; None to begin.
+    is_to_stop
+        Asked every few seconds while an epoch's batches are trained on.
 
     Raises
     ------
     NonFiniteLossError
         At the first iteration whose loss is not finite.
+    StoppedError
+        Where `is_to_stop` says so.
     """
     if not tf.config.threading.get_intra_op_parallelism_threads():
         raise RuntimeError("backend.configure must be called first: a run on another number of threads is another run")
@@ -136,35 +153,48 @@ def train(
     iterations = len(dataset.train) // batch_size
     run = _training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
     validate = _evaluation_function(classifier, dataset.validation)
+    dropout = _dropout_generators(classifier.logits)
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
     best = resumed.best if resumed else []
+    begun, generators = (resumed.part or Part(), resumed.generators) if resumed else (Part(), ())
+
+    def state() -> State:
+        variables = [variable.numpy() for variable in optimizer.variables]
+        return State(tuple(history), tuple(usage), classifier.logits.get_weights(), variables, best)
+
+    def stop_if_asked(meter: hardware.Meter, part: Part) -> None:
+        if is_to_stop():
+            seconds, core_seconds = meter.seconds()
+            part = replace(part, seconds=seconds, core_seconds=core_seconds)
+            raise StoppedError(replace(state(), part=part, generators=[generator.numpy() for generator in dropout]))
+
     for number in range(len(history) + 1, settings.training.epochs + 1):
-        started, meter = time.perf_counter(), hardware.Meter()
+        meter = hardware.Meter(begun.seconds, begun.core_seconds)
         rng = np.random.default_rng([seed, number])
         order = rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
         noise_seed = rng.integers(2**30, size=2)
-        _reseed_dropout(classifier.logits, rng)
-        train_loss, train_accuracy = _run_epoch(run, order, noise_seed, (number - 1) * iterations)
+        for index, generator in enumerate(dropout):
+            generator.assign(generators[index] if begun.iterations else rng.integers(2**32, size=2, dtype=np.uint32))
+        done = _run_epoch(run, order, noise_seed, (number - 1) * iterations, begun, partial(stop_if_asked, meter))
         validation = validate()
         if not math.isfinite(validation.loss):
             raise NonFiniteLossError(_not_finite("validation loss", validation.loss, number * iterations))
         epoch = Epoch(
             epoch=number,
             iteration=number * iterations,
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
+            train_loss=done.loss / iterations,
+            train_accuracy=done.correct / order.size,
             val_loss=validation.loss,
             val_accuracy=validation.accuracy,
-            seconds=time.perf_counter() - started,
+            seconds=meter.seconds()[0],
         )
         history.append(epoch)
         usage.append(meter.read())
-        weights = classifier.logits.get_weights()
+        begun = Part()
         if best_epoch(history) is epoch:
-            best = weights
-        variables = [variable.numpy() for variable in optimizer.variables]
-        observe(State(tuple(history), tuple(usage), weights, variables, best))
+            best = classifier.logits.get_weights()
+        observe(state())
 
     classifier.logits.set_weights(best)
     test = _evaluation_function(classifier, dataset.test)()
@@ -204,11 +234,10 @@ def _built_optimizer(settings: Settings, classifier: networks.Classifier) -> ker
     return optimizer
 
 
-def _reseed_dropout(model: keras.Model, rng: np.random.Generator) -> None:
-    """Set the state of every dropout layer's generator, which otherwise depends on all epochs before."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Dropout) and layer.rate:
-            layer.seed_generator.state.assign(rng.integers(2**32, size=2, dtype=np.uint32))
+def _dropout_generators(model: keras.Model) -> list[keras.Variable]:
+    """Return the state of every dropout layer's generator, which depends on all epochs before unless it is set."""
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate]
+    return [layer.seed_generator.state for layer in layers]
 
 
 def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
@@ -261,20 +290,28 @@ def _training_function(
     return function
 
 
-def _run_epoch(run: TrainingFunction, order: np.ndarray, seed: np.ndarray, before: int) -> tuple[float, float]:
-    """Train on the batches of `order`, shape (iterations, batch), after `before` iterations; return mean loss and accuracy.
+def _run_epoch(
+    run: TrainingFunction,
+    order: np.ndarray,
+    seed: np.ndarray,
+    before: int,
+    begun: Part | None = None,
+    observe: Callable[[Part], None] = lambda _: None,
+) -> Part:
+    """Train on the batches of `order`, shape (iterations, batch), or on those that are left where the epoch was begun.
 
-    The graph is left every few seconds, so that a signal is answered and a broken run ends early.
+    `before` are the iterations of the epochs before. The graph is left every few seconds, so that a signal is answered and a broken
+    run ends early; `observe` is told then what is done of the epoch.
     """
-    total, correct = 0.0, 0
-    for start in range(0, len(order), ITERATIONS_PER_CALL):
+    done = begun or Part()
+    for start in range(done.iterations, len(order), ITERATIONS_PER_CALL):
         rows = tf.constant(order[start : start + ITERATIONS_PER_CALL], tf.int32)
-        done, last, loss, hits = run(rows, tf.constant(seed + (start, 0), tf.int32))
+        count, last, loss, hits = run(rows, tf.constant(seed + (start, 0), tf.int32))
         if not math.isfinite(last):
-            raise NonFiniteLossError(_not_finite("loss", float(last), before + start + int(done)))
-        total += float(loss)
-        correct += int(hits)
-    return total / len(order), correct / order.size
+            raise NonFiniteLossError(_not_finite("loss", float(last), before + start + int(count)))
+        done = Part(start + len(rows), done.loss + float(loss), done.correct + int(hits))
+        observe(done)
+    return done
 
 
 def _not_finite(name: str, value: float, iteration: int) -> str:
