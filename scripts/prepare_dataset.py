@@ -17,6 +17,7 @@ def main() -> None:
     arguments = parser.parse_args()
     components = fingerprint.step_components(Path(__file__), arguments.settings)
     with stamps.stamping(arguments.stamp, components, [], [arguments.manifest, arguments.dataset]):
+        files.remove_partial(arguments.dataset.parent)
         batches.check(arguments.folder, str(arguments.folder))
         settings = dataset.DatasetSettings(**arguments.settings)
         prepared = dataset.prepare(arguments.folder, settings)

@@ -51,7 +51,13 @@ def _retire(steps: Steps, folders: Sequence[Path]) -> None:
     store = steps.configuration.store
     tracking.close_abandoned(steps.results / "unfinished")
     begun = {path: run for run, path in unfinished.folders(steps.results / "unfinished").items()}
-    connection = tracking.connect(store)
+    if not folders:
+        return
+    try:
+        connection = tracking.connect(store, create=False)
+    except tracking.AbsentError as error:
+        print(f"no tracked run is retired: {error}")
+        return
     with tracking.reached(store):
         for path in folders:
             variant, seed = begun.get(path) or (path.parent.name, path.name.removeprefix("seed"))

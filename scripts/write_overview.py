@@ -3,8 +3,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from convnets import (
     claims,
     command,
@@ -49,7 +47,7 @@ def main() -> None:
             comparisons={value["id"]: comparisons.from_dict(value) for value in chosen["comparisons"]},
             labels=chosen["labels"],
             runs=runs.read(read, variants),
-            tables={path.stem: pd.read_csv(path) for path in arguments.shown if path.suffix == ".csv"},
+            tables={path.stem: tables.read(path) for path in arguments.shown if path.suffix == ".csv"},
         )
         made = provenance.read(study.runs, [path.parent for path in arguments.metrics])
         published = files.read_json(arguments.published[0]) if arguments.published else {}

@@ -42,12 +42,15 @@ def _check_runs(steps: Steps) -> None:
 
 
 def _snakemake(arguments: argparse.Namespace, *options: str) -> None:
-    configfiles = [str(path) for path in arguments.configfiles]
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", arguments.cores, "--configfile", *configfiles, *options], check=False
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
+    command = [sys.executable, "-m", "snakemake", "--cores", arguments.cores, "--configfile", *map(str, arguments.configfiles)]
+    with subprocess.Popen([*command, *options]) as process:
+        try:
+            status = process.wait()
+        except SystemExit:
+            process.terminate()  # and is waited for, so that it can unlock the folder
+            raise
+    if status:
+        sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,13 @@ REFUSED = {
     "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
     "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),
     "a database": ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri is a database; start `mlflow server` on it"]),
+    "options of a database": (
+        "tracking.uri",
+        "sqlite:////tmp/a?b.db",
+        ["cannot be /tmp/a?b.db: MLflow takes what follows a question"],
+    ),
+    "results that a store cannot be in": ("pathvars.results", "what?", ["what?/mlflow/mlflow.db: MLflow takes what follows"]),
+    "an id of two lines": ("comparisons.depth\n", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons"]),
     "token in the address": ("tracking.uri", "https://token@host", ["tracking.uri holds a name, or a token"]),
     "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
 }

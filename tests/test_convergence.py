@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ def test_the_committed_runs_that_shared_their_core(config: dict[str, Any]) -> No
     assert wording.disturbed(found) == "conv3_augment seed 2, 3; conv3_dropout05 seed 4, 5"
     without = runs.read([path for path in files if path.name != records.RECORD], configuration.resolve(config).variants)
     assert {run.is_disturbed for run in without} == {None}
+
+
+@pytest.mark.parametrize(("changes", "is_disturbed"), [({}, True), ({"threads": 2}, None), ({"device": "GPU"}, None)])
+def test_only_a_run_of_one_thread_tells_whether_it_was_disturbed(
+    changes: dict[str, Any], is_disturbed: bool | None, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """The processor's use is in percent of one core, which tells nothing where threads or a GPU are waited for."""
+    folder = tmp_path / "conv3_augment" / "seed2"
+    shutil.copytree(studies.REFERENCE / "conv3_augment" / "seed2", folder)
+    record = records.read_record(folder / records.RECORD)
+    records.write_record(folder / records.RECORD, replace(record, **changes))
+    (found,) = runs.read(list(folder.iterdir()), configuration.resolve(config).variants)
+    assert found.is_disturbed is is_disturbed
 
 
 def test_activations_by_hand() -> None:

@@ -7,6 +7,9 @@ import copy
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from conftest import ROOT
 from staleness import settle
 from studies import REFERENCE
 from test_overview import APPENDIX, SECTIONS
-from waiting import wait_until
+from waiting import SECONDS, wait_until
 from workflow import CONFIG, Workflow
 
 COMMITTED = yaml.safe_load((ROOT / "config.reference.yaml").read_text(encoding="utf-8"))
@@ -132,6 +135,31 @@ def test_runs_that_are_not_finished_have_no_report(tmp_path: Path) -> None:
     assert "conv1_dropout05/seed1: not made yet" in done.stderr
     assert "and 2 more" in done.stderr
     assert not project.results().exists()
+
+
+STOPPED = """
+import os, signal, sys, threading, types
+sys.path.insert(0, "scripts")
+import write_report
+from convnets import command
+
+arguments = types.SimpleNamespace(cores="1", configfiles=["empty.yaml"])
+command.run(lambda: write_report._snakemake(arguments, "--snakefile", "Lasting", "--quiet", "all"))
+"""
+
+
+def test_a_report_that_is_interrupted_leaves_nothing_locked(tmp_path: Path) -> None:
+    project = Workflow(tmp_path / "project", tmp_path / "batches", copy.deepcopy(CONFIG))
+    (project.folder / "empty.yaml").write_text("{}")
+    (project.folder / "Lasting").write_text('rule all:\n    output: "made"\n    shell: "touch begun; sleep 5; touch made"\n')
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPED], cwd=project.folder, process_group=0, stderr=subprocess.PIPE, text=True
+    )
+    wait_until((project.folder / "begun").exists, "the job runs", process=process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGINT, said
+    assert not list(project.folder.glob(".snakemake/locks/*")), said
 
 
 class Reader:

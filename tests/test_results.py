@@ -165,6 +165,18 @@ def test_equal_figures_are_equal_files_and_hold_their_text(config: dict[str, Any
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_title_with_dollars_stays_as_it_is(config: dict[str, Any], tmp_path: Path) -> None:
+    config["comparisons"]["depth"]["title"] = r"$\lr$ for $5"
+    figures.save(drawn(config, "depth", seeds=1)[1], tmp_path / "figure.svg")
+    assert r">Figure 2. $\lr$ for $5<" in (tmp_path / "figure.svg").read_text(encoding="utf-8")
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = pd.DataFrame({"id": ["null", "1e3"], "label": ["None", "0.50"], "value": [0.5, float("nan")], "note": ["NA", "n/a"]})
+    tables.write_csv(written, tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "table.csv"), written)
+
+
 def test_a_variant_without_a_colour_gets_one_that_is_not_taken(config: dict[str, Any]) -> None:
     config["variants"]["extra"] = {"label": "extra"}
     config["comparisons"]["depth"]["variants"].append("extra")

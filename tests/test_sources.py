@@ -4,6 +4,8 @@ import http.server
 import io
 import os
 import shutil
+import signal
+import sys
 import tarfile
 import threading
 import time
@@ -243,6 +245,20 @@ def test_npm_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "NPM_TIMEOUT_S", 2)
     started = time.monotonic()
     assert_refused(tmp_path / "out", ["was given up after 2 s"], "npm")
+    assert time.monotonic() - started < 20
+
+
+def test_npm_is_not_waited_for_by_one_that_is_asked_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_npm(tmp_path / "bin", "exec sleep 60", monkeypatch)
+    former = signal.signal(signal.SIGALRM, lambda *_: sys.exit(1))
+    signal.alarm(2)
+    started = time.monotonic()
+    try:
+        with pytest.raises(SystemExit):
+            sources.fetch("npm", tmp_path / "out")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
     assert time.monotonic() - started < 20
 
 

@@ -106,6 +106,14 @@ def test_messages_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracking.reason_of(ValueError(flushed)) == "(sqlite3.OperationalError) database or disk is full"
 
 
+def test_a_mistake_on_the_way_to_a_store_is_said_with_its_place(store: Store) -> None:
+    place = r"cannot be used: KeyError in test_tracking\.py:\d+: 'lost'$"
+    with pytest.raises(tracking.StoreError, match=place), tracking.reached(store):
+        raise KeyError("lost")
+    with pytest.raises(tracking.StoreError, match=r"cannot be used: \[Errno 28\] no room$"), tracking.reached(store):
+        raise OSError(28, "no room")
+
+
 def test_a_database_that_refuses_is_told_in_one_line_without_a_stack_trace(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
     connection = tracking.connect(store)
     run_id = begin(store, "a")

@@ -137,6 +137,34 @@ def test_train_variant_that_is_asked_to_stop(project: Path) -> None:
     assert killed.info.status == "KILLED"
 
 
+STOPPED_TWICE = """
+import os, signal, sys
+sys.path[:0] = [{scripts!r}, {tests!r}]
+import train_variant
+from convnets import command, unfinished
+
+def asked_to_stop(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def asked_again(folder, empty=unfinished._empty):
+    os.kill(os.getpid(), signal.SIGTERM)
+    empty(folder)
+
+train_variant._deliver, unfinished._empty = asked_to_stop, asked_again
+command.run(train_variant.main)
+"""
+
+
+def test_train_variant_that_is_asked_to_stop_twice_when_it_has_finished(project: Path) -> None:
+    """While it delivers, and when it removes its checkpoints; to exit otherwise than well would let Snakemake remove the run."""
+    program = STOPPED_TWICE.format(scripts=str(ROOT / "scripts"), tests=str(ROOT / "tests"))
+    command = [sys.executable, "-c", program, *map(str, train_arguments(project, 0.1))]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "asked to stop when finished" in done.stderr
+    assert outputs(project)
+
+
 def test_train_variant_that_is_under_way_already(tmp_path: Path) -> None:
     folder = tmp_path / "unfinished" / "mlp100-seed1"
     with unfinished.claimed(folder):

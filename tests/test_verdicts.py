@@ -179,6 +179,24 @@ def test_with_one_seed_the_guess_of_how_many_would_decide_says_what_it_rests_on(
     }
 
 
+@pytest.mark.parametrize("accuracy", [0.0, 1.0])
+def test_accuracies_of_0_and_1_give_no_guess(accuracy: float, config: dict[str, Any]) -> None:
+    """As those of a validation set of one image are: every draw of images would be the same."""
+    resolved = configuration.resolve(config)
+    found = [
+        replace(
+            run,
+            landmarks=tuple(replace(epoch, val_accuracy=accuracy) for epoch in run.landmarks),
+            metrics=replace(run.metrics, best_val_accuracy=accuracy, test_accuracy=accuracy),
+        )
+        for run in studies.reference(config)
+    ]
+    judged = {each.claim.id: each for each in verdicts.judge(resolved.claims, found)}
+    assert judged["conv1x1_accuracy_similar"].verdict == INCONCLUSIVE
+    notes = {name: wording.note(each, found, {"train": 64, "validation": 1, "test": 1}) for name, each in judged.items()}
+    assert "cannot be said" in notes["conv1x1_accuracy_similar"]
+
+
 def test_the_guess_of_a_ratio_is_relative(config: dict[str, Any]) -> None:
     """The deviation of the logarithm of a / b is about the root of (s_a / a)^2 + (s_b / b)^2."""
     resolved = configuration.resolve(config)

@@ -1,4 +1,4 @@
-"""The library behind the workflow: one module per subject, none of which knows Snakemake.
+"""The library behind the workflow: one module per subject. `configuration` and `submission` alone know Snakemake.
 
 Data flows one way: sources -> batches -> dataset -> networks, training -> records -> tables, figures; tracking follows.
 """

@@ -97,7 +97,7 @@ def concerned(claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -
     errata_of_claims
         The errata that each claim names.
     """
-    table = pd.read_csv(claims_csv)
+    table = tables.read(claims_csv)
     found: dict[str, list[str]] = {}
     for claim, verdict in zip(table["id"], table["verdict"], strict=True):
         for erratum in errata_of_claims.get(claim, ()):

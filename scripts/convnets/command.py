@@ -13,7 +13,7 @@ from pathlib import Path
 
 from convnets.errors import InputError
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+FULL, FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS), (errno.EACCES, errno.EPERM)
 REQUESTS_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 
@@ -68,9 +68,10 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         sys.exit(0)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in (*FULL, *FORBIDDEN):
             raise
-        message = f"{error.filename or 'a file'} cannot be written: {os.strerror(error.errno)}"
+        verb = "written" if error.errno in FULL else "read or written"
+        message = f"{error.filename or 'a file'} cannot be {verb}: {os.strerror(error.errno)}"
     else:
         return
     logging.getLogger(__name__).error("error: %s", message)

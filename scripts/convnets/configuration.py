@@ -202,16 +202,18 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     yield from _given_problems(config)
-    yield from _tracking_problems(config["tracking"]["uri"] or "")
+    yield from _tracking_problems(config["tracking"]["uri"] or "", own_database(Path(config["pathvars"]["results"])))
 
 
-def _tracking_problems(uri: str) -> Iterator[str]:
+def _tracking_problems(uri: str, own: Path) -> Iterator[str]:
     """Yield what is wrong with the address of a store; without repeating it, since it may hold a password."""
     if DATABASE.match(uri):  # MLflow would put the artifacts into a folder under the working directory
         yield "tracking.uri is a database; start `mlflow server` on it (docs/tracking.md), and give that server's address"
     elif found := credentials.held_by(uri):
         names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         yield f"tracking.uri holds {found}; give it in the environment: {names}"
+    elif "?" in (database := uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else "" if uri else str(own)):
+        yield f"the tracking store cannot be {database}: MLflow takes what follows a question mark for options"
 
 
 def _given_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -32,6 +32,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
     "lines.linewidth": 1.8,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # labels are the user's, and may hold a dollar
     "svg.hashsalt": "convnets",  # else every SVG differs in its ids
 }
 WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9

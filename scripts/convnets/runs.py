@@ -288,8 +288,9 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
     if metrics.variant not in settings:
         raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
-    # While a GPU computes, the processor waits, which tells nothing.
-    disturbed = histories.was_disturbed(history, record.usage) if record and record.device == "CPU" else None
+    # While a GPU computes, or one of several threads, the processor waits, which tells nothing.
+    tells = record is not None and record.device == "CPU" and record.threads == 1
+    disturbed = histories.was_disturbed(history, record.usage) if record and tells else None
     kept, seconds = histories.landmarks_of(history), histories.elapsed(history)
     return Run(
         variant=metrics.variant,

@@ -173,13 +173,15 @@ def from_npm(folder: Path) -> str:
 
 def _wait(process: subprocess.Popen[str], label: str) -> str:
     """Wait for a process while the progress bar counts seconds, and return what it printed."""
-    with progress(None, "s", label) as bar:
-        for _ in range(NPM_TIMEOUT_S):
-            try:
-                return process.communicate(timeout=1)[0]
-            except subprocess.TimeoutExpired:
-                bar.update()
-    process.kill()
+    try:
+        with progress(None, "s", label) as bar:
+            for _ in range(NPM_TIMEOUT_S):
+                try:
+                    return process.communicate(timeout=1)[0]
+                except subprocess.TimeoutExpired:
+                    bar.update()
+    finally:
+        process.kill()  # if it has not ended: asked to stop, this one does not wait for it
     raise InputError(f"{label} was given up after {NPM_TIMEOUT_S} s; try again later, or set dataset.source to official or a path")
 
 

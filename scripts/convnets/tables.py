@@ -21,11 +21,17 @@ SHOWN = {
     "train_seconds": ("training time (s)", 0),
 }
 
+IDENTIFYING = ("id", "variant", "label", "network")  # columns of text, whatever it looks like
 DIGITS = 9  # that count, of numbers in a CSV; the last bits of sums depend on who adds, and how
 
 # Table 1 of the report: parameters, and megabytes of 10^6 bytes.
 REPORTED_DENSE = (138_357_544, 553.43)
 REPORTED_CONV1X1 = (7_079_424 + 1 * 1 * 512 * 10 + 10, 0.8856)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table; what is empty is NaN, and a text such as "None" stays one."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(IDENTIFYING, str))
 
 
 def variants(runs: Sequence[Metrics], labels: Mapping[str, str]) -> pd.DataFrame:

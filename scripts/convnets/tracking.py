@@ -6,6 +6,7 @@ For each variant and seed there is one active run: one that ends well supersedes
 import logging
 import os
 import sqlite3
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,10 @@ def reached(store: Store) -> Iterator[None]:
         raise
     except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
         reason = reason_of(error)
+        # Libraries have errors of their own. One of Python's may be a mistake of this project's, and is found by its place.
+        if type(error).__module__ == "builtins" and not isinstance(error, OSError):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {reason}"
         kind = BusyError if store.database and LOCKED in reason else StoreError
         raise kind(f"the tracking store {store.uri} cannot be used: {reason}") from error
 

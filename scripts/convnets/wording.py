@@ -208,7 +208,8 @@ def _guesses(findings: Sequence[Finding], runs: Sequence[Run], images: Mapping[s
         alike = f"the validation loss does from epoch to epoch among the last {LATE_EPOCHS}"
     else:
         return [], ""
-    return [found for item in findings if not math.isnan(found := _combined(item, single, runs))], alike
+    # None is left where it is not a number, or where all accuracies are 0 or 1, of which every draw is the same.
+    return [found for item in findings if (found := _combined(item, single, runs)) > 0], alike
 
 
 def _combined(finding: Finding, single: Mapping[str, float], runs: Sequence[Run]) -> float:
