@@ -17,12 +17,13 @@ help:  ## list the targets
 setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
 
 # uv, itself hash-pinned, installs in seconds what takes pip minutes, and compiles it to bytecode, which halves the time
-# that every job needs to import TensorFlow.
+# that every job needs to import TensorFlow. What there is as source only is built with what the lock pins, too.
 .venv/requirements.lock: requirements.lock installer.lock
 	$(PYTHON) -c '$(SUPPORTED)'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r installer.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+		--build-constraints requirements.lock --compile-bytecode -r requirements.lock
 	cp requirements.lock $@
 
 run: setup  ## train every variant and make every figure and table

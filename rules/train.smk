@@ -26,7 +26,7 @@ rule train_variant:
         "../envs/training.yaml"
     threads: 1
     resources:
-        # What a batch system is asked for, and more of it after an attempt that ran out. A training takes up to 1,360 MB, and the two
+        # What a batch system is asked for, and more of it after an attempt that ran out. A training takes up to 1,390 MB, and the two
         # Snakemakes around it up to 180 each.
         mem_mb=lambda wildcards, attempt: TRAINING_MB * attempt,
         runtime=lambda wildcards, attempt: training_minutes(wildcards) * attempt,

@@ -255,7 +255,10 @@ class GridEngine(BatchSystem):
         wait_until(lambda: self.host in self.call("qconf", "-sel", check=False), "sge_execd")
         self._edit({"slots": "999", "allocation_rule": "$pe_slots"}, "-ap", "smp")
         self._edit({"schedule_interval": "0:0:2", "flush_submit_sec": "1", "flush_finish_sec": "1"}, "-msconf")
-        queue = {"hostlist": self.host, "slots": "8", "load_thresholds": "NONE", "pe_list": "smp"}
+        # The scratch folders of jobs bear their ids and are removed with them: those of another cluster must not be beside them.
+        scratch = self.folder / "scratch"
+        scratch.mkdir()
+        queue = {"hostlist": self.host, "slots": "8", "load_thresholds": "NONE", "pe_list": "smp", "tmpdir": str(scratch)}
         self._edit(queue, "-aq", "tests")
 
     def start_master(self) -> None:
@@ -271,7 +274,7 @@ class GridEngine(BatchSystem):
     def _edit(self, values: dict[str, str], *arguments: str) -> None:
         """Let an editor without a user fill in a form of Grid Engine's, whose only other way is to give every value of it."""
         editor = self.folder / "editor"
-        commands = " ".join(f"-e 's/^\\({name}  *\\).*/\\1{value}/'" for name, value in values.items())
+        commands = " ".join(f"-e 's|^\\({name}  *\\).*|\\1{value}|'" for name, value in values.items())
         # It takes a form whose time stamp, in seconds, is the same for not edited.
         editor.write_text(f'#!/bin/sh\nsleep 1\nexec sed -i {commands} "$1"\n')
         editor.chmod(0o755)

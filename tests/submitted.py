@@ -33,9 +33,11 @@ FOUR: dict[str, Any] = {
     "variants": {name: {**SMALL["variants"][name], "epochs": EPOCHS} for name in ("conv2", "conv2_1x1")},
     "comparisons": {"head": SMALL["comparisons"]["head"]},
 }
-# The runs and their tracking are all that a disturbance can spoil, so most tests ask for no figure and no table.
+# The runs and their tracking are all that a disturbance can spoil, so most tests ask for no figure and no table; one with each
+# profile does.
 RUNS_ALONE: dict[str, Any] = {**FOUR, "comparisons": {}}
 TWO_RUNS: dict[str, Any] = {**RUNS_ALONE, "seeds": [1]}
+TWO_TO_THE_END: dict[str, Any] = {**FOUR, "seeds": [1]}  # to every figure and table
 PUBLISHED = "results/tracking/published.json"
 # In place of a training that takes more memory than it asks for: in its first attempt, it takes 2 GB after its third epoch, and as
 # many addresses as it may, up to 20 GB. Where they are refused, so is what the training asks for next; else it stands still, to be

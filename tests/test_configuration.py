@@ -103,7 +103,7 @@ REFUSED = {
     "reserved figure": ("comparisons.vgg16", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons.vgg16"]),
     "memory of a stranger": ("memory.dense", "conv9", ["memory.dense", "'conv9'"]),
     "secret in the address": ("tracking.uri", "https://me:secret@host", ["tracking.uri holds a password"]),
-    "a database": ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri is a database; start `mlflow server` on it"]),
+    "secret of a database": ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri holds a password", "PGPASSWORD"]),
     "options of a database": (
         "tracking.uri",
         "sqlite:////tmp/a?b.db",

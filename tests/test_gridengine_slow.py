@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from clusters import GridEngine, grid_engine, runs
-from submitted import PUBLISHED, RUNS_ALONE, TWO_RUNS, Submit, assert_finished, local, submitted
+from submitted import PUBLISHED, RUNS_ALONE, TWO_TO_THE_END, Submit, assert_finished, local, submitted
 from waiting import wait_until
 
 __all__ = ["local", "submitted"]
@@ -94,9 +94,9 @@ def test_jobs_that_are_ended_and_a_master_that_is_away(cluster: GridEngine, subm
 
 
 def test_two_runs_in_one_job(cluster: GridEngine, submitted: Submit, local: Path) -> None:
-    workflow = submitted(TWO_RUNS, cluster.environment, "--profile", "profiles/sge")
+    workflow = submitted(TWO_TO_THE_END, cluster.environment, "--profile", "profiles/sge")
     workflow.edit("profiles/sge/config.yaml", "# groups:", "groups:")
-    process = workflow.submit(PUBLISHED)
+    process = workflow.submit()
     workflow.finish(process)
     assert workflow.output().count("Submitted group job") == 1
-    assert_finished(workflow, local, PUBLISHED)
+    assert_finished(workflow, local)

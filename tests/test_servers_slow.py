@@ -1,6 +1,9 @@
 """Tracking against real parts: an MLflow server on PostgreSQL, behind a proxy that fails, killed, started again. Slow: minutes."""
 
+import copy
+import socket
 import time
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,9 +14,11 @@ import pytest
 from disks import filled, mounted
 from faulty_proxy import FaultyProxy
 from finished_runs import MEMBER, all_runs, epochs, points, write_run
-from servers import MlflowServer, mlflow_server
+from servers import MlflowServer, mlflow_server, postgres
+from staleness import SMALL, audited
 from tracked import FORMS, assert_whole, patience, proxy, publish, server, store, through
 from waiting import SECONDS, wait_until
+from workflow import Workflow
 
 from convnets import audit, configuration, following, publishing, reuse, tracking
 from convnets.finished_run import Finished, Identity
@@ -102,6 +107,38 @@ def test_a_lost_database_is_filled_again_and_a_clone_reuses_it(
     assert reuse.fetch(store, "mlp100", 1, run.metrics.fingerprint, clone)
     assert Finished.read(clone).history == run.history
     assert (clone / "model.keras").read_bytes() == (run.folder / "model.keras").read_bytes()
+
+
+def test_the_workflow_with_a_database_as_its_store(real_batches: Path, tmp_path: Path) -> None:
+    """Without a server: the artifacts are with the results. While it is away, all is made and pending; then it is brought there."""
+    config = {**copy.deepcopy(SMALL), "comparisons": {}, "claims": {}}
+    with postgres() as uri:
+        config["tracking"]["uri"] = f"postgresql+psycopg2://{uri.split('//')[1]}"
+        workflow = Workflow(tmp_path / "project", real_batches, config)
+        workflow.run()
+        assert workflow.planned() == set()
+        audited(workflow)
+        client = mlflow.MlflowClient(config["tracking"]["uri"])
+        (experiment,) = client.search_experiments(filter_string=f"name = '{config['tracking']['experiment']}'")
+        assert experiment.artifact_location == workflow.results("mlflow", "artifacts").resolve().as_uri()
+        assert len(client.search_runs([experiment.experiment_id])) == 4
+        assert workflow.results("mlflow", "artifacts").is_dir()
+    with closing(socket.socket()) as away:
+        away.bind(("127.0.0.1", 0))  # nobody listens there
+        config["tracking"]["uri"] = f"postgresql+psycopg2://mlflow@127.0.0.1:{away.getsockname()[1]}/mlflow"
+        config["seeds"] = [1, 2]
+        done = workflow.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "pending: 8 runs" in said
+    assert "Traceback" not in said
+    assert "the tracking store postgresql+psycopg2://mlflow@127.0.0.1" in said
+    with postgres() as uri:
+        config["tracking"]["uri"] = uri
+        done = workflow.script("sync_runs")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "8 of 8 finished runs are in" in done.stdout
+        audited(workflow)
 
 
 def test_a_server_with_users_of_its_own(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from clusters import Slurm, runs, slurm
 from snakemake_executor_plugin_slurm import ExecutorSettings
-from submitted import FOUR, PUBLISHED, RUNS_ALONE, TWO_RUNS, Submit, assert_finished, local, submitted
+from submitted import FOUR, PUBLISHED, RUNS_ALONE, TWO_RUNS, TWO_TO_THE_END, Submit, assert_finished, local, submitted
 from waiting import wait_until
 
 __all__ = ["local", "submitted"]
@@ -149,8 +149,11 @@ def test_an_interrupt_with_the_generic_profile(cluster: Slurm, submitted: Submit
 
 
 def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Path) -> None:
-    """Snakemake is killed, and a job cancelled: a job of the next call waits for one of the former that still runs."""
-    workflow = submitted(TWO_RUNS, cluster.environment, "--profile", "profiles/generic")
+    """Snakemake is killed, and a job cancelled: a job of the next call waits for one of the former that still runs.
+
+    That call makes all figures and tables, too.
+    """
+    workflow = submitted(TWO_TO_THE_END, cluster.environment, "--profile", "profiles/generic")
     process = workflow.submit(PUBLISHED)
     cancelled, _ = workflow.hold(process)
     held, process_id = workflow.hold(process, cancelled)
@@ -158,10 +161,10 @@ def test_the_generic_profile(cluster: Slurm, submitted: Submit, local: Path) -> 
     process.wait()
     cluster.call("scancel", workflow.jobs_of(cancelled)[0])
     assert workflow.snakemake("--unlock").returncode == 0
-    process = workflow.submit(PUBLISHED)
+    process = workflow.submit()
     wait_until(lambda: "waiting for that to end" in workflow.log(held), "the second job waits", process=process)
     os.kill(process_id, signal.SIGCONT)
     workflow.finish(process)
     assert "another process has finished this run" in workflow.log(held)
     assert "going on after epoch" in workflow.log(cancelled)
-    assert_finished(workflow, local, PUBLISHED)
+    assert_finished(workflow, local)

@@ -33,7 +33,7 @@ class Configuration:
     """A valid configuration, resolved: what each variant is, what each comparison shows.
 
     `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
-    the experiment, for an SQLite store the folder of the artifacts, and whether tracked runs are used in place of training;
+    the experiment, for a database the folder of the artifacts, and whether tracked runs are used in place of training;
     `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose runs are taken as they are, None
     where they are trained.
     """
@@ -142,11 +142,16 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         memory=config["memory"],
         tracking={
             **asdict(store),
-            "artifacts": str(store.database.parent / "artifacts") if store.database else None,
+            "artifacts": str(_artifacts(store, results)) if store.database or DATABASE.match(store.uri) else None,
             "reuse": bool(config["tracking"]["reuse"]),
         },
         runs_from=Path(config["runs_from"]) if config["runs_from"] else None,
     )
+
+
+def _artifacts(store: Store, results: Path) -> Path:
+    """Return the folder of the artifacts of a store that has no server to keep them: beside its file, or with the results."""
+    return (store.database or own_database(results)).parent / "artifacts"
 
 
 def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
@@ -207,10 +212,10 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _tracking_problems(uri: str, own: Path) -> Iterator[str]:
     """Yield what is wrong with the address of a store; without repeating it, since it may hold a password."""
-    if DATABASE.match(uri):  # MLflow would put the artifacts into a folder under the working directory
-        yield "tracking.uri is a database; start `mlflow server` on it (docs/tracking.md), and give that server's address"
-    elif found := credentials.held_by(uri):
+    if found := credentials.held_by(uri):
         names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        if DATABASE.match(uri):
+            names = "PGPASSWORD, say, or in a file of the database's own, as ~/.pgpass"
         yield f"tracking.uri holds {found}; give it in the environment: {names}"
     elif "?" in (database := uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else "" if uri else str(own)):
         yield f"the tracking store cannot be {database}: MLflow takes what follows a question mark for options"

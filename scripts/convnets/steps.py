@@ -193,7 +193,7 @@ class Steps:
         database = self.configuration.store.database
         if database and not database.is_file():
             yield f"the tracking store {database} is missing"
-        elif database and not stores.Plan.read(self.all[STORE].outputs[0]).is_open:
+        elif not self.configuration.store.is_server and not stores.Plan.read(self.all[STORE].outputs[0]).is_open:
             yield f"the tracking store {self.configuration.store.uri} could not be opened yet"
         for (variant, seed), folder in unfinished.folders(self.results / "unfinished").items():
             training = unfinished.begun(folder)

@@ -21,7 +21,10 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
+os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # of PostgreSQL's client
+
 import mlflow
+import mlflow.store.db.utils
 from mlflow.entities import Run
 
 from convnets import credentials, fingerprint, hosts, unfinished
@@ -48,6 +51,7 @@ MOVED_COLUMNS = (
 logger = logging.getLogger(__name__)
 # Whatever a database refuses is raised as well, and told in one line; here MLflow would print each with a stack trace.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+mlflow.store.db.utils.MAX_RETRY_COUNT = 1  # else MLflow tries for minutes to connect to a database that is away
 
 
 class StoreError(InputError):
@@ -114,7 +118,7 @@ class Connection:
 def connect(store: Store, planned_on: str | None = None, *, create: bool = True) -> Connection:
     """Direct MLflow to a store.
 
-    An SQLite store must exist (`create_store`).
+    A database must have been made one (`create_store`).
 
     Parameters
     ----------
@@ -140,7 +144,7 @@ def connect(store: Store, planned_on: str | None = None, *, create: bool = True)
     with reached(store):
         client = mlflow.MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(store.experiment)
-        if experiment is None and store.database is None and create:
+        if experiment is None and store.is_server and create:
             create_experiment(client, store.experiment)
             experiment = client.get_experiment_by_name(store.experiment)
     if experiment is None:
@@ -168,8 +172,8 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
     Parameters
     ----------
     store
-        The store. An SQLite database is created too: by one process, since several that first touch it at once break each other's
-        schema migration.
+        The store. A database gets its tables too, an SQLite one its file: by one process, since several that first touch it at once
+        break each other's schema migration.
     artifacts
         The folder of the artifacts, or None to leave it to the server.
     results
