@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convnets import backend, configuration, networks, training
+from convnets import backend, configuration, hardware, networks, training
 from convnets.checkpoints import State
 from convnets.dataset import Dataset, Split
 from convnets.records import Epoch
@@ -243,7 +243,9 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(variant: str, con
     assert len(states) == 3
     for state in states:
         later: list[State] = []
-        resumed = training.train(settings, 1, synthetic, later.append, state)
+        resumed = training.train(settings, 1, synthetic, later.append, dataclasses.replace(state, processors=("another",)))
+        record = resumed.record("token", 0, backend.Device("CPU", 1, deterministic=True), "float32", {})
+        assert record.processor == f"another, then {hardware.processor()}"
         assert untimed(resumed) == untimed(whole)
         assert resumed.history[: len(state.history)] == state.history  # with the seconds that they took
         assert resumed.usage[: len(state.usage)] == state.usage

@@ -80,7 +80,8 @@ class Usage:
 class Record:
     """How a run was trained, `record.json`.
 
-    `training` is a token that this training alone bears, `began` its start in seconds since 1970, `data` the SHA-256 of each split,
+    `training` is a token that this training alone bears, `began` its start in seconds since 1970, `processor` the one that it ran
+    on (or those, if it went on on another, where the last bits may differ), `data` the SHA-256 of each split,
     `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
     `precision` is that of the computation; earlier records do not say it.
     """

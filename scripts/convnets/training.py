@@ -63,13 +63,14 @@ class Result:
     parameters: int
     test: Evaluation
     batch_size: int
+    processors: tuple[str, ...]
 
     def record(self, training: str, began: float, device: backend.Device, precision: str, data: Mapping[str, str]) -> Record:
         """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
         return Record(
             training=training,
             began=began,
-            processor=hardware.processor(),
+            processor=", then ".join(self.processors),
             device=device.name,
             threads=device.threads,
             deterministic=device.deterministic,
@@ -157,11 +158,12 @@ def train(
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
     best = resumed.best if resumed else []
+    processors = tuple(dict.fromkeys([*(resumed.processors if resumed else ()), hardware.processor()]))
     begun, generators = (resumed.part or Part(), resumed.generators) if resumed else (Part(), ())
 
     def state() -> State:
         variables = [variable.numpy() for variable in optimizer.variables]
-        return State(tuple(history), tuple(usage), classifier.logits.get_weights(), variables, best)
+        return State(tuple(history), tuple(usage), classifier.logits.get_weights(), variables, best, processors)
 
     def stop_if_asked(meter: hardware.Meter, part: Part) -> None:
         if is_to_stop():
@@ -209,6 +211,7 @@ def train(
         parameters=classifier.logits.count_params(),
         test=test,
         batch_size=batch_size,
+        processors=processors,
     )
 
 
