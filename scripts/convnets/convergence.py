@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from convnets import footprint, layers
+from convnets import footprint, layers, tables
 from convnets.histories import UNDISTURBED
 from convnets.runs import Run
 from convnets.settings import Settings
@@ -90,8 +90,7 @@ def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
         ("images_per_second", "images/s", 0),
         ("seconds_per_epoch", "s/epoch", 1),
     ):
-        pairs = zip(frame[f"{metric}_mean"], frame[f"{metric}_std"], strict=True)
-        shown[heading] = [f"{mean:,.{digits}f}" + (f" ± {std:,.{digits}f}" if pd.notna(std) else "") for mean, std in pairs]
+        shown[heading] = tables.means(frame, metric, digits)
     shown["runs that shared their core"] = ["" if pd.isna(count) else str(count) for count in frame["runs_that_shared_their_core"]]
     shown["parameters"] = [f"{count:,}" for count in frame["parameters"]]
     shown["MFLOP"] = [f"{count / 1e6:,.1f}" for count in frame["training_flops_per_image"]]

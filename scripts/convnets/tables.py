@@ -53,11 +53,14 @@ def variants_markdown(table: pd.DataFrame) -> str:
     shown = pd.DataFrame({"variant": table["label"], "runs": table["runs"]})
     shown["parameters"] = [f"{count:,.0f}" for count in table["parameters_mean"]]
     for metric, (heading, digits) in SHOWN.items():
-        pairs = zip(table[f"{metric}_mean"], table[f"{metric}_std"], strict=True)
-        shown[heading] = [
-            f"{mean:,.{digits}f}" + (f" ± {deviation:,.{digits}f}" if pd.notna(deviation) else "") for mean, deviation in pairs
-        ]
+        shown[heading] = means(table, metric, digits)
     return markdown(shown)
+
+
+def means(table: pd.DataFrame, metric: str, digits: int) -> list[str]:
+    """Return for readers the mean of a metric in each row, with its deviation where there is one."""
+    pairs = zip(table[f"{metric}_mean"], table[f"{metric}_std"], strict=True)
+    return [f"{mean:,.{digits}f}" + (f" ± {deviation:,.{digits}f}" if pd.notna(deviation) else "") for mean, deviation in pairs]
 
 
 def vgg16_blocks() -> pd.DataFrame:
