@@ -226,7 +226,7 @@ def pending_runs():
     """Return a line that says which of the finished runs the tracking store lacks, or nothing."""
     now = workflow_steps.Steps(configuration)
     pending = [key.removeprefix(f"{workflow_steps.TRAINING}/") for key in now.untracked()]
-    published = configuration.results / "tracking" / "published.json"
+    published = now.layout.published
     problem = read_json(published)["problem"] if published.is_file() else ""
     if not pending and not problem:
         return ""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from convnets import command, fingerprint, stamps, tracking, unfinished
+from convnets.layout import Layout
 from convnets.stores import Membership, Plan, Store
 
 logger = logging.getLogger(__name__)
@@ -32,16 +33,17 @@ def main() -> None:
                 raise
             logger.warning("%s. Results are made all the same, and tracked later.", error)
             plan = replace(plan, is_open=False)
-        tracking.close_abandoned(arguments.results / "unfinished")
-        clear_up(arguments.results)
+        layout = Layout(arguments.results)
+        tracking.close_abandoned(layout.trainings)
+        clear_up(layout)
         plan.write(arguments.plan)
 
 
-def clear_up(results: Path) -> None:
+def clear_up(layout: Layout) -> None:
     """Remove the folders of trainings that were killed when their results were complete; their tracked runs are seen to by now."""
-    for (variant, seed), folder in unfinished.folders(results / "unfinished").items():
+    for (variant, seed), folder in unfinished.folders(layout.trainings).items():
         training = unfinished.begun(folder)
-        stamp = stamps.read(results / "runs" / variant / f"seed{seed}" / stamps.STAMP)
+        stamp = stamps.read(layout.run(variant, seed) / stamps.STAMP)
         if training and stamp and stamp.fingerprint == training.fingerprint:
             unfinished.remove(folder)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from convnets import command, configuration, tracking, unfinished
 from convnets.errors import InputError
+from convnets.layout import run_of
 from convnets.steps import Steps
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     for path in left:
         if path.is_file():
             path.unlink()
-        elif path.parent.name == "unfinished":
+        elif path.parent == steps.layout.trainings:
             unfinished.remove(path)
         else:
             shutil.rmtree(path)
@@ -49,8 +50,8 @@ def main() -> None:
 def _retire(steps: Steps, folders: Sequence[Path]) -> None:
     """Retire the tracked runs of these folders of runs, finished or not. While that is not possible, no file is removed."""
     store = steps.configuration.store
-    tracking.close_abandoned(steps.results / "unfinished")
-    begun = {path: run for run, path in unfinished.folders(steps.results / "unfinished").items()}
+    tracking.close_abandoned(steps.layout.trainings)
+    begun = {path: run for run, path in unfinished.folders(steps.layout.trainings).items()}
     if not folders:
         return
     try:
@@ -60,7 +61,7 @@ def _retire(steps: Steps, folders: Sequence[Path]) -> None:
         return
     with tracking.reached(store):
         for path in folders:
-            variant, seed = begun.get(path) or (path.parent.name, path.name.removeprefix("seed"))
+            variant, seed = begun.get(path) or run_of(path)
             tracking.retire(connection, variant, seed, "it left the configuration")
 
 

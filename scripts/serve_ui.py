@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from convnets import command, configuration, files, pages, tracking
 from convnets.errors import InputError
+from convnets.layout import Layout
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = configuration.resolve(configuration.read(arguments.configfiles))
     config.require_own_runs()
-    store, published = config.store, config.results / "tracking" / "published.json"
+    store, published = config.store, Layout(config.results).published
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
     connection = tracking.connect(store, create=False)

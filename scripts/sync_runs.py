@@ -9,6 +9,7 @@ from pathlib import Path
 
 from convnets import command, configuration, files, publishing, stamps, tracking, unfinished
 from convnets.errors import InputError
+from convnets.layout import name_of
 from convnets.publishing import Published
 from convnets.records import METRICS
 from convnets.steps import PUBLISHING, TRAINING, Steps
@@ -23,14 +24,14 @@ def main() -> None:
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
     steps.configuration.require_own_runs()
     store = steps.configuration.store
-    held = {run for run, folder in unfinished.folders(steps.results / "unfinished").items() if unfinished.is_held(folder)}
-    busy = {steps.run_folder(*run) for run in held}  # trainings that are bringing their runs there themselves
+    held = {run for run, folder in unfinished.folders(steps.layout.trainings).items() if unfinished.is_held(folder)}
+    busy = {steps.layout.run(*run) for run in held}  # trainings that are bringing their runs there themselves
     runs = [step.stamp.parent for key, step in steps.all.items() if step.rule == TRAINING and not steps.reasons(key)]
     runs = [folder for folder in runs if folder not in busy]
     # What is stale or has left the configuration was a result all the same, until it is made again or retired.
-    others = [folder for folder in steps.run_folders() if folder not in busy | set(runs) and _is_whole(folder)]
+    others = [folder for folder in steps.layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
-        raise InputError(f"there are no finished runs under {steps.results} yet; start them with make run")
+        raise InputError(f"there are no finished runs under {steps.layout.results} yet; start them with make run")
     training = {variant for variant, _ in held}
     members = {name: comparison.members for name, comparison in steps.configuration.comparisons.items()}
     drawn = [
@@ -38,22 +39,22 @@ def main() -> None:
         for name in steps.configuration.in_report
         if not steps.is_stale(f"plot_comparison/{name}") and training.isdisjoint(member.variant for member in members[name])
     ]
-    figures = {name: steps.results / "figures" / f"{name}.svg" for name in drawn}
+    figures = {name: steps.layout.figure(name) for name in drawn}
     artifacts = steps.configuration.tracking["artifacts"]
     try:
-        tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.results)
+        tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.layout.results)
     except tracking.StoreError as error:
-        raise InputError(pending_text(["/".join(folder.parts[-2:]) for folder in (*runs, *others)], str(error))) from error
+        raise InputError(pending_text([name_of(folder) for folder in (*runs, *others)], str(error))) from error
 
     def publish() -> Published:
-        plan, trainings = steps.configuration.plan, steps.results / "unfinished"
+        plan, trainings = steps.configuration.plan, steps.layout.trainings
         return publishing.publish(plan, runs, figures, trainings, others, thorough=True)
 
     step = steps.all[PUBLISHING]
     if busy or any(map(steps.is_stale, step.after)):  # then the workflow has more to publish than there is now
         published = publish()
     else:
-        inputs = [steps.results / "tracking" / "plan.json", *(folder / METRICS for folder in runs), *figures.values()]
+        inputs = [steps.layout.plan, *(folder / METRICS for folder in runs), *figures.values()]
         with stamps.stamping(step.stamp, step.components, inputs, step.outputs):
             published = publish()
             files.write_json(step.outputs[0], asdict(published))

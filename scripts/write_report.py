@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
     _check_runs(steps)
-    overview, report = steps.all["write_overview"].outputs[0], steps.results / "report.html"
+    overview, report = steps.all["write_overview"].outputs[0], steps.layout.results / "report.html"
     _snakemake(arguments, "--quiet", "all", "--", str(overview))
     _snakemake(arguments, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(TEXTS / "snakemake.css"))
     print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")

@@ -46,5 +46,5 @@ def test_a_training_takes_as_long_as_its_like(steps: Steps) -> None:
     ],
 )
 def test_a_damaged_run_tells_nothing(name: str, field: str, value: object, steps: Steps) -> None:
-    edit(steps.results / "runs" / "mlp100" / "seed1" / name, field, value)
+    edit(steps.layout.results / "runs" / "mlp100" / "seed1" / name, field, value)
     assert estimates.estimate(steps)["train_variant/mlp100/seed1"] is None

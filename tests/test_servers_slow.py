@@ -23,6 +23,7 @@ from workflow import Workflow
 from convnets import audit, configuration, following, publishing, reuse, tracking
 from convnets.finished_run import Finished, Identity
 from convnets.following import Follower, followed
+from convnets.layout import Layout
 from convnets.stores import Store
 
 __all__ = ["patience", "proxy", "server", "store"]
@@ -213,10 +214,9 @@ def test_what_is_published_of_two_comparisons_passes_the_audit(
     assert (published.problem, list(published.compare)) == ("", ["dropout", "depth"])
     steps: Any = SimpleNamespace(
         configuration=resolved,
-        results=tmp_path,
+        layout=Layout(tmp_path),
         all={},
         is_stale=lambda _: False,
-        run_folders=lambda: [run.folder for run in runs],
         open_elsewhere=dict,
     )
     assert audit.differences(steps) == (4, [])

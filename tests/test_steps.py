@@ -44,7 +44,7 @@ def test_what_left_is_listed_unless_it_still_trains(steps: Steps, tmp_path: Path
     (tmp_path / "unfinished" / ".DS_Store").touch()
     (tmp_path / "unfinished" / "no training").mkdir()
     assert steps.left() == [gone]
-    assert steps.run_folders() == [gone, wanted]
+    assert steps.layout.runs() == [gone, wanted]
     begun = tmp_path / "unfinished" / "gone-seed1"
     with unfinished.claimed(begun):
         assert steps.left() == []

@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from convnets import delivery, fingerprint, logged_models, records, stamps, tracking, unfinished
 from convnets.errors import InputError
 from convnets.finished_run import Finished
+from convnets.layout import name_of
 from convnets.steps import TRAINING, Steps
 from convnets.stores import COMPARISON_TAG, Plan, Store
 from convnets.tracking import Connection
@@ -33,19 +34,17 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
     plan = steps.configuration.plan
     connection = tracking.connect(plan.store, create=False)
     figures = {
-        name: steps.results / "figures" / f"{name}.svg"
-        for name in steps.configuration.comparisons
-        if not steps.is_stale(f"plot_comparison/{name}")
+        name: steps.layout.figure(name) for name in steps.configuration.comparisons if not steps.is_stale(f"plot_comparison/{name}")
     }
     tracked: dict[str, list[Run]] = defaultdict(list)
     with tracking.reached(plan.store):
         for run in connection.runs():
             tracked[f"{run.data.tags.get('variant')}/seed{run.data.tags.get('seed')}"].append(run)
         found: list[str] = []
-        folders = {"/".join(folder.parts[-2:]): folder for folder in steps.run_folders() if (folder / records.METRICS).exists()}
+        folders = {name_of(folder): folder for folder in steps.layout.runs() if (folder / records.METRICS).exists()}
         for name, folder in folders.items():
             found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan, figures)]
-    folders_of_trainings = unfinished.folders(steps.results / "unfinished").values()
+    folders_of_trainings = unfinished.folders(steps.layout.trainings).values()
     begun = {training.training for folder in folders_of_trainings if (training := unfinished.begun(folder))}
     for name, runs in tracked.items():
         for run in runs:
@@ -57,7 +56,7 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
             elif run.info.status == "RUNNING" and run.data.tags.get(tracking.TRAINING_TAG) not in begun:
                 found.append(f"{text}, which no training here goes on with; {_how_to_bin(plan.store, run)}")
     elsewhere = steps.open_elsewhere()
-    for record in sorted(unfinished.abandoned(steps.results / "unfinished").keys() - elsewhere.keys()):
+    for record in sorted(unfinished.abandoned(steps.layout.trainings).keys() - elsewhere.keys()):
         found.append(
             f"{record.parent.name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it"
         )

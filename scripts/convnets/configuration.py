@@ -18,6 +18,7 @@ from convnets import claims, comparisons, credentials, layers, records, schema, 
 from convnets.claims import Claim
 from convnets.comparisons import Comparison
 from convnets.errors import InputError
+from convnets.layout import Layout
 from convnets.settings import Settings
 from convnets.stores import SQLITE, Membership, Plan, Store, own_database
 from convnets.suggestions import suggest
@@ -225,7 +226,7 @@ def _given_problems(config: Mapping[str, Any]) -> Iterator[str]:
     folder = config["runs_from"]
     for variant in config["variants"] if folder else ():
         for seed in config["seeds"]:
-            run = Path(folder, "runs", variant, f"seed{int(seed)}")
+            run = Layout(Path(folder)).run(variant, int(seed))
             missing = [name for name in (records.HISTORY, records.METRICS) if not (run / name).is_file()]
             if missing:
                 yield f"runs_from is {folder}, which has no {' and no '.join(missing)} in {run.relative_to(folder)}"

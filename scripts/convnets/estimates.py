@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from convnets import checkpoints, layers, records, settings, stamps, unfinished
+from convnets.layout import run_of
 from convnets.settings import Settings
 from convnets.steps import TRAINING, Step, Steps
 
@@ -25,7 +26,7 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 
     A training takes as long as earlier ones of its variant, else as those of other variants, by the operations it needs.
     """
-    timings = [timing for folder in steps.run_folders() if (timing := _timing(folder))]
+    timings = [timing for folder in steps.layout.runs() if (timing := _timing(folder))]
     return {
         key: _of_training(step, steps, timings) if step.rule == TRAINING else _of_other(step, steps)
         for key, step in steps.all.items()
@@ -36,10 +37,10 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 def _timing(folder: Path) -> Timing | None:
     """Read what a finished run took, or None if its folder does not hold one."""
     stamp = stamps.read(folder / stamps.STAMP)
-    if stamp is None or not (folder / "metrics.json").is_file():
+    if stamp is None or not (folder / records.METRICS).is_file():
         return None
     try:
-        metrics, was = records.read_metrics(folder / "metrics.json"), settings.from_dict(stamp.components["settings"])
+        metrics, was = records.read_metrics(folder / records.METRICS), settings.from_dict(stamp.components["settings"])
         rate = metrics.images_per_second * layers.training_flops(was.network)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or the settings are those of another version
         return None
@@ -48,7 +49,7 @@ def _timing(folder: Path) -> Timing | None:
 
 
 def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | None:
-    variant = step.stamp.parts[-3]
+    variant, seed = run_of(step.stamp.parent)
     wanted: Settings = steps.configuration.variants[variant]
     # What trained most alike, in this order.
     for alike in (
@@ -58,7 +59,7 @@ def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | Non
     ):
         if alike:
             batch = wanted.training.batch_size
-            begun = steps.results / "unfinished" / unfinished.name_of(variant, step.stamp.parent.name.removeprefix("seed"))
+            begun = steps.layout.trainings / unfinished.name_of(variant, seed)
             epochs = wanted.training.epochs - checkpoints.epochs_done(begun, step.fingerprint)
             images = steps.configuration.images["train"] // batch * batch * epochs
             rate = median(timing.flops_per_second for timing in alike)

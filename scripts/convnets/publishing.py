@@ -14,6 +14,7 @@ from typing import Any
 from convnets import delivery, pages, presentation, registry, tracking
 from convnets.errors import InputError
 from convnets.finished_run import Finished
+from convnets.layout import name_of
 from convnets.records import MODEL, Metrics
 from convnets.stores import COMPARISON_TAG, Membership, Plan, Store, is_tracked
 from convnets.tracking import Connection, StoreError
@@ -132,7 +133,7 @@ def publish(
 def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]:
     """Yield what counts of each run that can be read; name the others in `left_out`."""
     for folder in folders:
-        name = "/".join(folder.parts[-2:])
+        name = name_of(folder)
         try:
             summary = Summary.of(Finished.read(folder))
             if summary.name != name:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from convnets import histories, layers, records
 from convnets.errors import InputError
+from convnets.layout import name_of
 from convnets.records import Epoch, Metrics
 from convnets.settings import Settings
 
@@ -260,7 +261,7 @@ def read_summary(path: Path) -> Metrics:
         metrics = records.read_metrics(path)
     except (OSError, ValueError, TypeError) as error:
         raise _unreadable(path, error) from error
-    found, expected = f"{metrics.variant}/seed{metrics.seed}", "/".join(path.parts[-3:-1])
+    found, expected = f"{metrics.variant}/seed{metrics.seed}", name_of(path.parent)
     if found != expected:
         raise InputError(f"{path} is the summary of {found}, not of {expected}")
     return metrics

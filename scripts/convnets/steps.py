@@ -16,6 +16,7 @@ from convnets import fingerprint, records, stamps, stores, unfinished
 from convnets.configuration import Configuration
 from convnets.files import read_json, sha256
 from convnets.fingerprint import Components
+from convnets.layout import Layout
 
 SCRIPTS = Path(__file__).parents[1]
 TEXTS = SCRIPTS.parent / "report"
@@ -26,6 +27,7 @@ READ_RUNS = (
     "plot_comparison", "tabulate_variants", "tabulate_memory", "tabulate_claims", "tabulate_convergence", "write_overview",
 )  # fmt: skip
 READ_RECORDS = ("tabulate_claims", "tabulate_convergence", "write_overview")
+PICTURES, TEXTUAL = ("svg", "png"), ("csv", "md")  # the kinds of files of figures and tables
 TRAINING, DATA, STORE, PUBLISHING = "train_variant", "prepare_dataset", "create_store", "publish_comparisons"
 
 
@@ -51,55 +53,46 @@ class Steps:
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self.results = configuration.results
+        self.layout = Layout(configuration.results)
         self.all: dict[str, Step] = {}
         self._stale: dict[str, bool] = {}
         self._reasons: dict[str, list[str]] = {}
         self._declare()
 
-    def run_folder(self, variant: str, seed: int | str) -> Path:
-        """Return the folder of a run."""
-        return self.results / "runs" / variant / f"seed{seed}"
-
-    def run_folders(self) -> list[Path]:
-        """Return the folders of all runs that are there, whole or not, whoever asks for them; a copy beside one is none."""
-        found = self.results.glob("runs/*/seed*")
-        return sorted(folder for folder in found if folder.is_dir() and folder.name.removeprefix("seed").isdecimal())
-
     def _declare(self) -> None:
-        config, figures, tables = self.configuration, self.results / "figures", self.results / "tables"
+        config, layout = self.configuration, self.layout
         seeds, labels = list(config.seeds), config.labels
         if config.runs_from is None:
             self._declare_training()
         for name, comparison in config.comparisons.items():
             chosen = self._runs([member.variant for member in comparison.members])
-            outputs = [figures / f"{name}.{kind}" for kind in ("svg", "png")]
+            outputs = [layout.figure(name, kind) for kind in PICTURES]
             self._add("plot_comparison", {"comparison": asdict(comparison), "seeds": seeds}, outputs, chosen, name)
         every = self._runs(config.variants)
-        outputs = [tables / f"variants.{kind}" for kind in ("csv", "md")]
+        outputs = [layout.table("variants", kind) for kind in TEXTUAL]
         self._add("tabulate_variants", {"labels": labels, "seeds": seeds}, outputs, every)
         networks = {head: {"variant": variant, "label": labels[variant]} for head, variant in config.memory.items()}
-        outputs = [tables / f"memory.{kind}" for kind in ("csv", "md")]
+        outputs = [layout.table("memory", kind) for kind in TEXTUAL]
         first = [run for variant in config.memory.values() for run in self._runs([variant])[:1]]
         self._add("tabulate_memory", {"networks": networks, "seed": seeds[0]}, outputs, first)
-        self._declare_claims(tables)
-        self._add("tabulate_vgg16", {}, [tables / "vgg16.csv"])
-        self._add("draw_vgg16", {}, [figures / f"vgg16.{kind}" for kind in ("svg", "png")])
+        self._declare_claims()
+        self._add("tabulate_vgg16", {}, [layout.table("vgg16")])
+        self._add("draw_vgg16", {}, [layout.figure("vgg16", kind) for kind in PICTURES])
         if config.runs_from is None:
             drawn = [f"plot_comparison/{name}" for name in config.comparisons]
             published = {"variants": list(config.variants), "seeds": seeds, "comparisons": list(config.comparisons)}
-            self._add(PUBLISHING, published, [self.results / "tracking" / "published.json"], [STORE, *every, *drawn])
+            self._add(PUBLISHING, published, [layout.published], [STORE, *every, *drawn])
         self._declare_overview()
 
     def _declare_training(self) -> None:
         """Declare the trainings, and what comes before them."""
-        config, data = self.configuration, self.results / "data"
+        config, data = self.configuration, self.layout.results / "data"
         members = {name: asdict(member) for name, member in config.plan.members.items()}
         self._add(DATA, config.dataset, [data / "manifest.json", data / "cifar10.npz"], [DOWNLOAD])
-        self._add(STORE, {**config.tracking, "members": members}, [self.results / "tracking" / "plan.json"])
+        self._add(STORE, {**config.tracking, "members": members}, [self.layout.plan])
         for variant, settings in config.variants.items():
             for seed in config.seeds:
-                folder = self.run_folder(variant, seed)
+                folder = self.layout.run(variant, seed)
                 self.all[key_of(TRAINING, variant=variant, seed=seed)] = Step(
                     rule=TRAINING,
                     settings=asdict(settings),
@@ -108,14 +101,14 @@ class Steps:
                     stamp=folder / stamps.STAMP,
                 )
 
-    def _declare_claims(self, tables: Path) -> None:
+    def _declare_claims(self) -> None:
         """Declare what is concluded from the runs: the tables of claims, of errata and of convergence."""
         config = self.configuration
         settings = {name: asdict(value) for name, value in config.variants.items()}
         seeds, images = list(config.seeds), config.images
         named = config.variants_of_claims()
         claims = {"claims": [asdict(claim) for claim in config.claims], "variants": {name: settings[name] for name in named}}
-        outputs = {name: [tables / f"{name}.{kind}" for kind in ("csv", "md")] for name in ("claims", "errata", "convergence")}
+        outputs = {name: [self.layout.table(name, kind) for kind in TEXTUAL] for name in ("claims", "errata", "convergence")}
         self._add("tabulate_claims", {**claims, "seeds": seeds, "images": images}, outputs["claims"], self._runs(named))
         wrong = {claim.id: claim.errata for claim in config.claims if claim.errata}
         self._add("tabulate_errata", {"claims": wrong}, outputs["errata"], ["tabulate_claims"])
@@ -140,12 +133,11 @@ class Steps:
             "texts": {name: sha256(TEXTS / name)[:16] for name in OVERVIEW_TEXTS},
         }
         before = [key for key, step in self.all.items() if step.rule not in (DATA, STORE)]
-        self._add("write_overview", settings, [self.results / "report" / "overview.html"], before)
+        self._add("write_overview", settings, [self.layout.results / "report" / "overview.html"], before)
 
     def _add(
         self, rule: str, settings: Mapping[str, Any], outputs: list[Path], after: list[str] | None = None, name: str = ""
     ) -> None:
-        stamp = self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
         given = self.configuration.runs_from
         if given and rule in READ_RUNS:  # files of the same name in another folder are other runs
             settings = {**settings, "runs_from": str(given)}
@@ -153,16 +145,16 @@ class Steps:
             settings = {**settings, "without": self._files_not_given}
         components = fingerprint.step_components(SCRIPTS / f"{rule}.py", settings)
         key = f"{rule}/{name}" if name else rule
-        self.all[key] = Step(rule, settings, components, tuple(outputs), stamp, tuple(after or ()))
+        self.all[key] = Step(rule, settings, components, tuple(outputs), self.layout.stamp(rule, name), tuple(after or ()))
 
     @cached_property
     def _files_not_given(self) -> list[str]:
         """Which of the files that may come with runs that are given are not there; so one that is added or removed counts."""
         config = self.configuration
         given = config.runs_from or Path()
-        runs = (Path("runs", variant, f"seed{seed}") for variant in config.variants for seed in config.seeds)
+        runs = (Layout(given).run(variant, seed) for variant in config.variants for seed in config.seeds)
         files = (run / name for run in runs for name in (records.RECORD, stamps.STAMP))
-        return [file.as_posix() for file in files if not (given / file).exists()]
+        return [file.relative_to(given).as_posix() for file in files if not file.exists()]
 
     def _runs(self, variants: Iterable[str]) -> list[str]:
         """Return the trainings of these variants; none where runs are taken as they are."""
@@ -195,7 +187,7 @@ class Steps:
             yield f"the tracking store {database} is missing"
         elif not self.configuration.store.is_server and not stores.Plan.read(self.all[STORE].outputs[0]).is_open:
             yield f"the tracking store {self.configuration.store.uri} could not be opened yet"
-        for (variant, seed), folder in unfinished.folders(self.results / "unfinished").items():
+        for (variant, seed), folder in unfinished.folders(self.layout.trainings).items():
             training = unfinished.begun(folder)
             if training is None or unfinished.is_held(folder):
                 continue
@@ -203,7 +195,7 @@ class Steps:
                 yield f"the training {folder.name} was killed when it had just ended"
             elif training.is_open:
                 yield f"the training {folder.name} was killed, and its tracked run may be open"
-        for record, training in unfinished.left_open(self.results / "unfinished").items():
+        for record, training in unfinished.left_open(self.layout.trainings).items():
             if self._is_here(training):
                 yield f"the training {record.parent.name} was killed, and its tracked run could not be closed yet"
 
@@ -216,12 +208,12 @@ class Steps:
 
         They make nothing stale, since a former store may be gone for good.
         """
-        records_of_runs = unfinished.left_open(self.results / "unfinished")
+        records_of_runs = unfinished.left_open(self.layout.trainings)
         return {record: training for record, training in records_of_runs.items() if not self._is_here(training)}
 
     def is_finished(self, variant: str, seed: str, wanted: str) -> bool:
         """Return whether the results hold a run with this fingerprint."""
-        stamp = stamps.read(self.run_folder(variant, seed) / stamps.STAMP)
+        stamp = stamps.read(self.layout.run(variant, seed) / stamps.STAMP)
         return stamp is not None and stamp.fingerprint == wanted
 
     def _publishing_reasons(self) -> Iterator[str]:
@@ -230,7 +222,7 @@ class Steps:
         for key in self.untracked():
             yield f"{key.removeprefix(TRAINING + '/')} is not in the tracking store {store.uri} yet"
         with suppress(OSError, ValueError, KeyError, TypeError):
-            problem = read_json(self.results / "tracking" / "published.json")["problem"]
+            problem = read_json(self.layout.published)["problem"]
             if problem:
                 yield f"publishing did not end: {problem}"
 
@@ -262,14 +254,14 @@ class Steps:
         if self.configuration.runs_from:
             return []
         wanted = {step.stamp.parent for step in self.all.values() if step.rule == TRAINING}
-        begun = unfinished.folders(self.results / "unfinished")
-        held = {self.run_folder(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
-        found = [folder for folder in self.run_folders() if folder not in wanted | held]
-        found += [folder for run, folder in begun.items() if self.run_folder(*run) not in wanted | held]
+        begun = unfinished.folders(self.layout.trainings)
+        held = {self.layout.run(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
+        found = [folder for folder in self.layout.runs() if folder not in wanted | held]
+        found += [folder for run, folder in begun.items() if self.layout.run(*run) not in wanted | held]
         stamped = {step.stamp for step in self.all.values()}
-        for stamp in self.results.glob("stamps/plot_comparison/*.json"):
+        for stamp in self.layout.stamp("plot_comparison", "*").parent.glob("*.json"):
             if stamp not in stamped:
-                found += [stamp, *(self.results / "figures").glob(f"{stamp.stem}.*")]
+                found += [stamp, *(path for kind in PICTURES if (path := self.layout.figure(stamp.stem, kind)).exists())]
         return sorted(found)
 
 
