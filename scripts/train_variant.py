@@ -153,7 +153,7 @@ def _train(arguments: argparse.Namespace, plan: Plan) -> tuple[Any, Follower]:
 
     task = outcome.Task(chosen, arguments.variant, arguments.seed, arguments.fingerprint, arguments.run)
     outputs = [arguments.run / file for file in records.RUN_FILES]
-    before = (sum(epoch.seconds for epoch in resumed.history) if resumed else 0.0) + time.monotonic() - started
+    before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
     try:
         with followed(follower, arguments.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
             try:

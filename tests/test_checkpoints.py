@@ -56,6 +56,7 @@ def test_one_within_an_epoch_takes_the_place_of_that_before_it(tmp_path: Path) -
         part = Part(50, 1 / 3, 1_234, 5.5, 6.5)
         generators = [np.array([2**32 - 1, epochs], np.uint32), np.array([0, 7], np.uint32)]
         within = replace(state(epochs), part=part, generators=generators)
+        assert within.seconds == pytest.approx(0.5 * epochs + 5.5)
         assert str(within) == f"epoch {epochs} and 50 iterations of the next"
         checkpoints.write(tmp_path, "f", within)
         assert_equal(checkpoints.read(tmp_path, "f"), within)

@@ -62,6 +62,11 @@ class State:
     part: Part | None = None
     generators: Sequence[np.ndarray] = ()
 
+    @property
+    def seconds(self) -> float:
+        """The seconds that its epochs have taken, that which was begun included."""
+        return sum(epoch.seconds for epoch in self.history) + (self.part.seconds if self.part else 0.0)
+
     def __str__(self) -> str:
         """Say how far the training has come."""
         within = f" and {self.part.iterations} iterations of the next" if self.part else ""
