@@ -49,7 +49,7 @@ def main() -> None:
     waiting = "seconds to wait for another process that trains the same, as one that outlived its Snakemake (default: %(default)s)"
     parser.add_argument("--patience", type=float, default=unfinished.PATIENCE_S, help=waiting)
     usual = f"{DELIVERY_S:g}, or {100 * DELIVERY_SHARE:g} %% of the training's"
-    parser.add_argument("--deliver-within", type=float, help=f"seconds for delivery to the store (default: {usual})")
+    parser.add_argument("--deliver-within", type=command.seconds, help=f"seconds for delivery to the store (default: {usual})")
     arguments = parser.parse_args()
     with unfinished.claimed(arguments.unfinished, arguments.patience) as waited:
         # Snakemake removes what it has made again, so another process was faster.

@@ -1,5 +1,6 @@
 """What every script does around its `main`."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 
 import pytest
 from conftest import ROOT
+
+from convnets import command
 
 DEFERRING = """
 import os, signal, sys
@@ -40,10 +43,10 @@ command.run(main)
     ("end", "status", "said"), [("", 0, ""), ("sys.exit(1)", 1, ""), ("raise InputError('so')", 1, "error: so\n")]
 )
 def test_whoever_reads_the_output_may_stop(characters: int, end: str, status: int, said: str) -> None:
-    command = [sys.executable, "-c", PROGRAM.format(characters=characters, end=end)]
+    program = [sys.executable, "-c", PROGRAM.format(characters=characters, end=end)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, cwd=ROOT / "scripts", env=environment, text=True, **pipes)
+    process = subprocess.Popen(program, cwd=ROOT / "scripts", env=environment, text=True, **pipes)
     assert process.stdout
     process.stdout.close()
     stderr = process.communicate()[1]
@@ -51,6 +54,13 @@ def test_whoever_reads_the_output_may_stop(characters: int, end: str, status: in
         assert (process.returncode, stderr[-len(said) :] if said else stderr) == (status, said)
     else:  # it has ended where it could not print
         assert (process.returncode, stderr) == (0, "")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "inf", "nan", "soon"])
+def test_no_number_of_seconds(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' is no number of seconds above 0"):
+        command.seconds(text)
+    assert command.seconds("0.5") == 0.5
 
 
 def test_a_request_to_stop_waits_for_what_defers_it() -> None:

@@ -47,6 +47,17 @@ def cores(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """Return the seconds that `text` gives, which are more than none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`; print an `InputError`, or a disk that does not take a file, as one line and exit with status 1.
 
