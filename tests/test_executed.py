@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_staleness_of_code_slow as slow
+from conftest import ROOT
 from edited import edit, forget, nothing_remembered, package, run_fingerprint, step_digest
 
 from convnets import executed
@@ -148,3 +150,9 @@ def test_what_importing_the_package_executes_counts(package: Path, config: dict[
     forget()
     assert run_fingerprint(config) != run
     assert step_digest(package.parent / "tabulate_vgg16.py") != table
+
+
+def test_the_slow_tests_edits_can_be_made() -> None:
+    """They would find out after minutes that what they edit has moved."""
+    for case, (old, *_) in (*slow.HARMLESS.items(), *slow.COUNTED.items()):
+        assert old in (ROOT / slow.file_of(case)).read_text(encoding="utf-8"), (case, old)

@@ -31,7 +31,7 @@ HARMLESS = {
     "layers format": ("IMAGE_SHAPE[0] // 2 ** len(network.filters)", "(IMAGE_SHAPE[0] // 2**len(network.filters))"),
     "layers unused": ("def megabytes(", "UNUSED = 1\n\n\ndef unused() -> None:\n    return None\n\n\ndef megabytes("),
     "training docstring": ("Train a network by the protocol", "Train"),
-    "training format": ("total, correct = 0.0, 0\n", "(total, correct) = (0.0, 0)\n"),
+    "training format": ("done = begun or Part()\n", "done = (begun or Part())\n"),
     "figures docstring": ("Write each line's label to the right of its end", "Write labels"),
     "figures format": ("gap = LABEL_HEIGHT * (high - low)", "gap = LABEL_HEIGHT*(high-low)"),
     "tables docstring": ("Return the table of variants as Markdown", "Return Markdown"),
