@@ -155,3 +155,22 @@ def test_explain_steps_for_a_number_of_cores_that_is_none(cores: str, tmp_path: 
     done = run("explain_steps", f"--cores={cores}", ROOT / "config.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert f"{cores!r} is not a number of cores; give one from 1, or all" in done.stderr
+
+
+def test_retire_runs_without_a_store(tmp_path: Path) -> None:
+    """What has left the configuration goes, and no store is made for it: figures first, which no run is behind, then a run."""
+    figure, stamp = tmp_path / "results" / "figures" / "gone.svg", tmp_path / "results" / "stamps" / "plot_comparison" / "gone.json"
+    for path in (figure, stamp):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    done = run("retire_runs", "--yes", ROOT / "config.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not figure.exists()
+    assert not stamp.exists()
+    left = tmp_path / "results" / "runs" / "gone" / "seed1"
+    left.mkdir(parents=True)
+    done = run("retire_runs", "--yes", ROOT / "config.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no tracked run is retired: the tracking store sqlite:///" in done.stdout
+    assert not left.exists()
+    assert not (tmp_path / "results" / "mlflow").exists()
