@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 import numpy as np
 
-from convnets import fingerprint, networks, records, stamps, tracking
+from convnets import delivery, fingerprint, networks, presentation, records, stamps, tracking
 from convnets.finished_run import Finished
 from convnets.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Augmentation, Network, Optimizer, Settings, Training
@@ -39,6 +39,18 @@ def epochs(count: int, number: int = 0) -> tuple[list[Epoch], list[Usage]]:
     numbers, more = range(1, count + 1), number / 64
     history = [Epoch(n, 10 * n, 2 / n + more, 0.1 * n + more, 1.9 / n + more, 0.05 * n + more, 0.5) for n in numbers]
     return history, [Usage(BEGAN + (10 + number) * n, 99.5 - number, 2**30 + n) for n in numbers]
+
+
+def deliver(store: Store, finished: Finished, *, again: bool = False) -> str:
+    """Bring a run to a store, and return its id there."""
+
+    def present(folder: Path) -> None:
+        presentation.present(finished, "a label", folder)
+
+    def load() -> Any:
+        return networks.load(finished.folder / records.MODEL)
+
+    return delivery.deliver(tracking.connect(store), finished, MEMBER, present, load, again=again)
 
 
 def write_run(
