@@ -27,7 +27,7 @@ ARRAYS = ("weights", "optimizer", "best", "generators")
 KEPT = 2  # if the newest cannot be read, the one before costs an epoch and not the training
 # What a damaged archive makes NumPy and zipfile raise.
 UNREADABLE = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, NotImplementedError),
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
 )
 
