@@ -52,25 +52,9 @@ def ids() -> tuple[str, ...]:
 
 
 def _theory() -> list[Erratum]:
-    """Section 1: the formulas, and the table of memory."""
-    names = ("conv3", "conv4", "conv5")
-    blocks = {block.name: block for block in vgg16.BLOCKS}
-    channels = {"conv3": blocks["conv2"].width, "conv4": blocks["conv3"].width, "conv5": blocks["conv4"].width}
-    full = {name: layers.convolution_parameters(vgg16.KERNEL_SIZE, channels[name], blocks[name].width) for name in names}
+    """Section 1: the formulas."""
     convolutions = [block for block in vgg16.BLOCKS if block.kind == "conv"]
-    counts = vgg16.parameters()
-    weights = {name: full[name] - blocks[name].width for name in names}
     return [
-        Erratum(
-            "missing_bias",
-            "1",
-            "; ".join(f"{name}, first layer: 3x3x{channels[name]}x{blocks[name].width} = {full[name]:,}" for name in names),
-            "; ".join(f"3x3x{channels[name]}x{blocks[name].width} + {blocks[name].width} = {full[name]:,}" for name in names),
-            "As printed, the products are "
-            + ", ".join(f"{count:,}" for count in weights.values())
-            + "; the results are right only with one bias per filter added, which the formulas leave out.",
-            "None: the results, and the totals made of them, are right.",
-        ),
         Erratum(
             "filters_for_layers",
             "1",
@@ -78,27 +62,6 @@ def _theory() -> list[Erratum]:
             "; ".join(f"{block.name}: {block.layers} layers of {block.width} filters" for block in convolutions),
             "What the report calls filters in cascade are layers; its formulas use the right numbers of filters.",
             "None for the numbers.",
-        ),
-        Erratum(
-            "shifted_labels",
-            "1",
-            "first layer of each block: 3x3 marked as channels of the input, the next factor as channels of the output, the "
-            "one after as bias",
-            "3x3 is the size of the filter, the next factor the channels of the input, the one after those of the output; "
-            "the bias is what is added",
-            f"The first layer of conv1 reads images of {vgg16.INPUT_CHANNELS} channels and gives {blocks['conv1'].width}. "
-            "Each label stands one factor too far to the left; the formulas of the other layers mark 3x3 as the size of the "
-            "filter.",
-            "None for the numbers, which follow from the factors.",
-        ),
-        Erratum(
-            "misplaced_point",
-            "1",
-            "1475.328 parameters of conv3 in the table of memory",
-            f"{counts['conv3']:,}, which the table would write 1.475.328",
-            "The table marks thousands by points, and here leaves the first one out. The bits beside it are those of "
-            f"{counts['conv3']:,} parameters.",
-            "None: the bits, and the totals, are right.",
         ),
     ]
 
