@@ -51,6 +51,7 @@ lint: setup  ## run every linter, formatter check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd scripts && ../$(BIN)/lint-imports ../pyproject.toml
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 

@@ -14,7 +14,7 @@ configfile: "config.yaml"
 include: "rules/common.smk"
 
 
-if configuration.runs_from is None:
+if study.runs_from is None:
 
     include: "rules/data.smk"
     include: "rules/tracking.smk"
@@ -28,28 +28,16 @@ include: "rules/report.smk"
 
 
 # With a batch system, only trainings are submitted: all else takes seconds, and the data set comes through the login node's network.
-localrules:
-    all,
-    get_cifar10,
-    prepare_dataset,
-    create_store,
-    plot_comparison,
-    tabulate_variants,
-    tabulate_memory,
-    tabulate_claims,
-    tabulate_errata,
-    tabulate_convergence,
-    tabulate_vgg16,
-    draw_vgg16,
-    publish_comparisons,
-    write_overview,
-
-
 rule all:
     default_target: True
     input:
-        trained(),
-        expand("<results>/figures/{figure}.{kind}", figure=FIGURES, kind=["svg", "png"]),
-        expand("<results>/tables/{table}.csv", table=[*TABLES, "vgg16"]),
-        expand("<results>/tables/{table}.md", table=TABLES),
+        [] if study.runs_from else ["<results>/data/manifest.json", "<results>/tracking/published.json"],
+        [] if study.runs_from else files_of(["history.csv", "metrics.json", "model.keras", "record.json", "stamp.json"]),
+        expand("<results>/figures/{figure}.{kind}", figure=[*study.comparisons, "vgg16"], kind=["svg", "png"]),
+        expand("<results>/tables/{table}.csv", table=["variants", "convergence", "claims", "errata", "memory", "vgg16"]),
+        expand("<results>/tables/{table}.md", table=["variants", "convergence", "claims", "errata", "memory"]),
         "<results>/report/overview.html",
+    localrule: True
+
+
+steps.settle_times()

@@ -26,9 +26,13 @@ from compare_training import CORES, ROOT, report, rounds
 
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from convnets import configuration, files, fingerprint, records, stamps, tracking  # noqa: E402
+from convnets.study import configuration  # noqa: E402
+from convnets import files  # noqa: E402
+from convnets.freshness import fingerprint, stamps  # noqa: E402
+from convnets.runs import layout, reading, records  # noqa: E402
+from convnets.tracking import connection as tracking  # noqa: E402
 from convnets.settings import Settings  # noqa: E402
-from convnets.stores import Membership, Plan, Store  # noqa: E402
+from convnets.study.stores import Membership, Plan, Store  # noqa: E402
 
 UNTRACKED = "untracked"
 
@@ -54,7 +58,7 @@ def train(settings: Settings, variant: str, dataset: Path, store: Store) -> tupl
         if any(statuses):
             raise SystemExit((folder / "log1").read_text())
         seconds = time.monotonic() - started
-        histories = [records.read_history(folder / f"seed{seed}" / records.HISTORY) for seed in range(1, CORES + 1)]
+        histories = [reading.read_history(folder / f"seed{seed}" / layout.HISTORY) for seed in range(1, CORES + 1)]
         return seconds, sum(epoch.seconds for history in histories for epoch in history) / CORES
     finally:
         shutil.rmtree(folder)

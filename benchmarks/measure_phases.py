@@ -53,20 +53,13 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import train_variant
-    from convnets import (
-        checkpoints,
-        configuration,
-        dataset,
-        fingerprint,
-        following,
-        logged_models,
-        networks,
-        presentation,
-        stamps,
-        tracking,
-        training,
-    )
-    from convnets.stores import Membership, Plan, Store
+    from convnets.training import checkpoints, loop as training
+    from convnets.study import configuration
+    from convnets.data import dataset
+    from convnets.freshness import fingerprint, stamps
+    from convnets.tracking import following, logged_models, presentation, connection as tracking
+    from convnets.networks import builders as networks
+    from convnets.study.stores import Membership, Plan, Store
 
     seconds["imports"] = time.perf_counter() - STARTED
     for phase, module, names in (

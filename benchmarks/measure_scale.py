@@ -36,9 +36,11 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from convnets import configuration, records, stamps  # noqa: E402
-from convnets.records import Epoch, Metrics, Record, Usage  # noqa: E402
-from convnets.steps import DATA, STORE, TRAINING, Step, Steps  # noqa: E402
+from convnets.study import configuration  # noqa: E402
+from convnets.runs import layout, records  # noqa: E402
+from convnets.freshness import stamps  # noqa: E402
+from convnets.runs.records import Epoch, Metrics, Record, Usage  # noqa: E402
+from convnets.freshness.steps import DATA, STORE, TRAINING, Step, Steps  # noqa: E402
 
 PERCEPTRONS, EPOCHS = 10, 30
 STAND_IN = """\
@@ -106,12 +108,12 @@ def write_stand_in(step: Step, variant: str, seed: int, model: Path) -> None:
     confusion = [[6 * (row == column) for column in range(10)] for row in range(10)]
     data = dict.fromkeys(("train", "validation", "test"), "0" * 64)
     record = Record(uuid.uuid4().hex, began, "none: a stand-in", "CPU", 1, True, 2**30, data, usage, confusion)
-    outputs = [folder / name for name in records.RUN_FILES]
+    outputs = [folder / name for name in layout.RUN_FILES]
     with stamps.stamping(folder / step.stamp.name, step.components, [], outputs):
-        records.write_history(folder / records.HISTORY, history)
-        shutil.copy(model, folder / records.MODEL)
-        records.write_record(folder / records.RECORD, record)
-        records.write_metrics(folder / records.METRICS, metrics)
+        records.write_history(folder / layout.HISTORY, history)
+        shutil.copy(model, folder / layout.MODEL)
+        records.write_record(folder / layout.RECORD, record)
+        records.write_metrics(folder / layout.METRICS, metrics)
 
 
 def track(steps: Steps, folders: list[Path]) -> None:
@@ -119,8 +121,8 @@ def track(steps: Steps, folders: list[Path]) -> None:
     from mlflow.entities import Run
     from mlflow.models.model import MLMODEL_FILE_NAME
 
-    from convnets import delivery, logged_models, tracking
-    from convnets.finished_run import Finished
+    from convnets.tracking import delivery, logged_models, connection as tracking
+    from convnets.tracking.finished_run import Finished
 
     connection = tracking.connect(steps.configuration.store)
 

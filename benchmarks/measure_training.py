@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convnets import backend, configuration, dataset, layers, networks, training
+from convnets import device as backend, loop as training
+from convnets.study import configuration
+from convnets.data import dataset
+from convnets.networks import formulas as layers, builders as networks
 
 import tensorflow as tf  # isort: skip
 

@@ -17,8 +17,11 @@ import numpy as np
 from compare_training import CORES, ROOT
 from measure_training import peak
 
-from convnets import backend, configuration, dataset, networks, training
-from convnets.cifar10 import IMAGE_SHAPE
+from convnets import device as backend, loop as training
+from convnets.study import configuration
+from convnets.data import dataset
+from convnets.networks import builders as networks
+from convnets.data.cifar10 import IMAGE_SHAPE
 from convnets.settings import Network
 
 import tensorflow as tf  # isort: skip

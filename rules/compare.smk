@@ -3,8 +3,8 @@
 
 rule plot_comparison:
     input:
-        histories=read_by("plot_comparison", comparison_histories),
-        stale=marker_of("plot_comparison"),
+        histories=histories_of_comparison,
+        stale=steps.marker("plot_comparison"),
     output:
         svg=report(
             "<results>/figures/{comparison}.svg",
@@ -16,18 +16,20 @@ rule plot_comparison:
         stamp="<results>/stamps/plot_comparison/{comparison}.json",
     log:
         "<logs>/plot_comparison/{comparison}.log",
+    localrule: True
     conda:
         "../envs/figures.yaml"
     params:
-        arguments=arguments_of("plot_comparison", "histories"),
+        comparison=comparison_of,
+        job=steps.job("plot_comparison"),
     shell:
-        "plot_comparison.py {params.arguments:q}" " --figures {output.svg:q} {output.png:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "plot_comparison.py {params.job:q} > {log:q} 2>&1"
 
 
 rule tabulate_variants:
     input:
-        metrics=read_by("tabulate_variants", files_of_runs("metrics.json", configuration.variants)),
-        stale=marker_of("tabulate_variants"),
+        metrics=files_of("metrics.json"),
+        stale=steps.marker("tabulate_variants"),
     output:
         csv=report(
             "<results>/tables/variants.csv",
@@ -39,10 +41,38 @@ rule tabulate_variants:
         stamp="<results>/stamps/tabulate_variants.json",
     log:
         "<logs>/tabulate_variants.log",
+    localrule: True
     conda:
         "../envs/figures.yaml"
     params:
-        arguments=arguments_of("tabulate_variants", "metrics"),
+        labels=study.labels,
+        job=steps.job("tabulate_variants"),
     shell:
-        "tabulate_variants.py {params.arguments:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "tabulate_variants.py {params.job:q} > {log:q} 2>&1"
+
+
+rule tabulate_convergence:
+    input:
+        runs=files_of(["history.csv", "metrics.json", "record.json"]),
+        stale=steps.marker("tabulate_convergence"),
+    output:
+        csv=report(
+            "<results>/tables/convergence.csv",
+            caption="../report/captions/convergence.rst",
+            category="Tables",
+            labels={"table": "Convergence"},
+        ),
+        markdown="<results>/tables/convergence.md",
+        stamp="<results>/stamps/tabulate_convergence.json",
+    log:
+        "<logs>/tabulate_convergence.log",
+    localrule: True
+    conda:
+        "../envs/figures.yaml"
+    params:
+        variants=settings_of(study.variants),
+        labels=study.labels,
+        accuracies=study.accuracies,
+        job=steps.job("tabulate_convergence"),
+    shell:
+        "tabulate_convergence.py {params.job:q} > {log:q} 2>&1"

@@ -1,5 +1,5 @@
 # CIFAR-10: the official batches, and the prepared data set.
-from convnets.cifar10 import BATCH_SHA256
+from convnets.data.cifar10 import BATCH_SHA256
 
 
 rule get_cifar10:
@@ -9,32 +9,33 @@ rule get_cifar10:
         provenance=update("<resources>/cifar10/source.json"),
     log:
         "<logs>/get_cifar10.log",
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
         # Batches that are there are the official ones, byte for byte, so another source would bring the same again.
-        source=lambda wildcards, output: config["dataset"]["source"],
+        source=config["dataset"]["source"],
         folder=subpath(output.provenance, parent=True),
     shell:
-        "get_cifar10.py --source {params.source:q} --folder {params.folder:q}" " --provenance {output.provenance:q} --log {log:q}"
+        "get_cifar10.py --source {params.source:q} --folder {params.folder:q} --provenance {output.provenance:q} --log {log:q}"
 
 
 rule prepare_dataset:
     input:
-        batches=read_by("prepare_dataset", rules.get_cifar10.output.batches),
-        provenance=read_by("prepare_dataset", [rules.get_cifar10.output.provenance]),
-        stale=marker_of("prepare_dataset"),
+        batches=rules.get_cifar10.output.batches,
+        provenance=rules.get_cifar10.output.provenance,
+        stale=steps.marker("prepare_dataset"),
     output:
         dataset="<results>/data/cifar10.npz",
         manifest="<results>/data/manifest.json",
         stamp="<results>/stamps/prepare_dataset.json",
     log:
         "<logs>/prepare_dataset.log",
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
-        settings=settings_of("prepare_dataset"),
-        folder=subpath(rules.get_cifar10.output.provenance, parent=True),
+        split=study.dataset,
+        job=steps.job("prepare_dataset"),
     shell:
-        "prepare_dataset.py --settings {params.settings:q} --folder {params.folder:q} --provenance {params.folder:q}/source.json"
-        " --dataset {output.dataset:q} --manifest {output.manifest:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "prepare_dataset.py {params.job:q} > {log:q} 2>&1"

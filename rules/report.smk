@@ -3,11 +3,14 @@
 
 rule write_overview:
     input:
-        metrics=read_by("write_overview", files_of_runs("metrics.json", configuration.variants)),
-        runs=read_by("write_overview", files_of_runs(["history.csv", "record.json", "stamp.json"], configuration.variants)),
-        shown=read_by("write_overview", shown_in_overview()),
-        published=read_by("write_overview", [] if configuration.runs_from else ["<results>/tracking/published.json"]),
-        stale=marker_of("write_overview"),
+        runs=files_of(["history.csv", "metrics.json", "record.json", "stamp.json"]),
+        tables=expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory", "claims", "errata", "convergence"]),
+        figures=expand("<results>/figures/{figure}.svg", figure=[*study.comparisons, "vgg16"]),
+        published=[] if study.runs_from else "<results>/tracking/published.json",
+        texts=f"{TEXTS}/texts.yaml",
+        template=f"{TEXTS}/overview.html.jinja",
+        style=f"{TEXTS}/overview.css",
+        stale=steps.marker("write_overview"),
     output:
         html=report(
             "<results>/report/overview.html",
@@ -18,11 +21,20 @@ rule write_overview:
         stamp="<results>/stamps/write_overview.json",
     log:
         "<logs>/write_overview.log",
+    localrule: True
     conda:
         "../envs/figures.yaml"
     params:
-        arguments=arguments_of("write_overview", "metrics", "shown", "published"),
-        texts=os.path.relpath(workflow_steps.TEXTS),  # the report shows parameters, and should not show where it was made
+        claims=[asdict(claim) for claim in study.claims],
+        variants=settings_of(study.variants),
+        labels=study.labels,
+        comparisons=[asdict(comparison) for comparison in study.comparisons.values()],
+        seeds=study.seeds,
+        dataset=study.dataset,
+        images=study.images,
+        accuracies=study.accuracies,
+        interface=study.store.uri if study.store.is_server else None,
+        trained=study.runs_from is None,
+        job=steps.job("write_overview"),
     shell:
-        "write_overview.py {params.arguments:q} --texts {params.texts:q}"
-        " --html {output.html:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "write_overview.py {params.job:q} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 
 rule tabulate_vgg16:
     input:
-        stale=marker_of("tabulate_vgg16"),
+        stale=steps.marker("tabulate_vgg16"),
     output:
         csv=report(
             "<results>/tables/vgg16.csv",
@@ -14,17 +14,18 @@ rule tabulate_vgg16:
         stamp="<results>/stamps/tabulate_vgg16.json",
     log:
         "<logs>/tabulate_vgg16.log",
+    localrule: True
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("tabulate_vgg16"),
+        job=steps.job("tabulate_vgg16"),
     shell:
-        "tabulate_vgg16.py --settings {params.settings:q} --csv {output.csv:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "tabulate_vgg16.py {params.job:q} > {log:q} 2>&1"
 
 
 rule draw_vgg16:
     input:
-        stale=marker_of("draw_vgg16"),
+        stale=steps.marker("draw_vgg16"),
     output:
         svg=report(
             "<results>/figures/vgg16.svg",
@@ -36,20 +37,20 @@ rule draw_vgg16:
         stamp="<results>/stamps/draw_vgg16.json",
     log:
         "<logs>/draw_vgg16.log",
+    localrule: True
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("draw_vgg16"),
+        job=steps.job("draw_vgg16"),
     shell:
-        "draw_vgg16.py --settings {params.settings:q} --figures {output.svg:q} {output.png:q} --stamp {output.stamp:q}"
-        " > {log:q} 2>&1"
+        "draw_vgg16.py {params.job:q} > {log:q} 2>&1"
 
 
 rule tabulate_memory:
     input:
-        dense=read_by("tabulate_memory", files_of_runs("metrics.json", configuration.memory["dense"])[:1]),
-        conv1x1=read_by("tabulate_memory", files_of_runs("metrics.json", configuration.memory["conv1x1"])[:1]),
-        stale=marker_of("tabulate_memory"),
+        dense=files_of("metrics.json", study.memory["dense"], study.seeds[0]),
+        conv1x1=files_of("metrics.json", study.memory["conv1x1"], study.seeds[0]),
+        stale=steps.marker("tabulate_memory"),
     output:
         csv=report(
             "<results>/tables/memory.csv",
@@ -61,10 +62,11 @@ rule tabulate_memory:
         stamp="<results>/stamps/tabulate_memory.json",
     log:
         "<logs>/tabulate_memory.log",
+    localrule: True
     conda:
         "../envs/figures.yaml"
     params:
-        settings=settings_of("tabulate_memory"),
+        labels={head: study.labels[variant] for head, variant in study.memory.items()},
+        job=steps.job("tabulate_memory"),
     shell:
-        "tabulate_memory.py --settings {params.settings:q} --dense {input.dense:q} --conv1x1 {input.conv1x1:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --stamp {output.stamp:q} > {log:q} 2>&1"
+        "tabulate_memory.py {params.job:q} > {log:q} 2>&1"

@@ -1,12 +1,12 @@
-# One training per variant and seed. Its fingerprint alone decides whether it is stale.
+# One training per variant and seed.
 
 
 rule train_variant:
     input:
-        dataset=read_by("train_variant", [rules.prepare_dataset.output.dataset], made_by="prepare_dataset"),
-        manifest=read_by("train_variant", [rules.prepare_dataset.output.manifest], made_by="prepare_dataset"),
-        plan=read_by("train_variant", [rules.create_store.output.plan], made_by="create_store"),
-        stale=marker_of("train_variant"),
+        dataset=steps.when_stale("train_variant", "<results>/data/cifar10.npz"),
+        manifest=steps.when_stale("train_variant", "<results>/data/manifest.json"),
+        plan=steps.when_stale("train_variant", "<results>/tracking/plan.json"),
+        stale=steps.marker("train_variant"),
     output:
         history="<results>/runs/{variant}/seed{seed}/history.csv",
         metrics="<results>/runs/{variant}/seed{seed}/metrics.json",
@@ -26,25 +26,17 @@ rule train_variant:
         "../envs/training.yaml"
     threads: 1
     resources:
-        # What a batch system is asked for, and more of it after an attempt that ran out. A training takes up to 1,390 MB, and the two
-        # Snakemakes around it up to 180 each.
-        mem_mb=lambda wildcards, attempt: TRAINING_MB * attempt,
-        runtime=lambda wildcards, attempt: training_minutes(wildcards) * attempt,
-        attempt=lambda wildcards, attempt: attempt,
+        # What a batch system is asked for. A training takes up to 1,390 MB, and the two Snakemakes around it up to 180 each.
+        mem_mb=training_memory,
+        runtime=training_minutes,
+        attempt=number_of_attempt,
         gpu=0,
     params:
-        settings=settings_of("train_variant"),
-        fingerprint=lambda wildcards, input: steps.all[step_of("train_variant", wildcards)].fingerprint,
-        run=subpath(output.metrics, parent=True),
-        results=subpath(output.metrics, ancestor=4),
         # A training that outlived its Snakemake, or its job, is waited for, and not done twice.
-        patience=lambda wildcards: 60 * training_minutes(wildcards),
-        planned_on=planned["host"],
+        patience=training_patience,
+        # A job of a batch system, on whatever host, does not write to a database in a file. Its run is delivered where the workflow runs.
+        submitted="--submitted" if not workflow.is_main_process else "",
+        job=steps.job("train_variant"),
     shell:
-        "train_variant.py --variant {wildcards.variant} --seed {wildcards.seed}"
-        " --settings {params.settings:q} --fingerprint {params.fingerprint}"
-        " --threads {threads} --gpu {resources.gpu} --attempt {resources.attempt} --patience {params.patience}"
-        " --planned-on {params.planned_on:q}"
-        " --dataset {input.dataset:q} --manifest {input.manifest:q} --plan {input.plan:q}"
-        " --unfinished {params.results:q}/unfinished/{wildcards.variant}-seed{wildcards.seed}"
-        " --run {params.run:q} > {log:q} 2>&1"
+        "train_variant.py {params.job:q} {params.submitted} --threads {threads} --gpu {resources.gpu}"
+        " --attempt {resources.attempt} --patience {params.patience} > {log:q} 2>&1"

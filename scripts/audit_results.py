@@ -3,8 +3,7 @@
 
 import sys
 
-from convnets import audit, command, configuration
-from convnets.steps import Steps
+from convnets.workflow import audit, command, planning
 
 
 def main() -> None:
@@ -12,12 +11,12 @@ def main() -> None:
     parser = command.parser(__doc__)
     command.add_configuration_options(parser)
     arguments = parser.parse_args()
-    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
-    steps.configuration.require_own_runs()
+    steps = planning.load(arguments.configfiles)
+    steps.study.require_own_runs()
     count, differences = audit.differences(steps)
     for difference in differences:
         print(difference)
-    print(f"{count} runs audited against {steps.configuration.store.uri}: {len(differences) or 'no'} differences")
+    print(f"{count} runs audited against {steps.study.store.uri}: {len(differences) or 'no'} differences")
     sys.exit(bool(differences))
 
 

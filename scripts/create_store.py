@@ -8,35 +8,32 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from convnets import command, fingerprint, stamps, tracking, unfinished
-from convnets.layout import Layout
-from convnets.stores import Membership, Plan, Store
+from convnets.freshness import stamps
+from convnets.runs import unfinished
+from convnets.runs.layout import Layout
+from convnets.study.stores import Membership, Plan, Store
+from convnets.tracking import connection
+from convnets.workflow.frame import Job, step
 
 logger = logging.getLogger(__name__)
 
 
-def main() -> None:
+def main(job: Job) -> None:
     """Create the store, clear up after killed trainings, write the plan."""
-    parser = command.parser(__doc__)
-    command.add_step_options(parser)
-    parser.add_argument("--results", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--plan", type=Path, required=True, help="output: JSON")
-    arguments = parser.parse_args()
-    settings = arguments.settings
-    with stamps.stamping(arguments.stamp, fingerprint.step_components(Path(__file__), settings), [], [arguments.plan]):
-        members = {name: Membership(**value) for name, value in settings["members"].items()}
-        plan = Plan(Store(settings["uri"], settings["experiment"]), settings["reuse"], members)
-        try:
-            tracking.create_store(plan.store, Path(settings["artifacts"]) if settings["artifacts"] else None, arguments.results)
-        except tracking.StoreError as error:
-            if plan.store.database and not isinstance(error, tracking.BusyError):  # it is here, so waiting will not mend it
-                raise
-            logger.warning("%s. Results are made all the same, and tracked later.", error)
-            plan = replace(plan, is_open=False)
-        layout = Layout(arguments.results)
-        tracking.close_abandoned(layout.trainings)
-        clear_up(layout)
-        plan.write(arguments.plan)
+    settings, layout = job.settings["tracking"], Layout(job.output("plan").parents[1])
+    members = {name: Membership(**value) for name, value in job.settings["members"].items()}
+    plan = Plan(Store(settings["uri"], settings["experiment"]), settings["reuse"], members)
+    artifacts = Path(settings["artifacts"]) if settings["artifacts"] else None
+    try:
+        connection.create_store(plan.store, artifacts, layout.results)
+    except connection.StoreError as error:
+        if plan.store.database and not isinstance(error, connection.BusyError):  # it is here, so waiting will not mend it
+            raise
+        logger.warning("%s. Results are made all the same, and tracked later.", error)
+        plan = replace(plan, is_open=False)
+    connection.close_abandoned(plan.store, layout.trainings)
+    clear_up(layout)
+    plan.write(job.output("plan"))
 
 
 def clear_up(layout: Layout) -> None:
@@ -49,4 +46,4 @@ def clear_up(layout: Layout) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    step(main)

@@ -7,8 +7,8 @@ Trains nothing and changes nothing.
 import os
 from collections.abc import Mapping, Set
 
-from convnets import command, configuration, estimates
-from convnets.steps import Steps
+from convnets.workflow import command, estimates, leftovers, planning
+from convnets.workflow.steps import Steps
 
 
 def main() -> None:
@@ -17,30 +17,25 @@ def main() -> None:
     command.add_configuration_options(parser)
     parser.add_argument("--cores", type=command.cores, default="all", help="for the estimate: a number, or all (default)")
     arguments = parser.parse_args()
-    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    steps = planning.load(arguments.configfiles)
     seconds = estimates.estimate(steps)
-    tracked = _tracked(steps) if steps.configuration.plan.reuse and seconds else set()
+    tracked = _tracked(steps) if steps.study.plan.reuse and seconds else set()
     fetched = {key for key in seconds if steps.all[key].fingerprint in tracked}
-    for key, step in steps.all.items():
+    for key in (step.key for step in steps.in_order()):
         if key not in seconds:
             print(f"fresh  {key}")
             continue
         took = None if key in fetched else seconds[key]
         print(f"stale  {key}{f' (about {estimates.duration(took)})' if took is not None else ''}")
-        stale = [before for before in step.after if before in seconds]
+        stale = [before for before in steps.before(key) if before in seconds]
         shown = stale if len(stale) <= 3 else [*stale[:2], f"{len(stale) - 2} others"]
         inherited = [f"{', '.join(shown)} {'is' if len(stale) == 1 else 'are'} stale"] if stale else []
         for reason in [*steps.reasons(key), *inherited]:
             print(f"         {reason}")
         if key in fetched:
-            print(f"         is finished in {steps.configuration.store.uri}: it will be fetched, not trained")
+            print(f"         is finished in {steps.study.store.uri}: it will be fetched, not trained")
     print(_summary(len(steps.all), seconds, fetched, arguments.cores))
-    elsewhere = steps.open_elsewhere()
-    if elsewhere:
-        print("runs of killed trainings may be open in former stores, which do not answer; `make sync` tries to close them:")
-        for record, training in elsewhere.items():
-            print(f"         {record.parent.name} in {training.uri} ({os.path.relpath(record)})")
-    left = steps.left()
+    left = leftovers.left(steps)
     if left:
         print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")
         for path in left:
@@ -49,10 +44,10 @@ def main() -> None:
 
 def _tracked(steps: Steps) -> set[str]:
     """Return the fingerprints of the finished runs that the tracking store has."""
-    from convnets import tracking  # MLflow takes a second to import
+    from convnets.tracking import connection as tracking  # MLflow takes a second to import
 
     try:
-        connection = tracking.connect(steps.configuration.store, create=False)
+        connection = tracking.connect(steps.study.store, create=False)
         with tracking.reached(connection.store):
             return {str(run.data.tags.get("fingerprint")) for run in connection.runs() if run.info.status == "FINISHED"}
     except tracking.StoreError as error:

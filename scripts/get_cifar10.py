@@ -7,7 +7,9 @@ Its messages also go to a log file, since standard error is left to the terminal
 import logging
 from pathlib import Path
 
-from convnets import batches, command, files, sources
+from convnets import files
+from convnets.data import batches, sources
+from convnets.workflow import command
 
 logger = logging.getLogger(__name__)
 

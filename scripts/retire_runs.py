@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from convnets import command, configuration, tracking, unfinished
 from convnets.errors import InputError
-from convnets.layout import run_of
-from convnets.steps import Steps
+from convnets.runs import unfinished
+from convnets.runs.layout import run_of
+from convnets.tracking import connection as tracking
+from convnets.workflow import command, leftovers, planning
+from convnets.workflow.steps import Steps
 
 
 def main() -> None:
@@ -22,8 +24,8 @@ def main() -> None:
     command.add_configuration_options(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()
-    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
-    left = steps.left()
+    steps = planning.load(arguments.configfiles)
+    left = leftovers.left(steps)
     if not left:
         print("nothing has left the configuration")
         return
@@ -39,7 +41,7 @@ def main() -> None:
     for path in left:
         if path.is_file():
             path.unlink()
-        elif path.parent == steps.layout.trainings:
+        elif path.parent == steps.study.layout.trainings:
             unfinished.remove(path)
         else:
             shutil.rmtree(path)
@@ -49,9 +51,9 @@ def main() -> None:
 
 def _retire(steps: Steps, folders: Sequence[Path]) -> None:
     """Retire the tracked runs of these folders of runs, finished or not. While that is not possible, no file is removed."""
-    store = steps.configuration.store
-    tracking.close_abandoned(steps.layout.trainings)
-    begun = {path: run for run, path in unfinished.folders(steps.layout.trainings).items()}
+    store = steps.study.store
+    tracking.close_abandoned(store, steps.study.layout.trainings)
+    begun = {path: run for run, path in unfinished.folders(steps.study.layout.trainings).items()}
     if not folders:
         return
     try:

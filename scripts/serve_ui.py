@@ -5,9 +5,13 @@ import os
 import sys
 from dataclasses import asdict
 
-from convnets import command, configuration, files, pages, tracking
+from convnets import files
 from convnets.errors import InputError
-from convnets.layout import Layout
+from convnets.runs.layout import Layout
+from convnets.study import configuration
+from convnets.tracking import connection as tracking
+from convnets.tracking import interface as pages
+from convnets.workflow import command
 
 
 def main() -> None:

@@ -7,13 +7,16 @@ Trains and draws nothing. Looks at the store itself, so a store that was lost, o
 from dataclasses import asdict
 from pathlib import Path
 
-from convnets import command, configuration, files, publishing, stamps, tracking, unfinished
+from convnets import files
 from convnets.errors import InputError
-from convnets.layout import name_of
-from convnets.publishing import Published
-from convnets.records import METRICS
-from convnets.steps import PUBLISHING, TRAINING, Steps
-from convnets.stores import pending_text
+from convnets.freshness import stamps
+from convnets.runs import unfinished
+from convnets.runs.layout import name_of
+from convnets.study.stores import pending_text
+from convnets.tracking import connection as tracking
+from convnets.tracking import publishing
+from convnets.tracking.publishing import Published
+from convnets.workflow import command, planning
 
 
 def main() -> None:
@@ -21,43 +24,43 @@ def main() -> None:
     parser = command.parser(__doc__)
     command.add_configuration_options(parser)
     arguments = parser.parse_args()
-    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
-    steps.configuration.require_own_runs()
-    store = steps.configuration.store
-    held = {run for run, folder in unfinished.folders(steps.layout.trainings).items() if unfinished.is_held(folder)}
-    busy = {steps.layout.run(*run) for run in held}  # trainings that are bringing their runs there themselves
-    runs = [step.stamp.parent for key, step in steps.all.items() if step.rule == TRAINING and not steps.reasons(key)]
+    steps = planning.load(arguments.configfiles)
+    steps.study.require_own_runs()
+    store = steps.study.store
+    held = {run for run, folder in unfinished.folders(steps.study.layout.trainings).items() if unfinished.is_held(folder)}
+    busy = {steps.study.layout.run(*run) for run in held}  # trainings that are bringing their runs there themselves
+    runs = [step.stamp.parent for step in steps.trainings() if not steps.reasons(step.key)]
     runs = [folder for folder in runs if folder not in busy]
     # What is stale or has left the configuration was a result all the same, until it is made again or retired.
-    others = [folder for folder in steps.layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
+    others = [folder for folder in steps.study.layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
-        raise InputError(f"there are no finished runs under {steps.layout.results} yet; start them with make run")
+        raise InputError(f"there are no finished runs under {steps.study.layout.results} yet; start them with make run")
     training = {variant for variant, _ in held}
-    members = {name: comparison.members for name, comparison in steps.configuration.comparisons.items()}
+    members = {name: comparison.members for name, comparison in steps.study.comparisons.items()}
     drawn = [
         name
-        for name in steps.configuration.in_report
+        for name in steps.study.in_report
         if not steps.is_stale(f"plot_comparison/{name}") and training.isdisjoint(member.variant for member in members[name])
     ]
-    figures = {name: steps.layout.figure(name) for name in drawn}
-    artifacts = steps.configuration.tracking["artifacts"]
+    figures = {name: steps.study.layout.figure(name) for name in drawn}
+    artifacts = steps.study.tracking["artifacts"]
     try:
-        tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.layout.results)
+        tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.study.layout.results)
     except tracking.StoreError as error:
         raise InputError(pending_text([name_of(folder) for folder in (*runs, *others)], str(error))) from error
 
     def publish() -> Published:
-        plan, trainings = steps.configuration.plan, steps.layout.trainings
+        plan, trainings = steps.study.plan, steps.study.layout.trainings
         return publishing.publish(plan, runs, figures, trainings, others, thorough=True)
 
-    step = steps.all[PUBLISHING]
-    if busy or any(map(steps.is_stale, step.after)):  # then the workflow has more to publish than there is now
+    step = steps["publish_comparisons"]
+    if busy or any(map(steps.is_stale, steps.before(step.key))):  # then the workflow has more to publish than there is now
         published = publish()
     else:
-        inputs = [steps.layout.plan, *(folder / METRICS for folder in runs), *figures.values()]
-        with stamps.stamping(step.stamp, step.components, inputs, step.outputs):
+        read = [Path(file) for paths in step.inputs.values() for file in paths]
+        with stamps.stamping(step.stamp, step.components, read, step.files):
             published = publish()
-            files.write_json(step.outputs[0], asdict(published))
+            files.write_json(steps.study.layout.published, asdict(published))
     count = len(runs) + len(others)
     print(f"{count - len(published.pending) - len(published.left_out)} of {count} finished runs are in {store.uri}")
     if published.problem:

@@ -8,10 +8,11 @@ import argparse
 import subprocess
 import sys
 
-from convnets import command, configuration
 from convnets.errors import InputError
-from convnets.steps import TEXTS, TRAINING, Steps
+from convnets.workflow import command, planning
+from convnets.workflow.steps import TRAINING, Steps
 
+STYLE = planning.SNAKEFILE.parent / "report" / "snakemake.css"
 SHOWN = 5  # of the runs that are not finished
 
 
@@ -21,17 +22,17 @@ def main() -> None:
     command.add_configuration_options(parser)
     parser.add_argument("--cores", default="all", help="a number, or all (default)")
     arguments = parser.parse_args()
-    steps = Steps(configuration.resolve(configuration.read(arguments.configfiles)))
+    steps = planning.load(arguments.configfiles)
     _check_runs(steps)
-    overview, report = steps.all["write_overview"].outputs[0], steps.layout.results / "report.html"
+    overview, report = steps["write_overview"].files[0], steps.study.layout.results / "report.html"
     _snakemake(arguments, "--quiet", "all", "--", str(overview))
-    _snakemake(arguments, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(TEXTS / "snakemake.css"))
+    _snakemake(arguments, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(STYLE))
     print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")
 
 
 def _check_runs(steps: Steps) -> None:
     """Raise an error that names the runs that are missing or stale, and why."""
-    stale = {key: steps.reasons(key) for key, step in steps.all.items() if step.rule == TRAINING and steps.reasons(key)}
+    stale = {step.key: reasons for step in steps.trainings() if (reasons := steps.reasons(step.key))}
     if stale:
         lines = [f"  {key.removeprefix(TRAINING + '/')}: {reasons[0]}" for key, reasons in list(stale.items())[:SHOWN]]
         more = [f"  and {len(stale) - SHOWN} more"] if len(stale) > SHOWN else []

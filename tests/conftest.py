@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import yaml
 
-from convnets import batches, dataset, sources
-from convnets.command import cores
+from convnets.data import batches, dataset, sources
+from convnets.workflow.command import cores
 from convnets.errors import InputError
 
 if TYPE_CHECKING:
-    from convnets.stores import Store
+    from convnets.study.stores import Store
 
 ROOT = Path(__file__).parents[1]
 pytest.register_assert_rewrite("commands", "edited", "staleness", "submitted", "tracked", "workflow")
@@ -49,7 +49,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Compute as the workflow does, on one thread, which makes equal runs equal bit for bit."""
-    from convnets.backend import configure
+    from convnets.device import configure
 
     configure(1)
 
@@ -97,7 +97,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> "Store":
     """A fresh SQLite store of the test's own."""
-    from convnets.stores import Store
+    from convnets.study.stores import Store
 
     shutil.copy(template / "mlflow.db", tmp_path)
     return Store(f"sqlite:///{tmp_path}/mlflow.db", "tests")

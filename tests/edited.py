@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
-from convnets import configuration, executed, fingerprint
+from convnets.study import configuration
+from convnets.freshness import code as executed, fingerprint
 
 SCRIPTS = ROOT / "scripts"
 

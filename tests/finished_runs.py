@@ -9,11 +9,14 @@ from typing import Any
 import mlflow
 import numpy as np
 
-from convnets import delivery, fingerprint, networks, presentation, records, stamps, tracking
-from convnets.finished_run import Finished
-from convnets.records import Epoch, Metrics, Record, Usage
+from convnets.tracking import delivery, presentation, connection as tracking
+from convnets.freshness import fingerprint, stamps
+from convnets.networks import builders as networks
+from convnets.runs import layout, records
+from convnets.tracking.finished_run import Finished
+from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Augmentation, Network, Optimizer, Settings, Training
-from convnets.stores import Membership, Store
+from convnets.study.stores import Membership, Store
 
 MEMBER = Membership("a label", {"depth": "Number of layers"})
 NETWORK = Network((), 0, "dense", (4,), 0.5)
@@ -48,7 +51,7 @@ def deliver(store: Store, finished: Finished, *, again: bool = False) -> str:
         presentation.present(finished, "a label", folder)
 
     def load() -> Any:
-        return networks.load(finished.folder / records.MODEL)
+        return networks.load(finished.folder / layout.MODEL)
 
     return delivery.deliver(tracking.connect(store), finished, MEMBER, present, load, again=again)
 
@@ -76,12 +79,12 @@ def write_run(
     metrics = Metrics(variant=variant, seed=seed, fingerprint=mark, mlflow_run_id=None, **numbers)
     digests = {"train": "a" * 64, "validation": "b" * 64, "test": "c" * 64}
     record = Record(uuid.uuid4().hex, BEGAN, "a processor", "CPU", 1, True, 2**30, digests, usage, np.eye(10, dtype=int).tolist())
-    outputs = [folder / name for name in records.RUN_FILES]
+    outputs = [folder / name for name in layout.RUN_FILES]
     with stamps.stamping(folder / stamps.STAMP, components, [], outputs):
-        records.write_history(folder / records.HISTORY, history)
-        shutil.copy(model, folder / records.MODEL)
-        records.write_record(folder / records.RECORD, record)
-        records.write_metrics(folder / records.METRICS, metrics)
+        records.write_history(folder / layout.HISTORY, history)
+        shutil.copy(model, folder / layout.MODEL)
+        records.write_record(folder / layout.RECORD, record)
+        records.write_metrics(folder / layout.METRICS, metrics)
     return Finished.read(folder)
 
 

@@ -11,11 +11,13 @@ import numpy as np
 from conftest import ROOT
 from waiting import SECONDS
 
-from convnets import claims, configuration, histories, records, runs, stamps
-from convnets.claims import Claim
-from convnets.records import Epoch
-from convnets.runs import Run
-from convnets.steps import Steps
+from convnets.study import claims, configuration
+from convnets.runs import histories, layout, reading, records, run as runs
+from convnets.freshness import stamps
+from convnets.study.claims import Claim
+from convnets.runs.records import Epoch
+from convnets.runs.run import Run
+from convnets.freshness.steps import Steps
 
 REFERENCE = ROOT / "results" / "reference" / "runs"
 
@@ -50,8 +52,8 @@ def reference(config: dict[str, Any]) -> list[Run]:
     """Return the runs of the committed study, the first seed of each variant, with all epochs."""
     variants = configuration.resolve(config).variants
     folders = [REFERENCE / variant / "seed1" for variant in variants]
-    found = runs.read([folder / name for folder in folders for name in (records.HISTORY, records.METRICS)], variants)
-    return [with_history(run, records.read_history(REFERENCE / run.variant / "seed1" / records.HISTORY)) for run in found]
+    found = runs.read([folder / name for folder in folders for name in (layout.HISTORY, layout.METRICS)], variants)
+    return [with_history(run, reading.read_history(REFERENCE / run.variant / "seed1" / layout.HISTORY)) for run in found]
 
 
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:
@@ -95,9 +97,9 @@ def write(folder: Path, found: Iterable[Run]) -> list[Path]:
     paths = []
     for run in found:
         place = folder / run.variant / f"seed{run.seed}"
-        records.write_history(place / records.HISTORY, run.landmarks)
-        records.write_metrics(place / records.METRICS, run.metrics)
-        paths += [place / records.HISTORY, place / records.METRICS]
+        records.write_history(place / layout.HISTORY, run.landmarks)
+        records.write_metrics(place / layout.METRICS, run.metrics)
+        paths += [place / layout.HISTORY, place / layout.METRICS]
     return paths
 
 

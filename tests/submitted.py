@@ -22,7 +22,7 @@ from standstill import alone_with, stand_still
 from waiting import SECONDS, wait_until
 from workflow import Workflow
 
-from convnets import unfinished
+from convnets.runs import unfinished
 
 EPOCHS = 150
 # Two variants from two seeds: four trainings, to be disturbed in four ways.

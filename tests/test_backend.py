@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 
-from convnets import backend
+from convnets import device as backend
 from convnets.errors import InputError
 
 

@@ -11,7 +11,9 @@ import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
-from convnets import files, records, stamps
+from convnets import files
+from convnets.runs import layout, reading, records
+from convnets.freshness import stamps
 
 RUNS = ROOT / "results" / "reference" / "bfloat16" / "runs"
 SECTION = "bfloat16"
@@ -65,6 +67,6 @@ def test_the_runs_are_set_as_their_counterparts_but_for_the_precision(config: di
             trained = [files.read_json(folder / stamps.STAMP)["components"]["settings"] for folder in folders]
             assert [settings["training"].pop("precision") for settings in trained] == ["mixed_bfloat16", "float32"]
             assert trained[0] == trained[1]
-            record, other = (records.read_record(folder / records.RECORD) for folder in folders)
+            record, other = (reading.read_record(folder / layout.RECORD) for folder in folders)
             assert record.precision == "mixed_bfloat16"
             assert record.data == other.data

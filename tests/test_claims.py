@@ -15,7 +15,11 @@ from conftest import ROOT
 from snakemake.utils import update_config
 from studies import tabulate
 
-from convnets import claim_tables, claims, configuration, errata, runs, stamps, verdicts
+from convnets.findings import claim_tables, verdicts
+from convnets.study import claims, configuration
+from convnets.report2021 import errata
+from convnets.runs import run as runs
+from convnets.freshness import stamps
 from convnets.errors import InputError
 
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {

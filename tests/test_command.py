@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from convnets import command
+from convnets.workflow import command
 
 DEFERRING = """
 import os, signal, sys

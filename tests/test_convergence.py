@@ -15,9 +15,13 @@ import studies
 from hypothesis import HealthCheck, given, settings
 from studies import tabulate
 
-from convnets import configuration, convergence, footprint, histories, records, runs, training, wording
-from convnets.records import Epoch, Record, Usage
-from convnets.runs import Run
+from convnets.study import configuration
+from convnets.findings import convergence, wording
+from convnets.networks import footprint
+from convnets.runs import histories, layout, reading, records, run as runs
+from convnets.training import loop as training
+from convnets.runs.records import Epoch, Record, Usage
+from convnets.runs.run import Run
 from convnets.settings import Network, Optimizer
 
 RECORD = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, [], [[1]])
@@ -117,12 +121,12 @@ def test_the_fluctuation_of_late_epochs_leaves_out_their_trend() -> None:
 
 def test_the_committed_runs_that_shared_their_core(config: dict[str, Any]) -> None:
     """Those beside which other work was done; on a GPU, or without a record, nothing is said."""
-    files = [path for name in (records.HISTORY, records.METRICS, records.RECORD) for path in studies.REFERENCE.glob(f"*/*/{name}")]
+    files = [path for name in (layout.HISTORY, layout.METRICS, layout.RECORD) for path in studies.REFERENCE.glob(f"*/*/{name}")]
     found = runs.read(files, configuration.resolve(config).variants)
     shared = [(run.variant, run.seed) for run in found if run.is_disturbed]
     assert shared == [("conv3_augment", 2), ("conv3_augment", 3), ("conv3_dropout05", 4), ("conv3_dropout05", 5)]
     assert wording.disturbed(found) == "conv3_augment seed 2, 3; conv3_dropout05 seed 4, 5"
-    without = runs.read([path for path in files if path.name != records.RECORD], configuration.resolve(config).variants)
+    without = runs.read([path for path in files if path.name != layout.RECORD], configuration.resolve(config).variants)
     assert {run.is_disturbed for run in without} == {None}
 
 
@@ -133,8 +137,8 @@ def test_only_a_run_of_one_thread_tells_whether_it_was_disturbed(
     """The processor's use is in percent of one core, which tells nothing where threads or a GPU are waited for."""
     folder = tmp_path / "conv3_augment" / "seed2"
     shutil.copytree(studies.REFERENCE / "conv3_augment" / "seed2", folder)
-    record = records.read_record(folder / records.RECORD)
-    records.write_record(folder / records.RECORD, replace(record, **changes))
+    record = reading.read_record(folder / layout.RECORD)
+    records.write_record(folder / layout.RECORD, replace(record, **changes))
     (found,) = runs.read(list(folder.iterdir()), configuration.resolve(config).variants)
     assert found.is_disturbed is is_disturbed
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from convnets import credentials, tracking
-from convnets.credentials import held_by
+from convnets.study import credentials
+from convnets.tracking import connection as tracking
+from convnets.study.credentials import held_by
 
 
 @pytest.mark.parametrize(

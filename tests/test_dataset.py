@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convnets import dataset
+from convnets.data import dataset
 from convnets.errors import InputError
 
 

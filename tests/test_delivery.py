@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, deliver, new_store, points, write_run
 
-from convnets import delivery, finished_run, logged_models, networks, records, stamps, stores, tracking
-from convnets.finished_run import Finished
-from convnets.stores import Store
-from convnets.tracking import StoreError
+from convnets.tracking import delivery, finished_run, logged_models, connection as tracking
+from convnets.networks import builders as networks
+from convnets.runs import layout, records
+from convnets.freshness import stamps
+from convnets.study import stores
+from convnets.tracking.finished_run import Finished
+from convnets.study.stores import Store
+from convnets.tracking.connection import StoreError
 
 
 def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:
@@ -38,7 +42,7 @@ def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_p
     }
     names = {item.path for folder in (None, "figures", "files") for item in client.list_artifacts(run_id, folder)}
     assert names >= {"model_card.md", "fingerprint.json", "figures/learning_curves.png", "figures/confusion_matrix.png"}
-    assert names >= {f"files/{name}" for name in (*records.RUN_FILES, stamps.STAMP)}
+    assert names >= {f"files/{name}" for name in (*layout.RUN_FILES, stamps.STAMP)}
     assert json.loads((finished.folder / "metrics.json").read_text())["mlflow_run_id"] == run_id
     assert stores.is_tracked(finished.folder, store, mark)
     assert not stores.is_tracked(finished.folder, Store(store.uri, "another"), mark)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import studies
 
-from convnets import configuration, records, runs, verdicts
-from convnets.records import Epoch
-from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
+from convnets.study import configuration
+from convnets.runs import layout, reading, records, run as runs
+from convnets.findings import verdicts
+from convnets.runs.records import Epoch
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 
 SEEDS = (1, 2, 3, 4, 5)
-FILES = (records.HISTORY, records.METRICS)
+FILES = (layout.HISTORY, layout.METRICS)
 
 Change = Callable[[list[Epoch], int], list[Epoch]]
 
@@ -40,7 +42,7 @@ def as_slow_as(other: str, factor: float) -> Change:
     """Return a change that makes each epoch take as long as that of another variant and the same seed, times a factor."""
 
     def change(history: list[Epoch], seed: int) -> list[Epoch]:
-        theirs = records.read_history(studies.REFERENCE / other / f"seed{seed}" / records.HISTORY)
+        theirs = reading.read_history(studies.REFERENCE / other / f"seed{seed}" / layout.HISTORY)
         seconds = sum(row.seconds for row in theirs) / len(history) * factor * (1 + 0.001 * seed)
         return [replace(row, seconds=seconds) for row in history]
 
@@ -92,9 +94,9 @@ def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: st
     changed = []
     for seed in SEEDS:
         folder = Path(variant, f"seed{seed}")
-        history = change(records.read_history(studies.REFERENCE / folder / records.HISTORY), seed)
-        records.write_history(tmp_path / folder / records.HISTORY, history)
-        shutil.copy(studies.REFERENCE / folder / records.METRICS, tmp_path / folder)
+        history = change(reading.read_history(studies.REFERENCE / folder / layout.HISTORY), seed)
+        records.write_history(tmp_path / folder / layout.HISTORY, history)
+        shutil.copy(studies.REFERENCE / folder / layout.METRICS, tmp_path / folder)
         changed += [tmp_path / folder / name for name in FILES]
     after = judged([path for path in files if path.parents[1].name != variant] + changed)
     assert {name: verdict for name, verdict in after.items() if before[name] != verdict} == expected

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from convnets import executed
+from convnets.freshness import code as executed
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 # The name under which a library is imported, where it differs from its package's.

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from studies import claim, seeds_of
 
-from convnets import verdicts
-from convnets.claims import Claim
-from convnets.inference import Estimate
-from convnets.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
+from convnets.findings import verdicts
+from convnets.study.claims import Claim
+from convnets.findings.inference import Estimate
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 
 TRIALS = 2_000
 SPREAD = 0.01  # of a run, for another seed

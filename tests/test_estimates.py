@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from finished_runs import NETWORK, write_run
 
-from convnets import configuration, estimates, layers, stamps
-from convnets.steps import Steps
+from convnets.study import configuration
+from convnets.workflow import estimates
+from convnets.networks import formulas as layers
+from convnets.freshness import stamps
+from convnets.freshness.steps import Steps
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import test_staleness_of_code_slow as slow
 from conftest import ROOT
 from edited import edit, forget, nothing_remembered, package, run_fingerprint, step_digest
 
-from convnets import executed
+from convnets.freshness import code as executed
 
 __all__ = ["nothing_remembered", "package"]
 

@@ -9,8 +9,9 @@ import pytest
 from conftest import ROOT
 from edited import SCRIPTS, edit, forget, nothing_remembered, package, run_fingerprint, step_digest
 
-from convnets import configuration, executed, fingerprint
-from convnets.steps import TRAINING, Steps
+from convnets.study import configuration
+from convnets.freshness import code as executed, fingerprint
+from convnets.freshness.steps import TRAINING, Steps
 
 __all__ = ["nothing_remembered", "package"]
 
@@ -55,7 +56,7 @@ def test_training_executes_these_modules_and_no_others(config: dict[str, Any]) -
         "checkpoints.read", "checkpoints.write", "records.write_history", "records.write_metrics", "records.write_record",
         "files.atomic_path",
     } <= executed  # fmt: skip
-    not_called = {"layers.network_parameters", "dataset.manifest", "dataset.check", "records.read_history", "settings.resolve"}
+    not_called = {"layers.network_parameters", "dataset.manifest", "dataset.check", "reading.read_history", "settings.resolve"}
     not_called |= {"checkpoints.epochs_done", "files.read_json", "batches.write", "networks.load"}
     assert not not_called & executed
 

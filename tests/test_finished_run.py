@@ -6,7 +6,7 @@ import pytest
 from finished_runs import write_run
 
 from convnets.errors import InputError
-from convnets.finished_run import Finished
+from convnets.tracking.finished_run import Finished
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "history.csv", "record.json", "stamp.json"])

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convnets import configuration, layers, networks, training
-from convnets.dataset import Dataset
+from convnets.study import configuration
+from convnets.networks import formulas as layers, builders as networks
+from convnets.training import loop as training
+from convnets.data.dataset import Dataset
 from convnets.settings import Augmentation, Network
 
 import keras  # isort: skip

@@ -13,30 +13,18 @@ import pytest
 import studies
 from conftest import ROOT
 
-from convnets import (
-    appendix,
-    claim_tables,
-    claims,
-    comparisons,
-    configuration,
-    convergence,
-    overview,
-    overview_page,
-    provenance,
-    records,
-    stamps,
-    study,
-    texts,
-    verdicts,
-    wording,
-)
+from convnets.report import appendix, overview, page as overview_page, provenance, subject as study, texts
+from convnets.findings import claim_tables, convergence, verdicts, wording
+from convnets.study import claims, comparisons, configuration
+from convnets.runs import layout, records
+from convnets.freshness import stamps
 from convnets.errors import InputError
-from convnets.provenance import Made
-from convnets.records import Record, Usage
-from convnets.runs import Run
-from convnets.stamps import Stamp
-from convnets.steps import TEXTS, Steps
-from convnets.study import Study
+from convnets.report.provenance import Made
+from convnets.runs.records import Record, Usage
+from convnets.runs.run import Run
+from convnets.freshness.stamps import Stamp
+from convnets.freshness.steps import TEXTS, Steps
+from convnets.report.subject import Study
 
 TABLES, FIGURES = studies.REFERENCE.parent / "tables", studies.REFERENCE.parent / "figures"
 WRITTEN = texts.read(TEXTS / "texts.yaml")
@@ -205,11 +193,11 @@ def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Ru
 
 def test_records_are_read_where_there_are_any(reference: list[Run], tmp_path: Path) -> None:
     folders = [tmp_path / run.variant / "seed1" for run in reference]
-    records.write_record(folders[0] / records.RECORD, RECORD)
+    records.write_record(folders[0] / layout.RECORD, RECORD)
     made = provenance.read(reference, folders)
     kept = replace(RECORD, usage=[Usage(2.0, 95.0, 1)], confusion=[])  # little, since there may be thousands of runs
     assert [one.record for one in made] == [kept, *[None] * (len(made) - 1)]
-    (folders[0] / records.RECORD).write_text("{}")
+    (folders[0] / layout.RECORD).write_text("{}")
     with pytest.raises(InputError, match=r"record\.json cannot be read"):
         provenance.read(reference, folders)
 

@@ -14,13 +14,14 @@ import mlflow
 import pytest
 from finished_runs import all_runs, points, write_run
 
-from convnets import delivery, pages, publishing, records, tracking
-from convnets.finished_run import Finished
-from convnets.pages import compare_page
-from convnets.publishing import Published, Summary, side_by_side, varying_settings
-from convnets.records import Metrics
-from convnets.stores import Membership, Plan, Store, Tracked, is_tracked
-from convnets.unfinished import Begun
+from convnets.tracking import delivery, interface as pages, publishing, connection as tracking
+from convnets.runs import records
+from convnets.tracking.finished_run import Finished
+from convnets.tracking.interface import compare_page
+from convnets.tracking.publishing import Published, Summary, side_by_side, varying_settings
+from convnets.runs.records import Metrics
+from convnets.study.stores import Membership, Plan, Store, Tracked, is_tracked
+from convnets.runs.unfinished import Begun
 
 MEMBERS = {
     "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),

@@ -15,10 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_theory import summary
 
-from convnets import comparisons, configuration, figures, records, tables
+from convnets.study import comparisons, configuration
+from convnets.report import figures
+from convnets.runs import reading, records
+from convnets import tables
 from convnets.errors import InputError
-from convnets.records import Epoch
-from convnets.runs import read_summary
+from convnets.runs.records import Epoch
+from convnets.runs.reading import read_summary
 
 
 def history(epochs: int, offset: float = 0.0) -> pd.DataFrame:
@@ -48,7 +51,7 @@ def test_history_has_the_contracts_columns_and_survives_reading(tmp_path: Path) 
 def test_metrics_have_the_contracts_keys_and_survive_reading(tmp_path: Path) -> None:
     metrics = summary("v", 5)
     records.write_metrics(tmp_path / "metrics.json", metrics)
-    assert records.read_metrics(tmp_path / "metrics.json") == metrics
+    assert reading.read_metrics(tmp_path / "metrics.json") == metrics
     keys = re.findall(r'^  "(\w+)":', (tmp_path / "metrics.json").read_text(), re.MULTILINE)
     assert " ".join(keys) == (
         "variant seed parameters epochs iterations best_epoch best_val_accuracy min_val_loss final_val_loss final_val_accuracy "
@@ -59,7 +62,7 @@ def test_metrics_have_the_contracts_keys_and_survive_reading(tmp_path: Path) -> 
 
 def test_the_committed_trainings_kept_to_their_thread_and_memory() -> None:
     """What a training is given: one core, and 1.5 GiB."""
-    found = [records.read_record(path) for path in (ROOT / "results" / "reference" / "runs").glob("*/*/record.json")]
+    found = [reading.read_record(path) for path in (ROOT / "results" / "reference" / "runs").glob("*/*/record.json")]
     assert len(found) == 35
     assert all(record.threads == 1 for record in found)
     assert max(used.cpu_percent for record in found for used in record.usage) < 105

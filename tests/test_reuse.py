@@ -7,9 +7,12 @@ import mlflow
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, deliver, write_run
 
-from convnets import delivery, records, reuse, stamps, stores, tracking
-from convnets.finished_run import Finished, Identity
-from convnets.stores import Store
+from convnets.tracking import delivery, reuse, connection as tracking
+from convnets.runs import layout, records
+from convnets.freshness import stamps
+from convnets.study import stores
+from convnets.tracking.finished_run import Finished, Identity
+from convnets.study.stores import Store
 
 
 def fetch(store: Store, finished: Finished, folder: Path, **changes: Any) -> bool:
@@ -23,7 +26,7 @@ def test_a_finished_run_is_fetched_with_all_its_files(store: Store, model: Path,
     run_id = deliver(store, finished)
     folder = tmp_path / "clone" / "runs" / "mlp100" / "seed1"
     assert fetch(store, finished, folder)
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*records.RUN_FILES, stamps.STAMP, stores.TRACKED])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*layout.RUN_FILES, stamps.STAMP, stores.TRACKED])
     fetched = Finished.read(folder)
     assert (fetched.metrics, fetched.record) == (Finished.read(finished.folder).metrics, finished.record)
     assert fetched.metrics.mlflow_run_id == run_id
@@ -71,7 +74,7 @@ def test_a_run_that_is_not_finished_is_not_fetched(store: Store, model: Path, tm
     assert not fetch(store, finished, tmp_path / "clone")
 
 
-@pytest.mark.parametrize("name", [*records.RUN_FILES, stamps.STAMP])
+@pytest.mark.parametrize("name", [*layout.RUN_FILES, stamps.STAMP])
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_what_is_incomplete_or_corrupt_is_refused(
     name: str, damage: str, store: Store, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture

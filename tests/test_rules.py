@@ -9,9 +9,12 @@ from conftest import ROOT
 from test_steps import finish
 from workflow import CONFIG, Workflow, wildcards_of
 
-from convnets import command, configuration, fingerprint, hardware, hosts
+from convnets.workflow import command, hosts
+from convnets.study import configuration
+from convnets.freshness import fingerprint
+from convnets import hardware
 from convnets.files import write_json
-from convnets.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
+from convnets.freshness.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,12 @@ import pytest
 from commands import assert_one_line, run
 from conftest import ROOT
 
-from convnets import command, fingerprint, stamps, unfinished
+from convnets.workflow import command
+from convnets.freshness import fingerprint, stamps
+from convnets.runs import unfinished
 from convnets.files import write_json
-from convnets.stores import Store
-from convnets.unfinished import Begun
+from convnets.study.stores import Store
+from convnets.runs.unfinished import Begun
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 

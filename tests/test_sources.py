@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convnets import batches, cifar10, sources
+from convnets.data import batches, cifar10, sources
 from convnets.errors import InputError
 
 QUICK, PATIENT = sources.Patience(connect=10, read=1, slowest=0), sources.Patience(connect=60, read=60, slowest=0)

@@ -22,7 +22,8 @@ from standstill import alone_with
 from waiting import wait_until
 from workflow import Workflow, copy_project
 
-from convnets import batches, unfinished
+from convnets.data import batches
+from convnets.runs import unfinished
 
 
 @pytest.fixture(scope="module")

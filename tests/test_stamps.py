@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from convnets import fingerprint, stamps
+from convnets.freshness import fingerprint, stamps
 
 COMPONENTS = {"version": fingerprint.VERSION, "settings": {"epochs": 30}}
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from convnets import configuration, stamps, unfinished
-from convnets.steps import STORE, TRAINING, Steps
-from convnets.stores import Store, Tracked
+from convnets.study import configuration
+from convnets.freshness import stamps
+from convnets.runs import unfinished
+from convnets.freshness.steps import STORE, TRAINING, Steps
+from convnets.study.stores import Store, Tracked
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from waiting import SECONDS, wait_until
 
-from convnets import submission
+from convnets.workflow import submission
 from convnets.errors import InputError
 
 

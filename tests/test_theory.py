@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from convnets import drawing, figures, tables, vgg16
-from convnets.records import Metrics
+from convnets.report2021 import vgg16_figure as drawing, vgg16
+from convnets.report import figures
+from convnets import tables
+from convnets.runs.records import Metrics
 
 REPORTED = {
     "conv1": (38_720, 1_239_040),

@@ -24,13 +24,16 @@ from finished_runs import MEMBER, write_run
 from test_hardware import MIB, VERSION_2, write_group, write_processes
 from waiting import SECONDS, wait_until
 
-from convnets import dataset, fingerprint, hardware, unfinished
-from convnets.dataset import DatasetSettings
+from convnets.data import dataset
+from convnets.freshness import fingerprint
+from convnets import hardware
+from convnets.runs import unfinished
+from convnets.data.dataset import DatasetSettings
 from convnets.errors import InputError
 from convnets.files import write_json
-from convnets.records import read_record
+from convnets.runs.records import read_record
 from convnets.settings import from_dict
-from convnets.stores import Plan, Store
+from convnets.study.stores import Plan, Store
 
 SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [640, 64, 64]}
 

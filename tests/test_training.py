@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convnets import backend, configuration, hardware, networks, training
-from convnets.checkpoints import State
-from convnets.dataset import Dataset, Split
-from convnets.records import Epoch
+from convnets import device as backend, loop as training
+from convnets.study import configuration
+from convnets import hardware
+from convnets.networks import builders as networks
+from convnets.training.checkpoints import State
+from convnets.data.dataset import Dataset, Split
+from convnets.runs.records import Epoch
 from convnets.settings import Optimizer, Settings
 
 import tensorflow as tf  # isort: skip

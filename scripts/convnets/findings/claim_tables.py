@@ -1,0 +1,106 @@
+"""The tables of claims and of errata."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from convnets import tables
+from convnets.findings import wording
+from convnets.findings.verdicts import VERDICTS, Judgement
+from convnets.report2021.errata import Erratum
+
+COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note")
+
+
+def claims(judgements: Sequence[Judgement], notes: Sequence[str]) -> pd.DataFrame:
+    """Return one row per claim, with the number that the report prints beside the one measured, its interval and the verdict.
+
+    Of a claim with several conditions, the numbers are those of the one that decides. Numbers that are exact have no interval.
+    """
+    rows = []
+    for judgement, note in zip(judgements, notes, strict=True):
+        claim, finding = judgement.claim, judgement.decisive
+        low, high = finding.interval
+        reported = claim.reported[judgement.findings.index(finding)] if claim.test == "equals" else next(iter(claim.reported), None)
+        rows.append(
+            {
+                "id": claim.id,
+                "section": claim.section,
+                "statement": claim.statement,
+                "reported": reported,
+                "measured": _rounded(finding.measured),
+                "ci_low": _rounded(low),
+                "ci_high": _rounded(high),
+                "seeds": judgement.seeds,
+                "verdict": judgement.verdict,
+                "note": note,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+
+
+def _rounded(value: float) -> float | None:
+    """Return a number as the CSV will hold it, a whole one as such, and None for NaN."""
+    if math.isnan(value):
+        return None
+    return int(value) if float(value).is_integer() else tables.significant(value)
+
+
+def claims_markdown(table: pd.DataFrame) -> str:
+    """Return the table of claims as Markdown, under a line that counts the verdicts and above the notes."""
+    shown = pd.DataFrame({"section": table["section"], "claim": table["id"], "statement": table["statement"]})
+    shown["report"] = ["" if number is None else wording.number(number) for number in table["reported"]]
+    measured = zip(table["measured"], table["ci_low"], table["ci_high"], strict=True)
+    shown["here"] = [
+        ("" if mean is None else wording.number(mean))
+        + ("" if low is None else f" [{wording.number(low)}, {wording.number(high)}]")
+        for mean, low, high in measured
+    ]
+    shown["seeds"], shown["verdict"] = table["seeds"], table["verdict"]
+    notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
+    counts = table["verdict"].value_counts()
+    summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
+    return f"{len(table)} claims: {summary}.\n\n{tables.markdown(shown)}\n{notes}"
+
+
+def errata(found: Sequence[Erratum], concerned: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return one row per erratum, with the claims that it concerns and their verdicts."""
+    frame = pd.DataFrame([asdict(erratum) for erratum in found])
+    frame["claims"] = ["; ".join(concerned.get(erratum.id, ())) for erratum in found]
+    return frame
+
+
+def errata_markdown(table: pd.DataFrame) -> str:
+    """Return the errata as Markdown, a paragraph each."""
+    lines = []
+    for row in table.to_dict("records"):
+        lines += [
+            f"## {row['id']} (section {row['section']})",
+            "",
+            f"- The report: {row['reported']}.",
+            f"- Right: {row['correct']}.",
+        ]
+        lines += [f"- Why: {row['derivation']}", f"- What follows: {row['consequence']}"]
+        lines += [f"- Claims: {row['claims']}.", ""] if row["claims"] else [""]
+    return "\n".join(["# Errata of the report", "", *lines]).rstrip() + "\n"
+
+
+def concerned(claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
+    """Return for each erratum the claims that name it, with the verdicts that a table of claims holds.
+
+    Parameters
+    ----------
+    claims_csv
+        The table of claims.
+    errata_of_claims
+        The errata that each claim names.
+    """
+    table = tables.read(claims_csv)
+    found: dict[str, list[str]] = {}
+    for claim, verdict in zip(table["id"], table["verdict"], strict=True):
+        for erratum in errata_of_claims.get(claim, ()):
+            found.setdefault(erratum, []).append(f"{claim}: {verdict}")
+    return found

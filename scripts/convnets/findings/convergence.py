@@ -1,0 +1,111 @@
+"""The table of convergence: how fast each variant learns, how much it overfits, and what it costs."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from convnets import tables
+from convnets.networks import footprint
+from convnets.networks import formulas as layers
+from convnets.runs.histories import UNDISTURBED
+from convnets.runs.run import Run
+from convnets.settings import Settings
+
+# Metrics whose mean and deviation over the seeds are given.
+LEARNING = ("epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss")
+SPEED = ("seconds_per_epoch", "images_per_second")
+OVERFITTING = ("val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap")
+CAPTION = (
+    "Means over the seeds, and ± standard deviations. Of an accuracy that not every seed reaches: the mean of those that do, and "
+    "how many they are. Seconds are of one thread, validation included. The rise is from the lowest to the final validation loss. "
+    "Gaps are validation loss less training loss, and training accuracy less validation accuracy; training values are means over "
+    "the epoch's batches with dropout and augmentation acting, which makes a gap look smaller than it is, even negative. FLOPs are "
+    "those of one image's training step, activations those of one batch; peak memory is that of the whole training process, the "
+    "largest of the seeds. Runs that had to share their core are those in which any epoch but the first got less than "
+    f"{UNDISTURBED} % of one; their times are upper bounds.\n"
+)
+
+
+def table(
+    runs: Sequence[Run], settings: Mapping[str, Settings], labels: Mapping[str, str], accuracies: Sequence[float]
+) -> pd.DataFrame:
+    """Return one row per variant, in the order of `labels`.
+
+    Parameters
+    ----------
+    runs
+        The runs of all variants.
+    settings, labels
+        What each variant is set to, and its label.
+    accuracies
+        The validation accuracies that are looked for. `reached_0.6` counts the seeds that reach 0.6; means of iterations and
+        seconds are over these.
+    """
+    rows = [_row(variant, settings[variant], [run for run in runs if run.variant == variant], accuracies) for variant in labels]
+    frame = pd.DataFrame(rows)
+    frame.insert(1, "label", list(labels.values()))
+    return frame.astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
+
+
+def _row(variant: str, settings: Settings, runs: Sequence[Run], accuracies: Sequence[float]) -> Mapping[str, object]:
+    row: dict[str, object] = {
+        "variant": variant,
+        "seeds": len(runs),
+        "parameters": layers.network_parameters(settings.network),
+        "training_flops_per_image": layers.training_flops(settings.network),
+        "activation_bytes": footprint.activation_bytes(settings),
+        "optimizer_bytes": footprint.optimizer_bytes(settings),
+    }
+    peaks = [run.peak_memory for run in runs if run.peak_memory is not None]
+    row["peak_memory_bytes"] = max(peaks, default=None)
+    known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
+    row["runs_that_shared_their_core"] = sum(known) if known else None
+    for accuracy in accuracies:
+        reached = [(run, epoch) for run in runs if (epoch := run.first_reaching(accuracy))]
+        row[f"reached_{accuracy:g}"] = len(reached)
+        row |= _mean_and_spread(f"iterations_to_{accuracy:g}", [epoch.iteration for _, epoch in reached])
+        row |= _mean_and_spread(f"seconds_to_{accuracy:g}", [run.seconds_to(epoch) for run, epoch in reached])
+    for metric in (*LEARNING, *SPEED, *OVERFITTING):
+        row |= _mean_and_spread(metric, [run.value(metric) for run in runs])
+    return row
+
+
+def _mean_and_spread(name: str, values: Sequence[float]) -> Mapping[str, float]:
+    series = pd.Series(values, dtype=float)
+    return {f"{name}_mean": float(series.mean()), f"{name}_std": float(series.std())}
+
+
+def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
+    """Return the table for readers: fewer columns and digits."""
+    shown = pd.DataFrame({"variant": frame["label"], "seeds": frame["seeds"]})
+    for accuracy in accuracies:
+        name = f"{accuracy:g}"
+        columns = ["seeds", f"reached_{name}", f"iterations_to_{name}_mean", f"seconds_to_{name}_mean"]
+        shown[f"iterations (s) to {name}"] = [_reached(*row) for row in frame[columns].itertuples(index=False)]
+    for metric, heading, digits in (
+        ("epochs_to_min_val_loss", "epochs to lowest validation loss", 1),
+        ("val_loss_rise", "rise of validation loss", 3),
+        ("loss_gap_at_min_val_loss", "loss gap there", 3),
+        ("accuracy_gap_at_min_val_loss", "accuracy gap there", 3),
+        ("final_loss_gap", "final loss gap", 3),
+        ("final_accuracy_gap", "final accuracy gap", 3),
+        ("images_per_second", "images/s", 0),
+        ("seconds_per_epoch", "s/epoch", 1),
+    ):
+        shown[heading] = tables.means(frame, metric, digits)
+    shown["runs that shared their core"] = ["" if pd.isna(count) else str(count) for count in frame["runs_that_shared_their_core"]]
+    shown["parameters"] = [f"{count:,}" for count in frame["parameters"]]
+    shown["MFLOP"] = [f"{count / 1e6:,.1f}" for count in frame["training_flops_per_image"]]
+    for column, heading in (
+        ("activation_bytes", "activations (MB)"),
+        ("optimizer_bytes", "optimizer (MB)"),
+        ("peak_memory_bytes", "peak memory (MB)"),
+    ):
+        shown[heading] = [f"{size / 1e6:,.{0 if size > 1e8 else 2}f}" if pd.notna(size) else "" for size in frame[column]]
+    return shown
+
+
+def _reached(seeds: int, reached: int, iterations: float, seconds: float) -> str:
+    if not reached:
+        return "not reached"
+    return f"{iterations:,.0f} ({seconds:,.0f})" + (f", {reached} of {seeds} seeds" if reached < seeds else "")

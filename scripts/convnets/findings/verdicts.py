@@ -1,0 +1,199 @@
+"""What the runs say of each claim: reproduced, contradicted, or neither.
+
+A claim is a set of conditions, each that a mean lies in an interval. It is reproduced when all of them are shown to hold, and
+contradicted when one of them is shown not to; both are statements with a p-value. Every claim that varies by seed thus brings two
+hypotheses, "it does not hold" and "it holds", of which exactly one is true. So of twice as many hypotheses as claims, no more than
+there are claims can be true, and Holm's procedure with that bound keeps the probability of any wrong verdict, of either kind, below
+5 %.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from convnets.errors import InputError
+from convnets.findings import inference
+from convnets.findings.inference import ALPHA, Estimate
+from convnets.runs.run import Run
+from convnets.study.claims import Claim, exact_numbers, is_exact, variant_and_metric
+
+REPRODUCED, CONTRADICTED, INCONCLUSIVE = "reproduced", "contradicted", "inconclusive"
+VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A quantity, or the difference or ratio of two, lies between `low` and `high`, either of which may be infinite."""
+
+    first: str
+    second: str
+    is_ratio: bool
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of a condition: an estimate on the scale of its bounds, which for a ratio is that of logarithms."""
+
+    condition: Condition
+    estimate: Estimate
+    low: float
+    high: float
+
+    @property
+    def slack(self) -> float:
+        """How far the estimate lies inside of the interval; below 0: outside."""
+        return min(self.estimate.mean - self.low, self.high - self.estimate.mean)
+
+    @property
+    def p_inside(self) -> float:
+        """The p-value of the hypothesis that the condition does not hold."""
+        return self.estimate.p_inside(self.low, self.high)
+
+    @property
+    def p_outside(self) -> float:
+        """The p-value of the hypothesis that the condition holds."""
+        return self.estimate.p_outside(self.low, self.high)
+
+    @property
+    def measured(self) -> float:
+        """The estimate on the scale of the statement; of ratios the geometric mean."""
+        return math.exp(self.estimate.mean) if self.condition.is_ratio else self.estimate.mean
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The confidence interval on the scale of the statement."""
+        low, high = self.estimate.interval()
+        return (math.exp(low), math.exp(high)) if self.condition.is_ratio else (low, high)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim, what was found of it, and the verdict.
+
+    `decisive` is the condition that decides: the one least sure where all seem to hold, else the one most surely violated. `p_not`
+    and `p_so` are the p-values of the hypotheses that the claim does not hold, and that it holds, adjusted for all claims; None
+    where it is exact. `seeds` is the number of seeds that it rests on, 0 if no run takes part. `level` is that of a single test,
+    for planning.
+    """
+
+    claim: Claim
+    findings: tuple[Finding, ...]
+    decisive: Finding
+    seeds: int
+    p_not: float | None
+    p_so: float | None
+    verdict: str
+    level: float
+
+
+def conditions(claim: Claim) -> list[Condition]:
+    """Return the conditions that a claim consists of."""
+    quantities, margin, target = claim.quantities, claim.margin, claim.target
+    if claim.test == "equals":
+        numbers = zip(quantities, claim.reported, strict=True)
+        return [Condition(quantity, "", False, number - margin, number + margin) for quantity, number in numbers]
+    first, *others = quantities
+    if claim.test == "equivalent":
+        return [Condition(first, other, False, target - margin, target + margin) for other in others]
+    if claim.test == "ratio":
+        return [Condition(first, others[0], True, target / margin, target * margin)]
+    low, high = (margin, math.inf) if claim.test in ("greater", "highest") else (-math.inf, -margin)
+    pairs = pairwise(quantities) if claim.test in ("greater", "less") else ((first, other) for other in others)
+    return [Condition(*pair, False, low, high) for pair in pairs]
+
+
+def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
+    """Judge all claims together, from the runs of the variants that they name.
+
+    Raises
+    ------
+    InputError
+        There is no seed with a run of each variant that a claim names.
+    """
+    by_variant: dict[str, dict[int, Run]] = defaultdict(dict)
+    for run in runs:
+        by_variant[run.variant][run.seed] = run
+    found = [_find(claim, by_variant) for claim in claims]
+    varying = [index for index, claim in enumerate(claims) if not claim.is_exact]
+    raw = [p for index in varying for p in _p_values(found[index][0])]
+    adjusted = inference.holm(raw, most_true=len(varying))
+    pairs = dict(zip(varying, zip(adjusted[::2], adjusted[1::2], strict=True), strict=True))
+    level = ALPHA / max(len(varying), 1)
+    return [
+        _judge(claim, findings, seeds, pairs.get(index), level)
+        for index, (claim, (findings, seeds)) in enumerate(zip(claims, found, strict=True))
+    ]
+
+
+def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
+    """Return the p-values of "the claim does not hold" and of "it holds".
+
+    For the first all conditions have to be shown, which needs no correction (Berger, Technometrics 24, 1982); for the second one of
+    them has to be refuted, whichever, which needs Bonferroni's.
+    """
+    return max(item.p_inside for item in findings), min(1.0, len(findings) * min(item.p_outside for item in findings))
+
+
+def _judge(claim: Claim, findings: tuple[Finding, ...], seeds: int, p: tuple[float, float] | None, level: float) -> Judgement:
+    if p is None:
+        holds = [_holds_exactly(item) for item in findings]
+        verdict = REPRODUCED if all(holds) else CONTRADICTED
+        decisive = findings[-1] if all(holds) else min(findings, key=_relative_slack)
+        return Judgement(claim, findings, decisive, seeds, None, None, verdict, level)
+    p_not, p_so = p
+    verdict = REPRODUCED if p_not <= ALPHA else CONTRADICTED if p_so <= ALPHA else INCONCLUSIVE
+    if all(item.slack >= 0 for item in findings):
+        decisive = max(findings, key=lambda item: (item.p_inside, -item.slack))
+    else:
+        decisive = min(findings, key=lambda item: (item.p_outside, item.slack))
+    return Judgement(claim, findings, decisive, seeds, p_not, p_so, verdict, level)
+
+
+def _holds_exactly(finding: Finding) -> bool:
+    """Return whether an exact value meets its condition: a bound on one side is strict, those on two sides belong to it."""
+    if math.isinf(finding.low) or math.isinf(finding.high):
+        return finding.slack > 0
+    return finding.slack >= -inference.ROUNDING * abs(finding.estimate.mean)
+
+
+def _relative_slack(finding: Finding) -> float:
+    """Return the slack in units of what was claimed, since the conditions of a claim may have units of their own."""
+    scale = max((abs(bound) for bound in (finding.low, finding.high) if math.isfinite(bound)), default=0)
+    return finding.slack / (scale or 1)
+
+
+def _find(claim: Claim, runs: Mapping[str, Mapping[int, Run]]) -> tuple[tuple[Finding, ...], int]:
+    """Return the findings of a claim's conditions, and the number of seeds that they rest on."""
+    seeds: list[int] = sorted(set.intersection(*(set(runs[variant]) for variant in claim.variants))) if claim.variants else []
+    if claim.variants and not seeds:
+        raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(claim.variants)}")
+    return tuple(_finding(condition, runs, seeds) for condition in conditions(claim)), len(seeds)
+
+
+def _finding(condition: Condition, runs: Mapping[str, Mapping[int, Run]], seeds: Sequence[int]) -> Finding:
+    names = [name for name in (condition.first, condition.second) if name]
+    # What does not vary has one value, however many seeds there are.
+    used = seeds[:1] if all(map(is_exact, names)) else seeds
+    values = [[value_of(name, runs, seed) for name in names] for seed in used or [0]]
+    if not condition.is_ratio:
+        differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
+        magnitude = max(abs(value) for pair in values for value in pair)
+        return Finding(condition, inference.estimate(differences, magnitude), condition.low, condition.high)
+    low, high = math.log(condition.low), math.log(condition.high)
+    if any(value <= 0 for pair in values for value in pair):
+        return Finding(condition, Estimate(len(values), math.nan, math.nan), low, high)  # a ratio of such values says nothing
+    # The ratio of a pair, as its logarithm: that of the means would have no exact interval, or one without bounds (Fieller).
+    logs = [math.log(first) - math.log(second) for first, second in values]
+    return Finding(condition, inference.estimate(logs, 1), low, high)
+
+
+def value_of(quantity: str, runs: Mapping[str, Mapping[int, Run]], seed: int) -> float:
+    """Return a quantity as the run with this seed has it."""
+    if quantity in exact_numbers():
+        return exact_numbers()[quantity]
+    variant, metric = variant_and_metric(quantity)
+    return runs[variant][seed].value(metric)

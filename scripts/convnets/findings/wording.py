@@ -1,0 +1,181 @@
+"""What is said of a judged claim: the note beside its verdict."""
+
+import math
+from collections.abc import Sequence
+
+from convnets.findings import inference
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
+from convnets.runs.run import Run
+from convnets.study.claims import Claim, exact_numbers, is_exact, variant_and_metric
+
+BUDGETS = ("epochs", "iterations")
+TIMES = ("train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second")
+# What is taken while training, dropout and augmentation acting; both make it worse than the network is.
+TRAINING = (
+    "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
+    "accuracy_gap_at_min_val_loss",
+)  # fmt: skip
+MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images that it is reported for
+
+
+def note(judgement: Judgement, runs: Sequence[Run]) -> str:
+    """Return the note of a claim.
+
+    Parameters
+    ----------
+    judgement
+        The claim and its verdict.
+    runs
+        All runs that were judged.
+    """
+    claim = judgement.claim
+    used = _common(runs, claim.variants)
+    parts = [_values(claim.quantities, used), _tested(claim)]
+    if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
+        parts.append(f"What decides: {_name(judgement.decisive)}.")
+    if not claim.is_exact:
+        parts.append(_evidence(judgement))
+        if judgement.verdict == INCONCLUSIVE:
+            parts.append(_advice(judgement))
+    if any(variant_and_metric(quantity)[1] in MAXIMISED for quantity in claim.quantities):
+        tested = _values([f"{variant}.test_accuracy" for variant in claim.variants], used)
+        parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
+    metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
+    if metrics & set(BUDGETS):
+        parts.append("That is set by the configuration, not found by training.")
+    if metrics & set(TRAINING):
+        parts.append(
+            "Training values are taken with dropout and augmentation acting: by construction, these make a training loss "
+            "higher and a gap to validation smaller."
+        )
+    if metrics & set(TIMES):
+        parts.append("Times depend on the machine and on what else it did.")
+        if any(run.is_disturbed for run in used):
+            parts.append(f"Those of runs that had to share their core are upper bounds: {disturbed(used)}.")
+    if claim.errata:
+        parts.append(f"See {'errata' if len(claim.errata) > 1 else 'erratum'} {', '.join(claim.errata)}.")
+    return " ".join(filter(None, parts))
+
+
+def number(value: float) -> str:
+    """Return a number for readers: whole ones whole, small ones with two digits that count, others with four after the point."""
+    if math.isinf(value) or math.isnan(value):
+        return str(value)
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+
+
+def disturbed(runs: Sequence[Run]) -> str:
+    """Return the runs that were disturbed, by variant."""
+    seeds: dict[str, list[str]] = {}
+    for run in runs:
+        if run.is_disturbed:
+            seeds.setdefault(run.variant, []).append(str(run.seed))
+    return "; ".join(f"{variant} seed {', '.join(found)}" for variant, found in seeds.items())
+
+
+def _common(runs: Sequence[Run], variants: Sequence[str]) -> list[Run]:
+    """Return the runs of these variants whose seeds all of them have, which is what is judged."""
+    seeds = [{run.seed for run in runs if run.variant == variant} for variant in variants]
+    common = set.intersection(*seeds) if seeds else set()
+    return [run for run in runs if run.variant in variants and run.seed in common]
+
+
+def _tested(claim: Claim) -> str:
+    """Return what the statement means as it is tested, margin included."""
+    margin, target = f"{claim.margin:,g}", f"{claim.target:,g}"
+    if claim.test == "equals":
+        relation = f"lies within {margin} of" if claim.margin else "equals"
+        text = f"{'each' if len(claim.quantities) > 1 else 'it'} {relation} the number printed"
+    elif claim.test == "equivalent":
+        difference = "the first less each of the others" if len(claim.quantities) > 2 else "the difference"
+        text = f"{difference} {f'lies within {margin} of' if claim.margin else 'is'} {target}"
+    elif claim.test == "ratio":
+        text = f"the ratio lies between {claim.target / claim.margin:,g} and {claim.target * claim.margin:,g}"
+    else:
+        several = "each less the next" if claim.test in ("greater", "less") else "the first less each of the others"
+        difference = several if len(claim.quantities) > 2 else "the difference"
+        bound = f"above {margin}" if claim.test in ("greater", "highest") else f"below {-claim.margin:,g}"
+        text = f"{difference} is {bound}"
+    return f"Tested as: {text}."
+
+
+def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
+    """Return the means of quantities, those of one metric after its name."""
+    means = {quantity: _mean(quantity, runs) for quantity in quantities}
+    metrics = {variant_and_metric(quantity)[1] for quantity in quantities if quantity not in exact_numbers()}
+    if len(metrics) == 1 and not any(quantity in exact_numbers() for quantity in quantities):
+        shown = ", ".join(f"{variant_and_metric(quantity)[0]} {number(mean)}" for quantity, mean in means.items())
+        return f"{next(iter(metrics))}: {shown}."
+    return ", ".join(f"{quantity} {number(mean)}" for quantity, mean in means.items()) + "."
+
+
+def _mean(quantity: str, runs: Sequence[Run]) -> float:
+    if quantity in exact_numbers():
+        return exact_numbers()[quantity]
+    variant, metric = variant_and_metric(quantity)
+    values = [run.value(metric) for run in runs if run.variant == variant]
+    return values[0] if is_exact(quantity) else sum(values) / len(values)
+
+
+def _name(finding: Finding) -> str:
+    """Return what a finding is about: a quantity, or two with what relates them."""
+    first, second = finding.condition.first, finding.condition.second
+    if not second:
+        return first
+    same = variant_and_metric(first)[1] == variant_and_metric(second)[1] and first not in exact_numbers()
+    names = [variant_and_metric(name)[0] for name in (first, second)] if same else [first, second]
+    return f" {'/' if finding.condition.is_ratio else '-'} ".join(names)
+
+
+def _evidence(judgement: Judgement) -> str:
+    """Return the p-value that the verdict rests on, and the size of the effect."""
+    if not all(item.estimate.has_spread for item in judgement.findings):
+        return ""
+    p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
+    text = {
+        REPRODUCED: f"Shown, p {p_value(p_not)} adjusted for all claims",
+        CONTRADICTED: f"That it does not hold, with its margin, is shown, p {p_value(p_so)} adjusted for all claims",
+        INCONCLUSIVE: f"Neither it (p {p_value(p_not)}) nor the contrary (p {p_value(p_so)}) is shown, adjusted for all claims",
+    }[judgement.verdict]
+    finding = judgement.decisive
+    if finding.condition.second:
+        return f"{text}; effect size (d_z) {finding.estimate.standardised():.1f}."
+    printed = (finding.low + finding.high) / 2
+    return f"{text}; {finding.estimate.standardised(printed):.1f} deviations from the number printed."
+
+
+def p_value(value: float) -> str:
+    """Return for readers what a p-value is equal to, or less than."""
+    return "= 1" if value >= 1 else f"= {value:.2g}" if value >= 0.0001 else "< 0.0001"
+
+
+def _advice(judgement: Judgement) -> str:
+    """Return how many seeds would probably decide the claim, and what that rests on."""
+    findings = judgement.findings
+    if any(math.isnan(item.estimate.mean) for item in findings):
+        return "A ratio of values that are not all above 0 says nothing."
+    deviations = [item.estimate.deviation for item in findings if item.estimate.has_spread]
+    if len(deviations) < len(findings):
+        if judgement.seeds > 1:
+            return "The values do not differ from seed to seed, which says nothing of how much they vary."
+        return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+    if all(item.slack > 0 for item in findings):
+        bounds = [(item, deviation) for item, deviation in zip(findings, deviations, strict=True)]
+        distances = [(item.estimate.mean - item.low, deviation) for item, deviation in bounds if math.isfinite(item.low)]
+        distances += [(item.high - item.estimate.mean, deviation) for item, deviation in bounds if math.isfinite(item.high)]
+        needed = inference.runs_needed(distances, judgement.level)
+    elif any(item.slack < 0 for item in findings):
+        # The contrary needs one condition only, the one violated most clearly, at the level that is left for each.
+        tests = sum(2 - math.isinf(item.low) - math.isinf(item.high) for item in findings)
+        farthest = max(((-item.slack, deviation) for item, deviation in zip(findings, deviations, strict=True)), key=_in_deviations)
+        needed = inference.runs_needed([farthest], judgement.level / tests)
+    else:
+        return "What is measured lies on the bound of the claim."
+    count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
+    return f"At the mean and spread measured, {count} seeds would decide it with a probability of {inference.POWER:.0%}."
+
+
+def _in_deviations(pair: tuple[float, float]) -> float:
+    return pair[0] / pair[1]

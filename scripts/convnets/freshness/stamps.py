@@ -1,0 +1,173 @@
+"""Stamps: what a step was made from, and what it made.
+
+A step writes its stamp last. It is fresh as long as the stamp bears the fingerprint that is wanted now, what it wrote is still
+there and what it read has the content recorded. So what decides stands beside the results and moves with them.
+"""
+
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, field_validator
+
+from convnets.files import read_json, sha256, write_json
+from convnets.freshness import fingerprint
+from convnets.runs import layout
+
+STAMP = "stamp.json"  # that of a run, in its folder
+SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
+# Larger files are compared by size when a run is planned, and by content when the results are audited.
+HASHED_WHEN_PLANNING = 1_000_000
+
+
+class Stamp(BaseModel, frozen=True):
+    """What a step was made from and what it made.
+
+    `inputs` and `outputs` hold the digest (`content_digest`) of each file by its path relative to the stamp; `sizes` the bytes of
+    each. `seconds` is the wall time that the step took.
+    """
+
+    fingerprint: str
+    components: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    sizes: Mapping[str, int]
+    seconds: float
+
+    @field_validator("components")
+    @classmethod
+    def _has_sections(cls, components: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Check those that are looked into."""
+        if not all(isinstance(components.get(name, {}), Mapping) for name in SECTIONS):
+            raise ValueError(f"one of {', '.join(SECTIONS)} is no mapping")
+        return components
+
+
+@contextmanager
+def stamping(
+    path: Path, components: fingerprint.Components, inputs: Iterable[Path], outputs: Iterable[Path], seconds: float = 0.0
+) -> Iterator[None]:
+    """Write a step's stamp once the step has ended well.
+
+    Parameters
+    ----------
+    path
+        The stamp.
+    components
+        What the step is made from, beside its inputs.
+    inputs, outputs
+        The files that it reads and writes. Inputs count with the content that they have at the start.
+    seconds
+        What the step took before.
+    """
+    started = time.monotonic()
+    read = {_relative(file, path): file for file in inputs}
+    digests = {name: content_digest(file) for name, file in read.items()}
+    sizes = {name: file.stat().st_size for name, file in read.items()}
+    yield
+    written = {_relative(file, path): file for file in outputs}
+    stamp = Stamp(
+        fingerprint=fingerprint.digest(components),
+        components=components,
+        inputs=digests,
+        outputs={name: content_digest(file) for name, file in written.items()},
+        sizes=sizes | {name: file.stat().st_size for name, file in written.items()},
+        seconds=round(seconds + time.monotonic() - started, 3),
+    )
+    write_json(path, stamp.model_dump())
+
+
+def read(path: Path) -> Stamp | None:
+    """Return the stamp, or None if there is none or it is damaged."""
+    try:
+        return Stamp.model_validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValueError):
+        return None
+
+
+def reasons(
+    path: Path, components: fingerprint.Components, wanted: str, outputs: Iterable[Path], thorough: Collection[Path] = ()
+) -> list[str]:
+    """Say why a step is stale; nothing means that it is fresh.
+
+    Parameters
+    ----------
+    path
+        The step's stamp.
+    components, wanted
+        What the step would be made from now, and the digest of it.
+    outputs
+        The files that have to be there.
+    thorough
+        Those of them whose content is compared however large they are.
+    """
+    outputs = tuple(outputs)
+    present = [file for file in outputs if file.is_file()]
+    stamp = read(path)
+    if stamp is None:
+        if not present:
+            return ["not made yet"]
+        missing = [file.name for file in outputs if file not in present]
+        return [f"{name} is missing" for name in [*missing, *([] if path.is_file() else [path.name])]] or [
+            f"{path.name} is damaged"
+        ]
+    found = [f"{file.name} is missing" for file in outputs if file not in present]
+    if stamp.fingerprint != wanted:
+        found += fingerprint.changes(stamp.components, components) or [f"{path.name} contradicts itself"]
+    for file in present:
+        name = _relative(file, path)
+        if not _is_as_recorded(file, stamp.outputs.get(name), stamp.sizes.get(name), thorough=file in thorough):
+            found.append(f"{file.name} is not as it was written")
+    for name, recorded in stamp.inputs.items():
+        file = path.parent / name
+        if file.is_file() and not _is_as_recorded(file, recorded, stamp.sizes.get(name, 0), thorough=False):
+            found.append(f"{os.path.normpath(file)} has changed")
+    return found
+
+
+def damage(path: Path, stamp: Stamp) -> list[str]:
+    """Say which of the outputs that a stamp records are missing or have another content."""
+    files = {name: path.parent / name for name in stamp.outputs}
+    missing = [f"{name} is missing" for name, file in files.items() if not file.is_file()]
+    present = [(name, file) for name, file in files.items() if file.is_file()]
+    return missing + [f"{name} is not as it was written" for name, file in present if _content(file) != stamp.outputs[name]]
+
+
+def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thorough: bool) -> bool:
+    if recorded is None or size is None:
+        return False
+    if size > HASHED_WHEN_PLANNING and not thorough:
+        return file.stat().st_size == size
+    return _content(file) == recorded
+
+
+_contents: dict[tuple[Path, int, int], str] = {}
+
+
+def _content(file: Path) -> str:
+    """Return a file's digest, computed once while its size and time stamp stay."""
+    status = file.stat()
+    key = (file, status.st_size, status.st_mtime_ns)
+    if key not in _contents:
+        _contents[key] = content_digest(file)
+    return _contents[key]
+
+
+def content_digest(file: Path) -> str:
+    """Return the SHA-256 of a file's content; that of a run's summary leaves out the id of its tracked run.
+
+    A run is finished before it is tracked, and may be tracked elsewhere later: neither makes it another run.
+    """
+    if file.name == layout.METRICS:
+        with suppress(ValueError):
+            value = read_json(file)
+            if isinstance(value, dict):
+                return fingerprint.digest({key: entry for key, entry in value.items() if key != "mlflow_run_id"})
+    return sha256(file)
+
+
+def _relative(file: Path, stamp: Path) -> str:
+    return Path(os.path.relpath(file, stamp.parent)).as_posix()

@@ -1,0 +1,90 @@
+"""Keras models from network settings.
+
+Protocol of the course's hand-out: convolutions with 'same' padding, Glorot uniform weights and biases of 0.05; the 1x1 head
+is the report's own code (section 3).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convnets import device as backend  # noqa: F401  (before keras)
+from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
+from convnets.networks.shapes import feature_map
+from convnets.settings import Network
+
+import keras  # isort: skip
+
+CONVOLUTION_BIAS = 0.05
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """One network seen in two ways that share their weights.
+
+    `logits` maps standardised images to class scores and is what training differentiates. `model` maps raw images (values
+    0 to 255) to class probabilities: it holds the standardisation, so that whoever loads it needs nothing else.
+    Both take shape (n, 32, 32, 3) and return float32 of shape (n, 10).
+    """
+
+    logits: keras.Model
+    model: keras.Model
+    standardise: keras.Layer
+
+
+def build(network: Network, mean: np.ndarray, deviation: np.ndarray, precision: str = "float32") -> Classifier:
+    """Build the network, its initial weights drawn from Keras's global seed.
+
+    Parameters
+    ----------
+    network
+        The layers.
+    mean, deviation
+        Of each pixel position of the training images, shape (32, 32, 3).
+    precision
+        A Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
+    """
+    layers = list(_layers(network, precision))
+    # Given as constants, the statistics are part of the layer's configuration and not weights, so they are not counted.
+    standardise = keras.layers.Normalization(
+        axis=(1, 2, 3), mean=mean, variance=np.square(deviation), dtype="float32", name="standardise"
+    )
+    pixels = keras.Input(IMAGE_SHAPE, name="pixels")
+    softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
+    return Classifier(
+        logits=keras.Sequential([keras.Input(IMAGE_SHAPE), *layers], name="logits"),
+        model=keras.Sequential([pixels, standardise, *layers, softmax], name="classifier"),
+        standardise=standardise,
+    )
+
+
+def load(path: Path) -> keras.Model:
+    """Return a model that a training wrote."""
+    return keras.models.load_model(path)
+
+
+def _layers(network: Network, dtype: str) -> Iterator[keras.Layer]:
+    """Yield the layers from standardised images to logits."""
+    bias = keras.initializers.Constant(CONVOLUTION_BIAS)
+    for number, filters in enumerate(network.filters, start=1):
+        size, name = network.kernel_size, f"conv{number}"
+        yield keras.layers.Conv2D(filters, size, padding="same", bias_initializer=bias, dtype=dtype, name=name)
+        yield keras.layers.MaxPooling2D(2, dtype=dtype, name=f"pool{number}")
+        # Before the pooling it would give the same values and gradients, bit for bit, since the larger of two numbers stays the
+        # larger; after it, there is a quarter of the elements.
+        yield keras.layers.ReLU(dtype=dtype, name=f"relu{number}")
+    if network.head == "conv1x1":
+        side, _ = feature_map(network)
+        yield keras.layers.Conv2D(len(CLASSES), 1, bias_initializer=bias, dtype=dtype, name="conv1x1")
+        yield keras.layers.AveragePooling2D(side, strides=1, dtype=dtype, name="average")
+        yield keras.layers.Flatten(dtype="float32", name="flatten")
+        return
+    yield keras.layers.Flatten(dtype=dtype, name="flatten")
+    for number, units in enumerate(network.dense_units, start=1):
+        yield keras.layers.Dense(units, activation="relu", dtype=dtype, name=f"dense{number}")
+        yield keras.layers.Dropout(network.dropout, dtype=dtype, name=f"dropout{number}")
+    yield keras.layers.Dense(len(CLASSES), dtype=dtype, name="output")
+    if dtype != "float32":
+        yield keras.layers.Activation("linear", dtype="float32", name="logits")

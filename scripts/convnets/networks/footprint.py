@@ -1,0 +1,45 @@
+"""The memory that a training takes, by formula: what forward keeps for backward, and what the optimizer keeps."""
+
+from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
+from convnets.networks.formulas import BYTES_PER_PARAMETER, network_parameters
+from convnets.settings import Network, Optimizer, Settings
+
+BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
+
+
+def activations(network: Network) -> int:
+    """Return the values that one image's forward pass leaves for its backward pass.
+
+    These are the input, the output of each convolution, of each pooling and each dense layer after its ReLU (in place), of each
+    dropout (with one value for its mask, too), and the logits. A framework may keep more.
+    """
+    side, channels = IMAGE_SHAPE[0], IMAGE_SHAPE[2]
+    total = side**2 * channels
+    for channels in network.filters:
+        total += side**2 * channels  # the convolution
+        side //= 2
+        total += side**2 * channels  # the pooling
+    if network.head == "conv1x1":
+        return total + side**2 * len(CLASSES) + len(CLASSES)
+    kept = 3 if network.dropout else 1
+    return total + kept * sum(network.dense_units) + len(CLASSES)
+
+
+def activation_bytes(settings: Settings) -> int:
+    """Return the bytes of the activations of one batch, in the precision that it is computed in."""
+    training = settings.training
+    return activations(settings.network) * training.batch_size * BYTES_PER_VALUE[training.precision]
+
+
+def optimizer_slots(optimizer: Optimizer) -> int:
+    """Return how many values the optimizer keeps for each parameter.
+
+    RMSprop keeps a mean of squared gradients (Tieleman and Hinton, Coursera, lecture 6.5, 2012), Adam means of gradients and of
+    their squares (Kingma and Ba, ICLR 2015), momentum a velocity.
+    """
+    return {"sgd": 0, "rmsprop": 1, "adam": 2}[optimizer.name] + bool(optimizer.momentum)
+
+
+def optimizer_bytes(settings: Settings) -> int:
+    """Return the bytes that the optimizer keeps, in float32 whatever the precision."""
+    return optimizer_slots(settings.training.optimizer) * network_parameters(settings.network) * BYTES_PER_PARAMETER

@@ -1,0 +1,158 @@
+"""What follows the report's sections in the overview: speed and overfitting, configuration, software, hardware and run time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from convnets.findings import convergence, wording
+from convnets.report import provenance
+from convnets.report.material import Material, shown
+from convnets.report.overview import Cell, Section, Table
+from convnets.report.provenance import Made
+from convnets.report.statements import ClaimLine
+from convnets.report.texts import Text, Texts, same
+from convnets.runs.histories import UNDISTURBED
+from convnets.settings import Settings
+
+OVERFITTING = (
+    "epochs to lowest validation loss", "rise of validation loss", "loss gap there", "accuracy gap there", "final loss gap",
+    "final accuracy gap",
+)  # fmt: skip
+SPEED = ("images/s", "s/epoch", "runs that shared their core")
+COST = ("parameters", "MFLOP", "activations (MB)", "optimizer (MB)", "peak memory (MB)")
+
+
+def changes(sections: Sequence[Section], texts: Texts) -> Section:
+    """Return every number that the report prints and a claim names, beside the one here, and the difference: measured, computed."""
+    spec = texts.appendix["changes"]
+    lines = [line for section in sections if section.number for line in section.claims]
+    columns = (same("2021"), texts.labels["here"], texts.labels["difference"])
+    tables = [
+        Table(texts.labels["printed_number"], columns, rows, spec[kind])
+        for kind, is_exact in (("measured", False), ("computed", True))
+        if (rows := _printed_rows(line for line in lines if line.is_exact == is_exact))
+    ]
+    return Section("changes", "", spec["title"], spec["question"], tables=tuple(tables))
+
+
+def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, ...]], ...]:
+    """Return a row for each number that the report prints, once if several claims name it."""
+    rows = {}
+    for line in lines:
+        for measure in line.measures:
+            if measure.then:
+                name = same(" \N{MIDDLE DOT} ").join([same(line.section), measure.what])
+                rows[name, measure.then] = (Cell(measure.then), Cell(measure.here, measure.interval), Cell(measure.difference))
+    return tuple((name, cells) for (name, _), cells in rows.items())
+
+
+def speed_and_overfitting(study: Material, accuracies: Sequence[float], texts: Texts) -> Section:
+    """Return the table of convergence as three: how fast, how much it overfits, at what cost."""
+    spec = texts.appendix["convergence"]
+    shown = convergence.readable(study.tables["convergence"], accuracies)
+    reaching = {f"iterations (s) to {number:g}": texts.columns["reaching"].fill(accuracy=f"{number:g}") for number in accuracies}
+    headings = {**texts.columns, **reaching}
+    tables = [
+        _from_frame(shown, {column: headings[column] for column in columns}, texts, spec[name])
+        for name, columns in (("speed", [*reaching, *SPEED]), ("overfitting", OVERFITTING), ("cost", COST))
+    ]
+    named = wording.disturbed(study.runs)
+    notes = (spec["disturbed"].fill(runs=named, least=str(UNDISTURBED)),) if named else ()
+    return Section("convergence", "", spec["title"], spec["question"], tables=tuple(tables), notes=notes)
+
+
+def _from_frame(frame: pd.DataFrame, headings: Mapping[str, Text], texts: Texts, caption: Text) -> Table:
+    """Return the columns of a frame that have headings, one row per variant."""
+    rows = [
+        (same(str(variant)), tuple(Cell(shown(str(text))) for text in row))
+        for variant, row in zip(frame["variant"], frame[list(headings)].to_numpy(), strict=True)
+    ]
+    return Table(texts.labels["network"], tuple(headings.values()), tuple(rows), caption)
+
+
+def configuration(
+    settings: Mapping[str, Settings], labels: Mapping[str, str], dataset: Mapping[str, Any], seeds: Sequence[int], texts: Texts
+) -> Section:
+    """Return what all variants have in common, and what not."""
+    spec = texts.appendix["configuration"]
+    common, differing = provenance.common_and_differing(settings)
+    names = list(next(iter(differing.values()), {}))
+    rows = [(same(labels[variant]), tuple(Cell(_value(values[name])) for name in names)) for variant, values in differing.items()]
+    listed = ", ".join(f"{_words(name)} {_value(value)}" for name, value in common.items())
+    share, numbers = f"{dataset['validation_fraction']:.0%}", ", ".join(map(str, seeds))
+    data = spec["data"].fill(share=share, split_seed=str(dataset["split_seed"]), seeds=numbers)
+    notes = (same(" ").join([spec["common"], same(f"{listed}.")]), data)
+    table = Table(texts.labels["network"], tuple(same(_words(name)) for name in names), tuple(rows), spec["differing"])
+    return Section("configuration", "", spec["title"], spec["question"], tables=(table,) if names else (), notes=notes)
+
+
+def _words(name: str) -> str:
+    """Return a setting's name with spaces, where lines can break."""
+    return name.replace("_", " ").replace(".", " ")
+
+
+def _value(value: object) -> str:
+    """Return a setting as a reader would write it."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def software(made: Sequence[Made], own: Mapping[str, str], texts: Texts) -> Section:
+    """Return the versions that the runs were trained with, and those that tables and this page were made with."""
+    spec = texts.appendix["software"]
+    training, columns = provenance.libraries(made), (texts.columns["version"],)
+    tables = [
+        Table(heading, columns, tuple((same(name), (Cell(version),)) for name, version in versions.items()))
+        for heading, versions in (
+            (spec["training"], {name: ", ".join(found) for name, found in training.items()}),
+            (spec["tables"], dict(sorted(own.items()))),
+        )
+        if versions
+    ]
+    without = sum(one.stamp is None for one in made)
+    return Section(
+        "software",
+        "",
+        spec["title"],
+        spec["question"],
+        tables=tuple(tables),
+        notes=(spec["caption"], *_missing(without, made, texts)),
+    )
+
+
+def hardware(made: Sequence[Made], labels: Mapping[str, str], texts: Texts) -> Section:
+    """Return on what the runs were trained, and how long that took."""
+    spec, unknown = texts.appendix["hardware"], "\N{EM DASH}"
+    machines = {name: provenance.machine([one for one in made if one.run.variant == name]) for name in labels}
+    names = ("runs", "seconds", "images_per_second", "processors", "peak_memory", "threads")
+    rows = []
+    for name, machine in machines.items():
+        cells = (
+            f"{machine.runs}",
+            f"{machine.seconds:,.0f}",
+            f"{machine.images_per_second:,.0f}",
+            unknown if machine.cpu_percent is None else f"{machine.cpu_percent:.0f} %",
+            unknown if machine.peak_memory is None else f"{machine.peak_memory / 1e6:,.0f}",
+            ", ".join(map(str, machine.threads)) or unknown,
+        )
+        rows.append((same(labels[name]), tuple(map(Cell, cells))))
+    table = Table(texts.labels["network"], tuple(texts.columns[name] for name in names), tuple(rows), spec["caption"])
+    seconds = sum(one.run.train_seconds for one in made)
+    notes = [spec["total"].fill(hours=f"{seconds / 3600:.1f} h")]
+    processors = sorted({one.record.processor for one in made if one.record})
+    devices = sorted({one.record.device for one in made if one.record})
+    if processors:
+        notes.append(same(": ").join([texts.columns["processor"], same(f"{'; '.join(processors)} ({', '.join(devices)}).")]))
+    notes += _missing(sum(one.record is None for one in made), made, texts)
+    return Section("hardware", "", spec["title"], spec["question"], tables=(table,), notes=tuple(notes))
+
+
+def _missing(count: int, made: Sequence[Made], texts: Texts) -> tuple[Text, ...]:
+    """Say for how many runs nothing is recorded, if there are any."""
+    if not count:
+        return ()
+    return (texts.appendix["not_recorded"].fill(count=str(count), runs=str(len(made))),)

@@ -1,0 +1,195 @@
+"""Learning curves: loss and accuracy against iterations, side by side, every line labelled where it ends.
+
+Lines are told apart by their labels and, between splits, by their dashes; colour only helps.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from convnets.data.cifar10 import CLASSES
+from convnets.errors import InputError
+from convnets.runs.layout import run_of
+from convnets.study.comparisons import PALETTE, Comparison
+from convnets.style import STYLE
+
+WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
+LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
+SPLITS = {"validation": ("val", "validation", "solid"), "train": ("train", "training", (0, (4, 1.5)))}
+QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curves of a variant: iterations, and of each column of its histories the mean and the deviation over so many runs.
+
+    The deviation is the standard deviation, zeros for one run. All arrays are of shape (n,).
+    """
+
+    iterations: np.ndarray
+    mean: Mapping[str, np.ndarray]
+    deviation: Mapping[str, np.ndarray]
+    runs: int
+
+
+def read_curves(histories: Iterable[Path]) -> dict[str, Curves]:
+    """Return the curves of each variant from the histories of its runs, `.../{variant}/seed{seed}/history.csv`."""
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for path in histories:
+        frames.setdefault(run_of(path.parent)[0], []).append(pd.read_csv(path))
+    return {variant: curves(found) for variant, found in frames.items()}
+
+
+def curves(histories: Iterable[pd.DataFrame]) -> Curves:
+    """Return the curves of the runs of a variant, which must have the same number of epochs."""
+    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
+    rows = [(history["iteration"].to_numpy(), history[columns].to_numpy().T) for history in histories]
+    if len(lengths := {len(iterations) for iterations, _ in rows}) > 1:
+        raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
+    values = np.array([one for _, one in rows])
+    deviation = values.std(0, ddof=1) if len(rows) > 1 else np.zeros(values.shape[1:])
+    return Curves(
+        rows[0][0], dict(zip(columns, values.mean(0), strict=True)), dict(zip(columns, deviation, strict=True)), len(rows)
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a panel: iterations, the mean over seeds, and the standard deviation (zeros for one seed), each of shape (n,)."""
+
+    label: str
+    color: str
+    split: str
+    iterations: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+def learning_curves(history: pd.DataFrame, title: str) -> Figure:
+    """Draw the training and validation curves of one run."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, ROW_HEIGHT_IN), layout="constrained")
+        found, colors = curves([history]), {"train": PALETTE["orange"], "validation": PALETTE["blue"]}
+        for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
+            lines = [_line(found, split, quantity, SPLITS[split][1], color) for split, color in colors.items()]
+            _draw_panel(axes, quantity, lines)
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+        return figure
+
+
+def confusion_matrix(counts: Sequence[Sequence[int]], title: str) -> Figure:
+    """Draw how many test images of each class (row) were put into each class (column), shape (10, 10), as shares of the row."""
+    matrix = np.asarray(counts)
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(matrix.shape):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=color, fontsize=8)
+        axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=45, ha="right")
+        axes.set_yticks(range(len(CLASSES)), CLASSES)
+        axes.set(xlabel="put into", ylabel="class")
+        axes.set_title(f"{title}: percent of the test images of each class")
+    return figure
+
+
+def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
+    """Draw a comparison from the curves of each variant."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 0.5 + ROW_HEIGHT_IN * len(spec.rows)), layout="constrained")
+        panels = figure.subplots(len(spec.rows), 2, squeeze=False)
+        for row, splits in zip(panels, spec.rows, strict=True):
+            names = " and ".join(SPLITS[split][1] for split in splits)
+            for axes, quantity in zip(row, QUANTITIES, strict=True):
+                lines = []
+                for member in spec.members:
+                    for split in splits:
+                        label = f"{member.label}, {SPLITS[split][1]}" if len(splits) > 1 else member.label
+                        lines.append(_line(found[member.variant], split, quantity, label, member.colors[split]))
+                _draw_panel(axes, quantity, lines)
+                axes.set_title(f"{QUANTITIES[quantity]}, {names}")
+        seeds = {one.runs for one in found.values()}
+        count = "/".join(map(str, sorted(seeds)))
+        spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
+        figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
+        figure.supxlabel(f"{spread}; a dot marks each line's best value", x=0.99, ha="right", fontsize=8.5, color="#555555")
+        return figure
+
+
+def _line(found: Curves, split: str, quantity: str, label: str, color: str) -> Line:
+    column = f"{SPLITS[split][0]}_{quantity}"
+    return Line(label, color, split, found.iterations, found.mean[column], found.deviation[column])
+
+
+def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line]) -> None:
+    """Draw the lines of one panel and their labels."""
+    for line in lines:
+        axes.plot(line.iterations, line.mean, color=line.color, linestyle=SPLITS[line.split][2])
+        if line.deviation.any():
+            axes.fill_between(
+                line.iterations, line.mean - line.deviation, line.mean + line.deviation, color=line.color, alpha=0.2, linewidth=0
+            )
+        best = line.mean.argmin() if quantity == "loss" else line.mean.argmax()
+        axes.plot(line.iterations[best], line.mean[best], "o", color=line.color, markersize=4.5, markeredgecolor="white")
+    axes.set_title(QUANTITIES[quantity])
+    axes.set_xlabel("Iterations")
+    axes.set_xlim(0, max(line.iterations[-1] for line in lines))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+    _label_ends(axes, lines)
+
+
+def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
+    """Write each line's label to the right of its end, moved up or down so that labels do not overlap."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    gap = LABEL_HEIGHT * (high - low)
+    ordered = sorted(lines, key=lambda line: line.mean[-1])
+    heights = spread_out([float(line.mean[-1]) for line in ordered], gap, low + gap / 2, high - gap / 2)
+    right = axes.get_xlim()[1]
+    for line, height in zip(ordered, heights, strict=True):
+        end = (line.iterations[-1], line.mean[-1])
+        axes.annotate(
+            line.label,
+            xy=end,
+            xytext=(line.iterations[-1] + 0.025 * right, height),
+            color=_readable(line.color),
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
+        )
+
+
+def spread_out(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move ascending positions as little as a simple pass can so that neighbours are `gap` apart within [low, high].
+
+    Where they do not all fit, they keep the gap and start at `low`.
+    """
+    moved: list[float] = []
+    for position in positions:
+        moved.append(max(position, moved[-1] + gap if moved else low))
+    ceiling = high
+    for index in range(len(moved) - 1, -1, -1):
+        moved[index] = min(moved[index], ceiling)
+        ceiling = moved[index] - gap
+    shift = max(0.0, low - moved[0]) if moved else 0.0
+    return [position + shift for position in moved]
+
+
+def _readable(color: str) -> str:
+    """Return a colour darkened until its text has a contrast of 4.5 on white (WCAG 2.2, level AA)."""
+    rgb = np.array(mpl.colors.to_rgb(color))
+    while True:
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        if 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5:
+            return mpl.colors.to_hex(tuple(rgb))
+        rgb = rgb * 0.95

@@ -1,0 +1,143 @@
+"""The overview as one HTML page that loads nothing."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from convnets import settings as settings_of_runs
+from convnets.errors import InputError
+from convnets.report import appendix, overview, statements
+from convnets.report.material import Material
+from convnets.report.overview import Section
+from convnets.report.provenance import Made
+from convnets.report.texts import Text, Texts
+
+LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves MLflow's interface unless told otherwise
+
+
+@dataclass(frozen=True)
+class Links:
+    """The pages of MLflow's interface, whole addresses; `note` says how to open them."""
+
+    note: Text
+    runs: str
+    curves: Mapping[str, str]
+    compare: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure within the page, its size in its own units, and the height of the heading that a half of it goes without."""
+
+    uri: str
+    width: float
+    height: float
+    heading: float = 16.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page shows: sections of the report, what follows them, how many claims have each verdict."""
+
+    sections: Sequence[Section]
+    appendix: Sequence[Section]
+    tally: Mapping[str, int]
+    extent: Text
+    warnings: Sequence[Text]
+    links: Links | None
+
+
+def compose(
+    study: Material,
+    made: Sequence[Made],
+    settings: Mapping[str, Any],
+    own: Mapping[str, str],
+    published: Mapping[str, Any],
+    texts: Texts,
+) -> Page:
+    """Put the page together.
+
+    Parameters
+    ----------
+    study, made
+        What was found, and how the runs were made.
+    settings
+        Those of the step.
+    own
+        The versions of the libraries that compute here.
+    published
+        What `tracking/published.json` holds: addresses relative to the root of MLflow's interface; empty if nothing was published.
+    texts
+        What is said about it.
+    """
+    found = overview.sections(study, texts)
+    variants = {name: settings_of_runs.from_dict(value) for name, value in settings["variants"].items()}
+    parts = (
+        appendix.changes(found, texts),
+        appendix.speed_and_overfitting(study, settings["accuracies"], texts),
+        appendix.configuration(variants, study.labels, settings["dataset"], settings["seeds"], texts),
+        appendix.software(made, own, texts),
+        appendix.hardware(made, study.labels, texts),
+    )
+    count = len(settings["seeds"])
+    runs = texts.labels["one_seed"] if count == 1 else texts.labels["seeds"].fill(count=str(count))
+    images = {split: f"{number:,}" for split, number in settings["images"].items()}
+    warnings = {
+        "one_seed_warning": count == 1,
+        "subset_warning": settings["dataset"]["subset"] is not None,
+        "given": not settings["trained"],
+    }
+    return Page(
+        sections=found,
+        appendix=parts,
+        tally=statements.tally(line for section in found for line in section.claims),
+        extent=texts.labels["extent"].fill(variants=str(len(variants)), runs=runs, **images),
+        warnings=[texts.labels[name] for name, applies in warnings.items() if applies],
+        links=_links(published, settings["interface"], texts) if published.get("runs") else None,
+    )
+
+
+def _links(published: Mapping[str, Any], server: str | None, texts: Texts) -> Links:
+    root = server.rstrip("/") if server else LOCAL
+    note = texts.appendix["mlflow"]["server" if server else "local"].fill(root=root)
+    curves, compare = ({name: f"{root}/{page}" for name, page in published[key].items()} for key in ("curves", "compare"))
+    return Links(note, f"{root}/{published['runs']}", curves, compare)
+
+
+def render(page: Page, figures: Mapping[str, Path], texts: Texts, template: Path, style: Path) -> str:
+    """Return the page as HTML, its pictures and its style within.
+
+    Parameters
+    ----------
+    page, texts
+        What it shows.
+    figures
+        The SVG file of each figure.
+    template, style
+        The Jinja template, and the style sheet that it takes in.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    pictures = {name: _picture(path) for name, path in figures.items()}
+    css = style.read_text(encoding="utf-8")
+    return environment.get_template(template.name).render(page=page, pictures=pictures, texts=texts, style=css)
+
+
+def _picture(path: Path) -> Picture:
+    """Return an SVG file as a picture of its own size."""
+    content = path.read_bytes()
+    found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
+    if found is None:
+        raise InputError(f"{path} is no SVG figure of this workflow")
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}"
+    return Picture(uri, float(found[1]), float(found[2]))

@@ -1,0 +1,209 @@
+"""The claims and the errata as the overview shows them: what a number is of, what it rests on, what leads where.
+
+Verdicts and numbers are those of the tables. What a number is of, and p-values, are found from the runs as the tables were.
+"""
+
+import math
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from convnets.findings import verdicts, wording
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, VERDICTS, Finding, Judgement
+from convnets.report.material import Material, as_printed, bracket, shown
+from convnets.report.texts import Text, Texts, same
+from convnets.study.claims import exact_numbers, variant_and_metric
+
+FEW = 2  # quantities of a claim that are all shown; of more, the one that decides
+VGG16 = "VGG-16"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that was measured, what it is of, its interval, and what the report prints for it; NaN for what there is not."""
+
+    what: Text
+    measured: float
+    low: float
+    high: float
+    reported: float
+
+    @property
+    def here(self) -> str:
+        """The number as text."""
+        return "" if math.isnan(self.measured) else shown(wording.number(self.measured))
+
+    @property
+    def interval(self) -> str:
+        """Its interval in brackets."""
+        return bracket(self.low, self.high, wording.number)
+
+    @property
+    def then(self) -> str:
+        """What the report prints."""
+        return as_printed(self.reported)
+
+    @property
+    def difference(self) -> str:
+        """How far the number measured lies above or below the one printed."""
+        less = self.measured - self.reported
+        return shown(f"{'+' if less > 0 else ''}{wording.number(less)}")
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """A claim with its verdict. `basis` is in a few words what `note` says at length; `errata` holds ids."""
+
+    id: str
+    section: str
+    statement: str
+    original: str
+    measures: tuple[Measure, ...]
+    verdict: str
+    basis: Text
+    note: str
+    errata: tuple[str, ...]
+    is_exact: bool
+
+
+@dataclass(frozen=True)
+class ErratumBox:
+    """An erratum: the sections it concerns, of which the first shows it, and the claims that fall under it."""
+
+    id: str
+    sections: tuple[str, ...]
+    reported: str
+    correct: str
+    derivation: str
+    consequence: str
+    claims: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Its id as words."""
+        return title(self.id)
+
+
+def title(erratum: str) -> str:
+    """Return the id of an erratum as words."""
+    return erratum.replace("_", " ")
+
+
+def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
+    """Yield the lines of the table of claims."""
+    judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), study.runs)}
+    of_section = {spec["number"]: study.comparisons.get(spec.get("comparison", "")) for spec in texts.sections}
+    for row in study.tables["claims"].to_dict("records"):
+        claim, judgement = study.claims[row["id"]], judged[row["id"]]
+        comparison = of_section.get(claim.section)
+        members = comparison.members if comparison else ()
+        labels = {**study.labels, **{member.variant: member.label for member in members}}
+        yield ClaimLine(
+            id=claim.id,
+            section=claim.section,
+            statement=row["statement"],
+            original=claim.original,
+            measures=tuple(_measures(row, judgement, labels, texts)),
+            verdict=row["verdict"],
+            basis=_basis(judgement, texts),
+            note=row["note"],
+            errata=claim.errata,
+            is_exact=claim.is_exact,
+        )
+
+
+def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str], texts: Texts) -> Iterable[Measure]:
+    """Yield what is measured: each of few quantities that are compared with numbers, else what decides, as the table has it."""
+    claim, findings = judgement.claim, judgement.findings
+    if claim.test == "equals" and 1 < len(findings) <= FEW:
+        for finding, reported in zip(findings, claim.reported, strict=True):
+            yield Measure(_what(finding, labels, texts), finding.measured, *finding.interval, reported)
+        return
+    what = _what(judgement.decisive, labels, texts)
+    if len(findings) > 1:
+        kind = "last_of" if claim.is_exact and judgement.verdict == REPRODUCED else "deciding"
+        what = texts.labels[kind].fill(what=what, count=str(len(findings)))
+    numbers = [math.nan if pd.isna(row[name]) else float(row[name]) for name in ("measured", "ci_low", "ci_high", "reported")]
+    yield Measure(what, *numbers)
+
+
+def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
+    """Return what a finding is of: a quantity, or the difference or ratio of two."""
+    condition = finding.condition
+    named = [_named(quantity, labels, texts) for quantity in (condition.first, condition.second) if quantity]
+    subjects, metrics = dict.fromkeys(subject for subject, _ in named), dict.fromkeys(metric for _, metric in named)
+    relation = same(" / " if condition.is_ratio else " \N{MINUS SIGN} ")
+    if len(metrics) == 1 or len(subjects) == 1:
+        return same(": ").join([relation.join([same(subject) for subject in subjects]), relation.join(list(metrics))])
+    return relation.join([same(": ").join([same(subject), metric]) for subject, metric in named])
+
+
+def _named(quantity: str, labels: Mapping[str, str], texts: Texts) -> tuple[str, Text]:
+    """Return of what a quantity is, and which."""
+    variant, metric = variant_and_metric(quantity)
+    if quantity in exact_numbers():
+        block, metric = variant_and_metric(metric)
+        subject = VGG16 if block == "total" else f"{VGG16} {block}"
+    else:
+        subject = labels[variant]
+    return subject, texts.metrics.get(metric, same(metric))
+
+
+def _basis(judgement: Judgement, texts: Texts) -> Text:
+    """Return in a few words what a verdict rests on."""
+    if judgement.p_not is None or judgement.p_so is None:
+        return texts.labels["basis_exact"]
+    if not all(item.estimate.has_spread for item in judgement.findings):
+        return texts.labels["basis_none"]
+    p_not, p_so = wording.p_value(judgement.p_not), wording.p_value(judgement.p_so)
+    kind = "both" if judgement.verdict == INCONCLUSIVE else "one"
+    p = p_so if judgement.verdict == CONTRADICTED else p_not
+    return texts.labels[f"basis_{kind}"].fill(seeds=str(judgement.seeds), p=p, p_not=p_not, p_so=p_so)
+
+
+def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Text | None:
+    """Return what the verdicts answer to a section's question, in one sentence; None if it rests on claims that are left out.
+
+    Parameters
+    ----------
+    parts
+        For each claim that the answer rests on, what to say under each verdict.
+    lines
+        The claims that there are.
+    """
+    by_id = {line.id: line for line in lines}
+    found = [(part, by_id[part["claim"]]) for part in parts if part["claim"] in by_id]
+    if not found:
+        return None
+    text = same("; ").join([part[line.verdict].fill(here=line.measures[0].here) for part, line in found])
+    return Text(*(f"{words[0].upper()}{words[1:]}." for words in (text.en, text.es)))
+
+
+def tally(lines: Iterable[ClaimLine]) -> Mapping[str, int]:
+    """Count the claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
+    given = [line.verdict for line in lines]
+    return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
+
+
+def erratum_boxes(study: Material, numbers: Sequence[str]) -> list[ErratumBox]:
+    """Return the errata; `numbers` are those of the report's sections."""
+    fields = ("id", "reported", "correct", "derivation", "consequence")
+    return [
+        ErratumBox(
+            sections=sections_of(row["section"], numbers),
+            claims=tuple(name for part in row["claims"].split("; ") if (name := part.split(":")[0]) in study.claims),
+            **{name: row[name] for name in fields},
+        )
+        for row in study.tables["errata"].fillna("").astype(str).to_dict("records")
+    ]
+
+
+def sections_of(text: str, numbers: Sequence[str]) -> tuple[str, ...]:
+    """Return the sections that an erratum names: "3, 3.1" are these two, "2.1 to 3" all from the one to the other."""
+    named = [number for number in re.findall(r"[\d.]+", text) if number in numbers]
+    if " to " in text and named:
+        return tuple(numbers[numbers.index(named[0]) : numbers.index(named[-1]) + 1])
+    return tuple(named)

@@ -1,0 +1,78 @@
+"""VGG-16, the network of the report's theory: its layers, and its parameters by the formulas of layer shapes.
+
+Source: K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
+configuration D: 3x3 'same' convolutions on 224 x 224 x 3 images, a 2x2 max pooling after each block, three fully connected
+layers.
+"""
+
+from dataclasses import dataclass
+
+from convnets.networks.formulas import convolution_parameters, dense_parameters
+
+INPUT_SIDE, INPUT_CHANNELS = 224, 3
+KERNEL_SIZE = 3
+
+
+@dataclass(frozen=True)
+class Block:
+    """A group of equal layers: its name, its kind ("conv" or "fc"), how many layers, and their filters or units."""
+
+    name: str
+    kind: str
+    layers: int
+    width: int
+
+
+BLOCKS = (
+    Block("conv1", "conv", 2, 64),
+    Block("conv2", "conv", 2, 128),
+    Block("conv3", "conv", 3, 256),
+    Block("conv4", "conv", 3, 512),
+    Block("conv5", "conv", 3, 512),
+    Block("fc1", "fc", 1, 4096),
+    Block("fc2", "fc", 1, 4096),
+    Block("fc3", "fc", 1, 1000),
+)
+
+CHANNELS = max(block.width for block in BLOCKS if block.kind == "conv")  # of the feature map that the head reads
+
+
+def parameters() -> dict[str, int]:
+    """Return the weights and biases of each block."""
+    layers = layer_parameters()
+    return {block.name: sum(layers[name] for name in _layers(block)) for block in BLOCKS}
+
+
+def _layers(block: Block) -> list[str]:
+    """Return the names of a block's layers: conv1_1, conv1_2; a fully connected layer is called as its block."""
+    return [f"{block.name}_{number}" for number in range(1, block.layers + 1)] if block.kind == "conv" else [block.name]
+
+
+def layer_parameters() -> dict[str, int]:
+    """Return the weights and biases of each layer."""
+    counts = {}
+    side, inputs = INPUT_SIDE, INPUT_CHANNELS
+    for block in BLOCKS:
+        if block.kind == "fc" and side > 1:
+            side, inputs = 1, side * side * inputs  # the first one reads the whole feature map
+        for layer in _layers(block):
+            if block.kind == "conv":
+                counts[layer] = convolution_parameters(KERNEL_SIZE, inputs, block.width)
+            else:
+                counts[layer] = dense_parameters(inputs, block.width)
+            inputs = block.width
+        if block.kind == "conv":
+            side //= 2
+    return counts
+
+
+def convolution_stack_parameters() -> int:
+    """Return the weights and biases of the five convolution blocks."""
+    counts = parameters()
+    return sum(counts[block.name] for block in BLOCKS if block.kind == "conv")
+
+
+def feature_sides() -> dict[str, int]:
+    """Return the side of the feature map inside each convolution block, before its pooling halves it."""
+    convolutions = [block.name for block in BLOCKS if block.kind == "conv"]
+    return {name: INPUT_SIDE // 2**number for number, name in enumerate(convolutions)}

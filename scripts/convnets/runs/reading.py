@@ -1,0 +1,138 @@
+"""Runs read from their files, checked."""
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+from convnets.errors import InputError
+from convnets.files import read_json
+from convnets.runs import histories
+from convnets.runs.layout import HISTORY, METRICS, RECORD, name_of
+from convnets.runs.records import NUMBER_COLUMNS, Epoch, Metrics, Record, Usage
+from convnets.runs.run import Run
+from convnets.settings import Settings
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Read a run's summary.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It is not a summary.
+    """
+    metrics = Metrics(**read_json(path))
+    for name in (*NUMBER_COLUMNS, "seed"):
+        if not is_number(getattr(metrics, name)):
+            raise ValueError(f"{name} is {getattr(metrics, name)!r}, not a number")
+    return metrics
+
+
+def is_number(value: object) -> bool:
+    """Return whether what a JSON file holds is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """Read a run's history.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        It is not a history.
+    """
+    types = {field.name: int if field.type is int else float for field in fields(Epoch)}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != tuple(types):
+            raise ValueError(f"it has not the columns {', '.join(types)}")
+        rows = ({name: types[name](value) for name, value in row.items()} for row in reader)
+        return [Epoch(**cast("dict[str, Any]", row)) for row in rows]
+
+
+def read_record(path: Path) -> Record:
+    """Read how a run was trained."""
+    value = read_json(path)
+    return Record(**{**value, "usage": [Usage(**epoch) for epoch in value["usage"]]})
+
+
+def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
+    """Read runs from their files, in the order of variants and seeds, of each the landmarks of its history.
+
+    Parameters
+    ----------
+    files
+        `history.csv` and `metrics.json` of each run, and `record.json` where there is one.
+    settings
+        What each variant is set to.
+
+    Raises
+    ------
+    InputError
+        A run is not complete, is of another variant, or one of its files cannot be read.
+    """
+    folders: dict[Path, dict[str, Path]] = defaultdict(dict)
+    for file in files:
+        folders[file.parent][file.name] = file
+    runs = [_read_run(folder, found, settings) for folder, found in folders.items()]
+    return sorted(runs, key=lambda run: (run.variant, run.seed))
+
+
+def read_summary(path: Path) -> Metrics:
+    """Read a run's summary from its folder, `{variant}/seed{seed}`.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is that of another run.
+    """
+    try:
+        metrics = read_metrics(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    found, expected = f"{metrics.variant}/seed{metrics.seed}", name_of(path.parent)
+    if found != expected:
+        raise InputError(f"{path} is the summary of {found}, not of {expected}")
+    return metrics
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    return InputError(f"{file} cannot be read: {error}; remove the folder {file.parent} to train this run again")
+
+
+def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Settings]) -> Run:
+    for name in (HISTORY, METRICS):
+        if name not in files:
+            raise InputError(f"the run in {folder} was given without its {name}")
+    metrics, record = read_summary(files[METRICS]), None
+    file = files[HISTORY]
+    try:
+        history = tuple(read_history(file))
+        if RECORD in files:
+            file = files[RECORD]
+            record = read_record(file)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _unreadable(file, error) from error
+    numbers = [*(value for row in history for value in vars(row).values()), *metrics.numbers().values()]
+    if not history or not all(map(math.isfinite, numbers)):
+        raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
+    if metrics.variant not in settings:
+        raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
+    # While a GPU computes, or one of several threads, the processor waits, which tells nothing.
+    tells = record is not None and record.device == "CPU" and record.threads == 1
+    disturbed = histories.was_disturbed(history, record.usage) if record and tells else None
+    kept, seconds = histories.landmarks_of(history), histories.elapsed(history)
+    return Run(
+        variant=metrics.variant,
+        seed=metrics.seed,
+        settings=settings[metrics.variant],
+        landmarks=tuple(history[position] for position in kept),
+        elapsed=tuple(seconds[position] for position in kept),
+        metrics=metrics,
+        peak_memory=record.peak_memory_bytes if record else None,
+        is_disturbed=disturbed,
+    )

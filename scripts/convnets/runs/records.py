@@ -1,0 +1,115 @@
+"""What a training records: `history.csv`, one row per epoch; `metrics.json`, a summary; `record.json`, how the run was made."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from convnets.files import atomic_path, write_json
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the history. `train_*` are means over the epoch's batches, dropout and augmentation acting.
+
+    `iteration` counts batches since the start; losses are cross-entropies in nats; `seconds` is the wall time of the epoch with
+    its validation.
+    """
+
+    epoch: int
+    iteration: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The summary of one run, `metrics.json`.
+
+    Losses are cross-entropies in nats, accuracies fractions. The test figures are those of the best epoch's weights, evaluated
+    once; the best epoch has the highest validation accuracy, the first of equals. `mlflow_run_id` is None until the run is tracked.
+    """
+
+    variant: str
+    seed: int
+    parameters: int
+    epochs: int
+    iterations: int
+    best_epoch: int
+    best_val_accuracy: float
+    min_val_loss: float
+    final_val_loss: float
+    final_val_accuracy: float
+    final_train_loss: float
+    final_train_accuracy: float
+    test_accuracy: float
+    test_loss: float
+    train_seconds: float
+    images_per_second: float
+    fingerprint: str
+    mlflow_run_id: str | None
+
+    def numbers(self) -> dict[str, float]:
+        """Return the fields named in `NUMBER_COLUMNS`."""
+        return {name: getattr(self, name) for name in NUMBER_COLUMNS}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the training process used during an epoch.
+
+    `ended` is its end in seconds since 1970, `cpu_percent` the use of processors in percent of one core, `memory_bytes` what is
+    resident at the end.
+    """
+
+    ended: float
+    cpu_percent: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a run was trained, `record.json`.
+
+    `training` is a token that this training alone bears, `began` its start in seconds since 1970, `processor` the one that it ran
+    on (or those, if it went on on another, where the last bits may differ), `data` the SHA-256 of each split,
+    `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
+    `precision` is that of the computation; earlier records do not say it.
+    """
+
+    training: str
+    began: float
+    processor: str
+    device: str
+    threads: int
+    deterministic: bool
+    peak_memory_bytes: int
+    data: Mapping[str, str]
+    usage: Sequence[Usage]
+    confusion: Sequence[Sequence[int]]
+    precision: str | None = None
+
+
+# Every numeric field but the seed.
+NUMBER_COLUMNS = tuple(field.name for field in fields(Metrics) if field.type in (int, float) and field.name != "seed")
+
+
+def write_history(path: Path, rows: Iterable[Epoch]) -> None:
+    """Write one row per epoch."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+def write_metrics(path: Path, metrics: Metrics) -> None:
+    """Write a run's summary."""
+    write_json(path, asdict(metrics))
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write how a run was trained."""
+    write_json(path, asdict(record))

@@ -1,0 +1,220 @@
+"""Trainings that are under way or were interrupted: a folder for each, locked by the process that trains.
+
+It keeps what it takes to go on: the training's checkpoints, and the token that its tracked run bears. The operating system
+releases the lock when the process ends, however it ends. So a folder that is not locked and names an open tracked run tells of a
+training that was killed. The locks also work between hosts that share a file system with locking.
+"""
+
+import fcntl
+import logging
+import os
+import platform
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from convnets.errors import InputError
+from convnets.files import read_json, remove_partial, write_json
+
+LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
+PATIENCE_S = 2.0  # whoever only looks whether a training is under way holds its lock for a moment
+NAME = re.compile(r"(?P<variant>.+)-seed(?P<seed>\d+)")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training that was begun, and may go on.
+
+    `training` is a token that this training alone bears, also as a tag of its tracked run, whose id is only known once a store has
+    answered; `began` is its start in seconds since 1970; `is_open` tells whether a run may be open in the store `uri`.
+    """
+
+    training: str
+    began: float
+    fingerprint: str
+    uri: str
+    experiment: str
+    is_open: bool
+
+    def write(self, folder: Path) -> None:
+        """Record this in the training's folder."""
+        write_json(folder / BEGUN, asdict(self))
+
+
+def name_of(variant: str, seed: int | str) -> str:
+    """Return the name of a training's folder, which is also that of its tracked run."""
+    return f"{variant}-seed{seed}"
+
+
+def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
+    """Record that a training begins, or that it goes on: then under its old token."""
+    former = begun(folder)
+    if former and former.fingerprint == fingerprint:
+        training = replace(former, uri=uri, experiment=experiment, is_open=True)
+    else:
+        training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open=True)
+    training.write(folder)
+    return training
+
+
+@contextmanager
+def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
+    """Hold a training's folder, so that no other process trains the same; remove the folder when the training has ended well.
+
+    Yields whether another process was waited for, which may have done what this one is to do.
+
+    Parameters
+    ----------
+    folder
+        The training's folder.
+    patience
+        The seconds to wait for another process that holds it.
+
+    Raises
+    ------
+    InputError
+        Another process still holds it, or the file system has no locks.
+    """
+    file = _lock(folder, 0)
+    waited = file is None
+    if file is None:
+        file = _lock(folder)
+    if file is None and patience > PATIENCE_S:
+        logger.info("this run is being trained by %s; waiting for that to end", _holder(folder))
+        file = _lock(folder, patience)
+    if file is None:
+        raise InputError(f"{folder}: this run is being trained by {_holder(folder)}; wait until it ends, or end it")
+    with os.fdopen(file, "w", encoding="utf-8") as lock:
+        lock.truncate()
+        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
+        lock.flush()
+        remove_partial(folder)
+        yield waited
+        _empty(folder)
+        (folder / LOCK).unlink()
+    _remove(folder)
+
+
+def _holder(folder: Path) -> str:
+    """Say who holds a training's folder, as its lock tells."""
+    with suppress(OSError):
+        return (folder / LOCK).read_text(encoding="utf-8").strip() or "another process"  # which has just begun
+    return "another process"
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a folder holds, but for its lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Remove an empty folder. Its lock must be closed, since a network file system keeps a name for a file that is open."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def remove(folder: Path) -> bool:
+    """Remove the folder of a training that nobody holds, and return whether that was so."""
+    file = _lock(folder, 0)
+    if file is None:
+        return False
+    _empty(folder)
+    (folder / LOCK).unlink()
+    os.close(file)
+    _remove(folder)
+    return True
+
+
+def begun(folder: Path) -> Begun | None:
+    """Return the training that was begun in this folder, or None if there is none or its record cannot be read."""
+    try:
+        training = Begun(**read_json(folder / BEGUN))
+    except (OSError, ValueError, TypeError):
+        return None
+    texts = (training.training, training.fingerprint, training.uri, training.experiment)
+    return training if all(isinstance(text, str) for text in texts) else None
+
+
+def failed(folder: Path, fingerprint: str, message: str) -> None:
+    """Record that the training cannot succeed, so that it is not tried again on its own."""
+    with suppress(OSError):  # a full disk must not hide the reason
+        write_json(folder / FAILURE, {"fingerprint": fingerprint, "message": message})
+
+
+def failure_of(folder: Path, fingerprint: str) -> str | None:
+    """Return why the last attempt with this fingerprint could not succeed, if it said so."""
+    try:
+        failure = read_json(folder / FAILURE)
+        return str(failure["message"]) if failure["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def folders(unfinished: Path) -> dict[tuple[str, str], Path]:
+    """Return the folder of each training that is not finished, by variant and seed."""
+    matches = ((NAME.fullmatch(path.name), path) for path in sorted(unfinished.glob("*-seed*")) if path.is_dir())
+    return {(match["variant"], match["seed"]): path for match, path in matches if match}
+
+
+def abandoned(unfinished: Path) -> dict[Path, Begun]:
+    """Return the folders of killed trainings whose tracked run may be open."""
+    found = {folder: training for folder in folders(unfinished).values() if (training := begun(folder))}
+    return {folder: training for folder, training in found.items() if training.is_open and not is_held(folder)}
+
+
+def settle(folder: Path) -> None:
+    """Note that the tracked run of a killed training is closed."""
+    training = begun(folder)
+    if training and not is_held(folder):
+        replace(training, is_open=False).write(folder)
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a process is training in this folder now. Changes nothing."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks, on which nothing can be trained
+        return False
+    finally:
+        os.close(file)
+    return False
+
+
+def _lock(folder: Path, patience: float = PATIENCE_S) -> int | None:
+    """Return the descriptor of the folder's lock, or None if another process keeps it for `patience` seconds."""
+    ends = time.monotonic() + patience
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # whoever held it has just removed the folder
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file), (folder / LOCK).stat()):
+                return file  # else its holder has removed the folder, and this is the lock of nothing
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                os.close(file)
+                return None
+            time.sleep(min(1, patience / 20))
+        except OSError as error:
+            os.close(file)
+            raise InputError(f"{folder} is on a file system without locks ({error.strerror}); put <results> on another") from error
+        os.close(file)

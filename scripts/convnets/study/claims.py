@@ -1,0 +1,180 @@
+"""Claims: statements about runs or networks that can be tested, as the configuration holds them.
+
+A quantity is written `variant.metric`, with a metric of `runs.METRICS`, or it is a number of VGG-16 that formulas give, written
+`vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is a claim about nothing else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
+from convnets.report2021 import vgg16
+from convnets.report2021.errata import ids as ids_of_errata
+from convnets.runs.run import FIXED_METRICS, METRICS
+from convnets.suggestions import suggest
+
+# Kinds of test, and how many quantities each takes, from and to.
+TESTS = {
+    "equals": (1, None),
+    "equivalent": (2, None),
+    "ratio": (2, 2),
+    "greater": (2, None),
+    "less": (2, None),
+    "highest": (2, None),
+    "lowest": (2, None),
+}
+MARGINS = ("equivalent", "ratio")  # the tests that mean nothing without one
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim. `reported` holds the numbers that the report prints, in its order; none where it prints none.
+
+    `target` and `margin` make the statement precise, as docs/claims.md says of each test. `errata` holds the ids of those that
+    the statement falls under.
+    """
+
+    id: str
+    section: str
+    statement: str
+    original: str
+    test: str
+    quantities: tuple[str, ...]
+    reported: tuple[float, ...]
+    target: float
+    margin: float
+    errata: tuple[str, ...]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants whose runs it is about, each once."""
+        named = (variant_and_metric(quantity)[0] for quantity in self.quantities if quantity not in exact_numbers())
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing in it varies by seed."""
+        return all(is_exact(quantity) for quantity in self.quantities)
+
+
+def resolve(name: str, claim: Mapping[str, Any]) -> Claim:
+    """Return a claim of a valid configuration."""
+    return Claim(
+        id=name,
+        section=claim["section"],
+        statement=claim["statement"],
+        original=claim.get("original", ""),
+        test=claim["test"],
+        quantities=tuple(claim["quantities"]),
+        reported=tuple(_canonical(number) for number in _listed(claim.get("reported"))),
+        target=_canonical(claim.get("target", 0)),
+        margin=_canonical(claim.get("margin", 0)),
+        errata=tuple(_listed(claim.get("erratum"))),
+    )
+
+
+def from_dict(value: Mapping[str, Any]) -> Claim:
+    """Return the claim whose fields, as JSON holds them, are `value`."""
+    return Claim(**{**value, **{name: tuple(value[name]) for name in ("quantities", "reported", "errata")}})
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401
+    """Return what may be written as one or as a list of several as a list."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _canonical(number: float) -> float:
+    """Return a number in one form, so that 2.0 in a configuration is no other claim than 2."""
+    return int(number) if float(number).is_integer() else float(number)
+
+
+@cache
+def exact_numbers() -> Mapping[str, float]:
+    """Return the numbers of VGG-16 that a claim can name: by block its layers, parameters, and bits and megabytes in float32.
+
+    `conv` and `fc` are the sums of the convolution blocks and of the fully connected layers, `total` is all of them. Parameters
+    can be named by layer too: `conv1_1` is the first of the block `conv1`.
+    """
+    counts = dict(vgg16.parameters())
+    groups = {block.name: [block] for block in vgg16.BLOCKS}
+    groups |= {kind: [block for block in vgg16.BLOCKS if block.kind == kind] for kind in ("conv", "fc")}
+    groups["total"] = list(vgg16.BLOCKS)
+    found: dict[str, float] = {f"vgg16.{layer}.parameters": count for layer, count in vgg16.layer_parameters().items()}
+    for block, members in groups.items():
+        count = sum(counts[member.name] for member in members)
+        found[f"vgg16.{block}.layers"] = sum(member.layers for member in members)
+        found[f"vgg16.{block}.parameters"] = count
+        found[f"vgg16.{block}.bits"] = count * BYTES_PER_PARAMETER * 8
+        found[f"vgg16.{block}.megabytes"] = megabytes(count)
+    return found
+
+
+def variant_and_metric(quantity: str) -> tuple[str, str]:
+    """Return the two parts of `variant.metric`."""
+    variant, _, metric = quantity.partition(".")
+    return variant, metric
+
+
+def is_exact(quantity: str) -> bool:
+    """Return whether a quantity does not vary by seed."""
+    return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
+
+
+def problems(claims: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -> Iterator[str]:
+    """Yield one message per claim key that contradicts another or names what does not exist.
+
+    Parameters
+    ----------
+    claims
+        The section of the configuration, valid key by key.
+    variants
+        The variants that there are.
+    """
+    for name, claim in claims.items():
+        where = f"claims.{name}"
+        for index, quantity in enumerate(claim["quantities"]):
+            yield from _quantity_problems(f"{where}.quantities.{index}", quantity, variants, f"{where}: null leaves the claim out")
+        yield from _test_problems(where, claim)
+        for erratum in _listed(claim.get("erratum")):
+            if erratum not in ids_of_errata():
+                yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
+
+
+def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_out: str) -> Iterator[str]:
+    variant, metric = variant_and_metric(quantity)
+    if quantity in exact_numbers():
+        return
+    if variant == "vgg16" and variant not in variants:
+        yield f"{where} is {quantity!r}, which is no number of VGG-16{suggest(quantity, list(exact_numbers()))}"
+    elif not metric:
+        yield f"{where} is {quantity!r}; a quantity is written variant.metric, such as {variants[0]}.final_val_loss"
+    else:
+        if variant not in variants:
+            yield f"{where} names {variant!r}, which is no variant{suggest(variant, variants)} ({way_out})"
+        if metric not in METRICS:
+            yield f"{where} names {metric!r}, which is no metric{suggest(metric, METRICS)}"
+
+
+def _test_problems(where: str, claim: Mapping[str, Any]) -> Iterator[str]:
+    test, count, reported = claim["test"], len(claim["quantities"]), claim.get("reported")
+    exact = [quantity for quantity in claim["quantities"] if is_exact(quantity)]
+    if len(exact) < count and len(exact) >= (1 if test == "equals" else 2):
+        yield f"{where}.quantities holds what is exact ({', '.join(exact)}) beside what varies by seed; make that two claims"
+    fewest, most = TESTS[test]
+    if count < fewest or (most and count > most):
+        wanted = f"{fewest} quantities" if fewest == most else f"{fewest} or more quantities"
+        yield f"{where}.quantities lists {count}; the test {test} takes {wanted}"
+    if test == "equals" and count != (len(reported) if isinstance(reported, list) else reported is not None):
+        yield f"{where}.reported must give one number for each of the {count} quantities of the test equals"
+    if test != "equals" and isinstance(reported, list):
+        yield f"{where}.reported is a list, which only the test equals takes; give the number that the statement is about, or null"
+    if test in MARGINS and "margin" not in claim:
+        yield f"{where}.margin is missing; the test {test} means nothing without one"
+    if test == "ratio" and claim.get("target", 0) <= 0:
+        yield f"{where}.target must be above 0: the ratio that the statement names, 1 where it says that both are alike"
+    if test == "ratio" and claim.get("margin", 2) <= 1:
+        yield f"{where}.margin is {claim['margin']}; the margin of a ratio is a factor above 1"
+    if test not in MARGINS and "target" in claim:
+        yield f"{where}.target has no effect with the test {test}; remove it"

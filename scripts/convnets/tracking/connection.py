@@ -1,0 +1,296 @@
+"""MLflow: how a store is reached, what it answers, and its runs as a whole.
+
+For each variant and seed there is one active run: one that ends well supersedes the former ones, which are kept in MLflow's bin.
+"""
+
+import logging
+import os
+import sqlite3
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# A server that does not answer is given up soon: what it misses is delivered later. MLflow's own limits add up to many minutes.
+# It repeats no call either: it would also repeat one that was carried out and whose reply was lost, which makes a second run, model
+# or version, and it would wait for as long as a server's Retry-After says. Delivery looks at what is there before it tries again.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # of PostgreSQL's client
+
+import mlflow
+import mlflow.store.db.utils
+from mlflow.entities import Run
+
+from convnets.errors import InputError
+from convnets.freshness import fingerprint
+from convnets.runs import unfinished
+from convnets.study import credentials
+from convnets.study.stores import Store, own_database
+
+SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
+RETIRED_TAG = "retired_because"
+TRAINING_TAG = "training"  # a token that one training alone bears
+NOTE_TAG = "mlflow.note.content"  # shown as the description
+# The user interface opens in its view for generative models unless an experiment says otherwise.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
+PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
+LOCKED = "database is locked"  # SQLite's words
+MOVED_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+logger = logging.getLogger(__name__)
+# Whatever a database refuses is raised as well, and told in one line; here MLflow would print each with a stack trace.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+mlflow.store.db.utils.MAX_RETRY_COUNT = 1  # else MLflow tries for minutes to connect to a database that is away
+
+
+class StoreError(InputError):
+    """The store cannot be used, or did not take something: one line that says why, free of secrets."""
+
+
+class AbsentError(StoreError):
+    """The store is a file that is gone, or it has no such experiment."""
+
+
+class BusyError(StoreError):
+    """The store is a database that another process has locked for longer than MLflow waits: one that is suspended, it may be."""
+
+
+@contextmanager
+def reached(store: Store) -> Iterator[None]:
+    """Turn whatever goes wrong on the way to the store into a `StoreError` that names it."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
+        reason = reason_of(error)
+        # Libraries have errors of their own. One of Python's may be a mistake of this project's, and is found by its place.
+        if type(error).__module__ == "builtins" and not isinstance(error, OSError):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {reason}"
+        kind = BusyError if store.database and LOCKED in reason else StoreError
+        raise kind(f"the tracking store {store.uri} cannot be used: {reason}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the line of an error's message that says what went wrong, without any secret."""
+    lines = (line.strip() for line in str(error).splitlines())
+    text = next((line for line in lines if line and not line.startswith(PREAMBLE)), type(error).__name__)
+    return credentials.masked(text)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A store that answered: MLflow's client for it, and the id of the experiment."""
+
+    store: Store
+    client: mlflow.MlflowClient
+    experiment: str
+
+    def runs(self, variant: str | None = None, seed: int | str | None = None, **tags: str) -> Iterator[Run]:
+        """Yield the active runs, of one variant and seed if given, that bear these tags."""
+        wanted = {"variant": variant, "seed": seed, **tags}
+        terms = [f"tags.`{name}` = '{value}'" for name, value in wanted.items() if value is not None]
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], " and ".join(terms), max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def run_of(self, training: str) -> Run | None:
+        """Return the active run of one training, or None if the store has none."""
+        return next(self.runs(**{TRAINING_TAG: training}), None)
+
+
+def connect(store: Store, *, create: bool = True) -> Connection:
+    """Direct MLflow to a store.
+
+    A database must have been made one (`create_store`).
+
+    Parameters
+    ----------
+    store
+        The store.
+    create
+        Create the experiment on a server that does not have it yet.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be reached or has no such experiment.
+    """
+    if store.database and not store.database.is_file():
+        # Not to be made here: processes that do so at once break each other's migration.
+        raise AbsentError(f"the tracking store {store.uri} is gone; the next run of the workflow makes it anew")
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
+    with reached(store):
+        client = mlflow.MlflowClient(store.uri)
+        experiment = client.get_experiment_by_name(store.experiment)
+        if experiment is None and store.is_server and create:
+            create_experiment(client, store.experiment)
+            experiment = client.get_experiment_by_name(store.experiment)
+    if experiment is None:
+        raise AbsentError(f"the tracking store {store.uri} has no experiment {store.experiment!r}; `make sync` creates it")
+    if experiment.lifecycle_stage != "active":
+        raise StoreError(
+            f"the experiment {store.experiment!r} was deleted in {store.uri}; restore it with `MLFLOW_TRACKING_URI={store.uri} "
+            f"mlflow experiments restore --experiment-id {experiment.experiment_id}`, or name another in tracking.experiment"
+        )
+    return Connection(store, client, str(experiment.experiment_id))
+
+
+def create_experiment(client: mlflow.MlflowClient, name: str, location: str | None = None) -> None:
+    """Create an experiment, unless another process has just done so."""
+    try:
+        client.create_experiment(name, location, KIND)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def create_store(store: Store, artifacts: Path | None, results: Path | None = None) -> Connection:
+    """Create the store's experiment if it is not there yet.
+
+    Parameters
+    ----------
+    store
+        The store. A database gets its tables too, an SQLite one its file: by one process, since several that first touch it at once
+        break each other's schema migration.
+    artifacts
+        The folder of the artifacts, or None to leave it to the server.
+    results
+        The folder of the results. Of their own store the addresses of artifacts are brought up to date, since it moves with them;
+        where somebody else's store keeps its artifacts is not for this project to say.
+    """
+    mlflow.set_tracking_uri(store.uri)
+    location = artifacts.resolve().as_uri() if artifacts else None
+    with reached(store):
+        if store.database:
+            store.database.parent.mkdir(parents=True, exist_ok=True)
+        client = mlflow.MlflowClient(store.uri)
+        experiment = client.get_experiment_by_name(store.experiment)
+        if experiment is None:
+            create_experiment(client, store.experiment, location)
+        elif (
+            location and results and store.database == own_database(results) and _has_moved(experiment.artifact_location, location)
+        ):
+            _move_artifacts(store.database, experiment.artifact_location, location)
+        connection = connect(store)
+        for key, value in KIND.items():  # one that somebody else has created
+            client.set_experiment_tag(connection.experiment, key, value)
+    return connection
+
+
+def _has_moved(old: str, new: str) -> bool:
+    """Return whether artifacts are in another folder than the experiment says; what a server passes on is in no folder."""
+    return old.startswith("file:") and old != new
+
+
+def _move_artifacts(database: Path, old: str, new: str) -> None:
+    """Let an SQLite store that was moved find its artifacts again: it holds absolute addresses, and MLflow has no call for it."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in MOVED_COLUMNS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608
+                (new, len(old) + 1, len(old) + 1, f"{old}/"),
+            )
+
+
+def close_abandoned(store: Store, trainings: Path) -> None:
+    """Close the runs that killed trainings left open in a store, as KILLED.
+
+    Where the store does not answer, that is left to the next time.
+
+    Parameters
+    ----------
+    store
+        The store.
+    trainings
+        Holds a folder for each training that is not finished.
+    """
+    for folder, training in unfinished.abandoned(trainings).items():
+        if (training.uri, training.experiment) != (store.uri, store.experiment):
+            continue
+        try:
+            _close_killed(store, training.training)
+        except AbsentError as error:
+            logger.warning("the run of %s, which was killed, is gone: %s", folder.name, error)
+        except StoreError as error:
+            logger.warning("runs of killed trainings cannot be closed yet: %s", error)
+            return
+        unfinished.settle(folder)
+
+
+def _close_killed(store: Store, training: str) -> None:
+    connection = connect(store, create=False)
+    with reached(store):
+        run = connection.run_of(training)
+        if run and run.info.status == "RUNNING":
+            connection.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def supersede(connection: Connection, run_id: str, variant: str, seed: int, components: Mapping[str, Any]) -> None:
+    """Move every other active run of a variant and seed to MLflow's bin, tagged with what superseded it and why."""
+    for former in list(connection.runs(variant, seed)):
+        if former.info.run_id != run_id:
+            bin_run(connection, former, {SUPERSEDED_TAG: run_id, REASON_TAG: _why_superseded(former, components)})
+
+
+def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
+    """Say what changed since a former run was trained."""
+    if former.info.status != "FINISHED":
+        return f"it did not finish: {former.info.status}"
+    old = components_of(former)
+    if old is None:
+        return f"{FINGERPRINT_FILE} is not among its artifacts"
+    return "; ".join(fingerprint.changes(old, components)) or "trained again from the same fingerprint"
+
+
+def components_of(run: Run) -> Mapping[str, Any] | None:
+    """Return what a run's fingerprint was made from, or None if its artifacts do not hold it."""
+    try:
+        components: Mapping[str, Any] = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}")
+    except Exception:  # MLflow raises different errors for each kind of artifact store
+        return None
+    return components
+
+
+def retire(connection: Connection, variant: str, seed: int | str, reason: str) -> None:
+    """Move every active run of a variant and seed to MLflow's bin, tagged with the reason."""
+    for run in list(connection.runs(variant, seed)):
+        bin_run(connection, run, {RETIRED_TAG: reason})
+
+
+def bin_run(connection: Connection, run: Run, tags: Mapping[str, str]) -> None:
+    """Tag a run and move it to MLflow's bin, where it is kept and can be restored; one that nobody goes on with is closed."""
+    for key, value in tags.items():
+        connection.client.set_tag(run.info.run_id, key, value[:5000])  # what a tag may hold
+    if run.info.status == "RUNNING":
+        connection.client.set_terminated(run.info.run_id, "KILLED")
+    connection.client.delete_run(run.info.run_id)
+
+
+def set_tags(connection: Connection, run: Run, wanted: Mapping[str, str], prefix: str) -> None:
+    """Let a run bear the wanted tags, and no other that begins with `prefix`."""
+    for key in run.data.tags:
+        if key.startswith(prefix) and key not in wanted:
+            connection.client.delete_tag(run.info.run_id, key)
+    for key, value in wanted.items():
+        if run.data.tags.get(key) != value:
+            connection.client.set_tag(run.info.run_id, key, value)

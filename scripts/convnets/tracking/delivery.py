@@ -1,0 +1,153 @@
+"""Delivery: what a training's files say of it, brought to an MLflow store; as often as it takes, without doubling anything.
+
+Files are the truth. A run in the store bears the token of its training, every point the time at which it was measured; so whoever
+delivers again finds the run, and a store ignores a point that it has. A run is FINISHED once everything else is there.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+from mlflow.exceptions import MlflowException
+
+from convnets.files import write_json
+from convnets.freshness import stamps
+from convnets.runs import layout, records
+from convnets.runs.unfinished import name_of
+from convnets.study.stores import Membership, Tracked
+from convnets.tracking import connection as tracking
+from convnets.tracking import logged_models
+from convnets.tracking.connection import Connection
+from convnets.tracking.finished_run import Finished, Identity
+
+FILES = "files"  # the artifact folder that holds a run's files as they are
+# What `presentation` adds to a run's artifacts.
+CARD, LEARNING_CURVES, CONFUSION_MATRIX = "model_card.md", "figures/learning_curves.png", "figures/confusion_matrix.png"
+POINTS_PER_CALL = 1000  # what MLflow takes at once
+
+
+def log_points(connection: Connection, run_id: str, batch: Sequence[Metric]) -> None:
+    """Log points; the store ignores those that it has."""
+    for start in range(0, len(batch), POINTS_PER_CALL):
+        connection.client.log_batch(run_id, metrics=batch[start : start + POINTS_PER_CALL])
+
+
+def open_run(connection: Connection, identity: Identity, membership: Membership, params: Mapping[str, Any]) -> Run:
+    """Return the run of a training, which is begun if the store has none, and opened again if it was closed."""
+    run = connection.run_of(identity.training)
+    if run is None:
+        tags = {**identity.tags(), **membership.tags(), tracking.NOTE_TAG: membership.label}
+        name = name_of(identity.variant, identity.seed)
+        run = connection.client.create_run(connection.experiment, round(identity.began * 1000), tags, name)
+    elif run.info.status not in ("RUNNING", "FINISHED"):
+        connection.client.update_run(run.info.run_id, status="RUNNING")
+    logged = {**params, "seed": identity.seed}
+    connection.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in logged.items()])
+    return run
+
+
+def deliver(
+    connection: Connection,
+    finished: Finished,
+    membership: Membership,
+    present: Callable[[Path], None],
+    load_model: Callable[[], Any],
+    *,
+    again: bool = False,
+) -> str:
+    """Bring a finished run to a store, whole, and return its id there; the former runs of its variant and seed are superseded.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    finished, membership
+        The run, and its variant's label and comparisons.
+    present
+        Writes into a folder what the run's artifacts hold beside its files.
+    load_model
+        Returns the run's Keras model; called if the store does not have it yet.
+    again
+        Bring everything that a run needs which was brought whole and has lost something since.
+
+    Raises
+    ------
+    StoreError
+        The store did not take all of it.
+    """
+    with tracking.reached(connection.store):
+        run = open_run(connection, finished.identity, membership, finished.params)
+        run_id = run.info.run_id
+        if again:
+            for model in logged_models.of_run(connection, run_id):
+                if not logged_models.has_files(connection, model):
+                    connection.client.delete_logged_model(model.model_id)
+        if again or run.info.status != "FINISHED":
+            _fill(connection, run, finished, present, load_model)
+            connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))
+        tracking.supersede(connection, run_id, finished.metrics.variant, finished.metrics.seed, finished.stamp.components)
+    _record_id(finished, run_id)
+    store = connection.store
+    Tracked(store.uri, store.experiment, finished.metrics.fingerprint, run_id).write(finished.folder)
+    return str(run_id)
+
+
+def _fill(
+    connection: Connection, run: Run, finished: Finished, present: Callable[[Path], None], load_model: Callable[[], Any]
+) -> None:
+    """Bring everything that a run holds."""
+    client, run_id = connection.client, run.info.run_id
+    log_points(connection, run_id, finished.points())
+    if not run.inputs or not run.inputs.dataset_inputs:
+        try:
+            client.log_inputs(run_id, _data_inputs(finished.record.data))
+        except MlflowException:  # runs that are the first to name a data set race to insert it; the loser finds it there now
+            client.log_inputs(run_id, _data_inputs(finished.record.data))
+    finished = _record_id(finished, run_id)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        present(folder)
+        write_json(folder / tracking.FINGERPRINT_FILE, finished.stamp.components)
+        client.log_artifacts(run_id, str(folder))
+    for name in (*layout.RUN_FILES, stamps.STAMP):
+        client.log_artifact(run_id, str(finished.folder / name), FILES)
+    logged_models.log(connection, run, finished, load_model)
+
+
+def _record_id(finished: Finished, run_id: str) -> Finished:
+    """Write the run's id into its summary."""
+    if finished.metrics.mlflow_run_id == run_id:
+        return finished
+    metrics = replace(finished.metrics, mlflow_run_id=run_id)
+    records.write_metrics(finished.folder / layout.METRICS, metrics)
+    return replace(finished, metrics=metrics)
+
+
+def _data_inputs(digests: Mapping[str, str]) -> list[DatasetInput]:
+    """Return the splits of the prepared data as MLflow's data sets, each by as much of its digest as MLflow takes."""
+    source = json.dumps({"uri": "data/cifar10.npz"})
+    return [
+        DatasetInput(Dataset(f"cifar10-{split}", digest[:36], "local", source), [InputTag("mlflow.data.context", split)])
+        for split, digest in digests.items()
+    ]
+
+
+def missing(connection: Connection, run_id: str, folder: Path) -> list[str]:
+    """Return what a run that was brought whole no longer has: which of its artifacts, and its model.
+
+    Files that are cut off count as missing: those of the run have the sizes that they have in its folder, and none is empty.
+    """
+    there = {
+        entry.path: entry.file_size for name in (None, FILES, "figures") for entry in connection.client.list_artifacts(run_id, name)
+    }
+    found = [name for name in (tracking.FINGERPRINT_FILE, CARD, LEARNING_CURVES, CONFUSION_MATRIX) if not there.get(name)]
+    for name in (*layout.RUN_FILES, stamps.STAMP):
+        if there.get(f"{FILES}/{name}") != (folder / name).stat().st_size:
+            found.append(f"{FILES}/{name}")
+    if not any(logged_models.has_files(connection, model) for model in logged_models.of_run(connection, run_id)):
+        found.append("model")
+    return found

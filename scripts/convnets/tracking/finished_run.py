@@ -1,0 +1,107 @@
+"""A finished run as its files hold it, and the points that its curves have in an MLflow store."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric
+
+from convnets import settings
+from convnets.errors import InputError
+from convnets.freshness import stamps
+from convnets.freshness.stamps import Stamp
+from convnets.runs import layout, reading
+from convnets.runs.records import Epoch, Metrics, Record, Usage
+from convnets.tracking import connection as tracking
+
+HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+# Names that begin so are shown in the user interface's own tab.
+SYSTEM_METRICS = ("system/cpu_utilization_percentage", "system/process_memory_usage_megabytes")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a training from any other. `began` is in seconds since 1970."""
+
+    variant: str
+    seed: int
+    fingerprint: str
+    training: str
+    began: float
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags that its run bears."""
+        seed = str(self.seed)
+        return {"variant": self.variant, "seed": seed, "fingerprint": self.fingerprint, tracking.TRAINING_TAG: self.training}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run as its files hold it."""
+
+    folder: Path
+    stamp: Stamp
+    metrics: Metrics
+    history: Sequence[Epoch]
+    record: Record
+
+    @staticmethod
+    def read(folder: Path) -> "Finished":
+        """Read a run's files.
+
+        Raises
+        ------
+        InputError
+            One of them is missing or damaged.
+        """
+        stamp = stamps.read(folder / stamps.STAMP)
+        if stamp is None:
+            raise InputError(f"{folder / stamps.STAMP} is missing or damaged; run the workflow again")
+        path = folder / stamps.STAMP
+        try:
+            settings.from_dict(stamp.components["settings"])
+            metrics = reading.read_metrics(path := folder / layout.METRICS)
+            history = reading.read_history(path := folder / layout.HISTORY)
+            record = reading.read_record(path := folder / layout.RECORD)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path} is missing or damaged ({error}); run the workflow again") from error
+        return Finished(folder, stamp, metrics, history, record)
+
+    @property
+    def identity(self) -> Identity:
+        """What tells this training from any other."""
+        metrics = self.metrics
+        return Identity(metrics.variant, metrics.seed, metrics.fingerprint, self.record.training, self.record.began)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Every training setting."""
+        return settings.from_dict(self.stamp.components["settings"]).flat()
+
+    @property
+    def ended(self) -> float:
+        """The end of the last epoch, in seconds since 1970."""
+        return self.record.usage[-1].ended
+
+    def summary(self) -> list[tuple[str, float, float, int]]:
+        """Return each number of the summary as a point: name, value, time in seconds, step."""
+        return [(name, value, self.ended, 0) for name, value in self.metrics.numbers().items()]
+
+    def points(self) -> list[Metric]:
+        """Return every point of the run's curves, and its summary."""
+        return [*points(self.history, self.record.usage), *(point_of(*number) for number in self.summary())]
+
+
+def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]:
+    """Yield the points of some epochs: at their iteration, with the time at which they were measured."""
+    for epoch, used in zip(history, usage, strict=True):
+        values = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
+        values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
+        for name, value in values.items():
+            yield point_of(name, value, used.ended, epoch.iteration)
+
+
+def point_of(name: str, value: float, seconds: float, step: int, model: str | None = None) -> Metric:
+    """Return a point of a curve, or a number of a summary, as MLflow takes it; one of a model names that."""
+    return Metric(name, float(value), round(seconds * 1000), step, model_id=model)

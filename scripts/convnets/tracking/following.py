@@ -1,0 +1,137 @@
+"""Following a training into the store while it goes on: in the background, so that a slow or absent store costs it nothing.
+
+What does not arrive is no loss: the files hold all of it, and it is delivered when the training has ended, or later.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from mlflow.entities import Metric
+
+from convnets.runs.records import Epoch, Usage
+from convnets.study.stores import Membership, Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery
+from convnets.tracking.connection import Connection, StoreError
+from convnets.tracking.finished_run import Identity, points
+
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0  # between two attempts at a store that does not answer
+PATIENCE_S = 15.0  # for the last attempt when a training ends
+CALLS = 10  # of about 40 that a delivery makes: a store that would not get so far in the time that there is need not be tried
+
+logger = logging.getLogger(__name__)
+
+
+class Follower:
+    """Brings a training's points to its run as they come, in a thread of its own. No method but `stop` waits."""
+
+    def __init__(
+        self, store: Store, identity: Identity, membership: Membership, params: Mapping[str, Any], refusal: str = ""
+    ) -> None:
+        """Begin to follow a training, unless `refusal` says why that is not to be."""
+        self._store, self._identity, self._membership, self._params = store, identity, membership, params
+        self._news = threading.Condition()
+        self._waiting: list[Metric] = []
+        self._told = 0
+        self._status: str | None = None
+        self._ends = False
+        self.is_closed = False
+        self._problem = refusal
+        self._seconds = 0.0  # that its last call took
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="follower")
+        if not refusal:
+            self._thread.start()
+
+    def tell(self, history: Sequence[Epoch], usage: Sequence[Usage]) -> None:
+        """Tell of all epochs so far; those of a training that goes on may be in the store already, which does no harm."""
+        with self._news:
+            self._waiting += points(history[self._told :], usage[self._told :])
+            self._told = len(history)
+            self._news.notify()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is on its way to the store any more; after `stop`, only a store that is too slow keeps it from that."""
+        return not self._thread.is_alive()
+
+    def why_not_deliver(self, seconds: float) -> str:
+        """Say, after `stop`, why a delivery that may take so many seconds is not to be tried now; nothing if it is."""
+        if not self.has_ended:  # it may be about to begin the run, of which there would be two
+            return f"the tracking store {self._store.uri} has not answered in time"
+        if not self._problem and self._seconds * CALLS > seconds:
+            return f"the tracking store {self._store.uri} is slow: a call took {self._seconds:.1f} s"
+        return self._problem
+
+    def stop(self, status: str | None = None, patience: float = PATIENCE_S) -> None:
+        """End the thread after one more attempt at what waits; close the run with this status unless it is to stay open."""
+        with self._news:
+            self._ends, self._status = True, status
+            self._news.notify()
+        if self._thread.ident is not None:
+            self._thread.join(patience)
+
+    def _follow(self) -> None:
+        connection: Connection | None = None
+        run_id = ""
+        pause = 0.0
+        while True:
+            with self._news:
+                if pause:
+                    self._news.wait_for(lambda: self._ends, timeout=pause)
+                elif run_id:
+                    self._news.wait_for(lambda: self._ends or self._waiting)
+                batch, ends = list(self._waiting), self._ends
+            try:
+                connection = connection or tracking.connect(self._store)
+                with tracking.reached(self._store):
+                    run_id = run_id or self._open(connection)
+                    started = time.monotonic()
+                    delivery.log_points(connection, run_id, batch)
+                    self._seconds = time.monotonic() - started if batch else self._seconds
+                    if ends and self._status:
+                        connection.client.set_terminated(run_id, self._status)
+                        self.is_closed = True
+            except StoreError as error:
+                # Whatever was known of the store may be gone with it: the run, even the experiment.
+                connection, run_id = None, ""
+                pause = min(max(SHORTEST_PAUSE_S, 2 * pause), LONGEST_PAUSE_S)
+                self._tell(str(error))
+            else:
+                pause = 0.0
+                self._tell("")
+                with self._news:
+                    del self._waiting[: len(batch)]
+            if ends:
+                return
+
+    def _open(self, connection: Connection) -> str:
+        return str(delivery.open_run(connection, self._identity, self._membership, self._params).info.run_id)
+
+    def _tell(self, problem: str) -> None:
+        """Say once that the store cannot be used, and once that it can again."""
+        if problem and not self._problem:
+            logger.warning("not tracked for now: %s. The training goes on; what is missing is delivered later.", problem)
+        elif self._problem and not problem:
+            logger.info("tracked again in %s", self._store.uri)
+        self._problem = problem
+
+
+@contextmanager
+def followed(follower: Follower, patience: float = PATIENCE_S) -> Iterator[None]:
+    """Follow a training. One that fails or is asked to stop has its run closed as FAILED or KILLED; else the run stays open.
+
+    `patience` is what the last attempt may take, in seconds.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        follower.stop("KILLED", patience)
+        raise
+    except BaseException:
+        follower.stop("FAILED", patience)
+        raise
+    follower.stop(patience=patience)

@@ -1,0 +1,80 @@
+"""The Keras models that runs have logged in an MLflow store: one to each run, with its signature and an input example."""
+
+import io
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.entities import LoggedModel, LoggedModelOutput, Run
+from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
+
+from convnets.data.cifar10 import IMAGE_SHAPE
+from convnets.tracking.connection import Connection
+from convnets.tracking.finished_run import Finished, point_of
+
+
+def of_run(connection: Connection, run_id: str) -> list[LoggedModel]:
+    """Return the models that a run has logged whole."""
+    return [model for model in _begun(connection, run_id) if model.status == "READY"]
+
+
+def has_files(connection: Connection, model: LoggedModel) -> bool:
+    """Return whether a logged model has its description and its weights."""
+    found = {
+        entry.path: entry.file_size
+        for folder in (None, "data")
+        for entry in connection.client.list_logged_model_artifacts(model.model_id, folder)
+    }
+    return all(found.get(name) for name in (MLMODEL_FILE_NAME, "data/model.keras"))
+
+
+def _begun(connection: Connection, run_id: str) -> list[LoggedModel]:
+    """Return the models that a run has begun; its outputs would name deleted ones too, and lack one whose link was cut off."""
+    return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run_id}'"))
+
+
+def log(connection: Connection, run: Run, finished: Finished, load_model: Callable[[], Any]) -> None:
+    """Log the Keras model with its signature and an input example, unless the run has it; one that was cut off is completed."""
+    former = _begun(connection, run.info.run_id)
+    if any(model.status == "READY" for model in former):
+        return
+    run_id, model = run.info.run_id, load_model()
+    logged = former[0] if former else _create(connection, run_id, finished)
+    for cut_off in former[1:]:  # when the reply to its creation was lost
+        connection.client.delete_logged_model(cut_off.model_id)
+    linked = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in {output.model_id for output in linked}:  # the store refuses a link that it has
+        connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    connection.client.log_batch(run_id, [point_of(*number, model=logged.model_id) for number in finished.summary()])
+
+    def save(path: str, mlflow_model: Model, **options: Any) -> None:  # noqa: ANN401
+        Path(path).mkdir()  # MLflow 3.17 writes the input example before it makes the folder
+        mlflow_model.run_id = run_id
+        mlflow.keras.save_model(path=path, mlflow_model=mlflow_model, **options)
+
+    example = np.full((1, *IMAGE_SHAPE), 127.0, np.float32)  # a grey image
+    with redirect_stdout(io.StringIO()):  # MLflow tries the example, and Keras draws a bar for it
+        Model.log(
+            None,
+            SimpleNamespace(save_model=save),
+            name="model",
+            model_id=logged.model_id,
+            model=model,
+            signature=mlflow.models.infer_signature(example, model.predict(example, verbose=0)),
+            input_example=example,
+            # Given, since MLflow would otherwise load the model in a new process to find out.
+            pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
+        )
+
+
+def _create(connection: Connection, run_id: str, finished: Finished) -> LoggedModel:
+    """Create a model of a run, with the run's settings."""
+    params = {key: str(value) for key, value in finished.params.items()}
+    model: LoggedModel = connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)
+    return model

@@ -1,0 +1,52 @@
+"""What is shown of a finished run in MLflow beside its numbers: figures, and a card that describes the model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from convnets import style
+from convnets.files import atomic_path
+from convnets.report import figures
+from convnets.runs import layout
+from convnets.tracking import delivery
+from convnets.tracking.finished_run import Finished
+
+
+def present(finished: Finished, label: str, folder: Path) -> None:
+    """Write the run's learning curves, its confusion matrix and its model card into a folder."""
+    history = pd.read_csv(finished.folder / layout.HISTORY)
+    style.save(figures.learning_curves(history, label), folder / delivery.LEARNING_CURVES)
+    style.save(figures.confusion_matrix(finished.record.confusion, label), folder / delivery.CONFUSION_MATRIX)
+    with atomic_path(folder / delivery.CARD) as temporary:
+        temporary.write_text(model_card(finished, label), encoding="utf-8")
+
+
+def model_card(finished: Finished, label: str) -> str:
+    """Describe the model for whoever finds it: what it is, what it was trained on, how well it does, what it is not for."""
+    metrics, record, libraries = finished.metrics, finished.record, finished.stamp.components["libraries"]
+    numbers = {
+        "parameters": f"{metrics.parameters:,}",
+        "test accuracy": f"{metrics.test_accuracy:.4f}",
+        "test loss": f"{metrics.test_loss:.4f}",
+        "best validation accuracy": f"{metrics.best_val_accuracy:.4f}, in epoch {metrics.best_epoch} of {metrics.epochs}",
+        "trained on": f"{record.device} ({record.processor}), {metrics.train_seconds:,.0f} s",
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(libraries.items())),
+        "fingerprint": f"`{metrics.fingerprint}`",
+    }
+    return (
+        f"# {label}, seed {metrics.seed}\n\n"
+        "An image classifier: takes raw 32x32 RGB images (float32, values 0 to 255, shape (n, 32, 32, 3)) and gives the\n"
+        "probabilities of CIFAR-10's ten classes. It holds its standardisation. The weights are those of the epoch with the\n"
+        "highest validation accuracy, so that accuracy is maximised over epochs; the test images were looked at once.\n\n"
+        + _table(numbers)
+        + "\n## Settings\n\n"
+        + _table({name: f"`{value}`" for name, value in finished.params.items()})
+        + "\n## Data\n\n"
+        + _table({f"{split} (SHA-256)": f"`{digest}`" for split, digest in record.data.items()})
+        + "\n## Limits\n\nTrained to compare small networks. It knows ten classes, and calls any picture one of them.\n"
+    )
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    return "".join(["| | |\n|:--|:--|\n", *(f"| {name} | {value} |\n" for name, value in rows.items())])

@@ -1,0 +1,267 @@
+"""Publishing: every finished run brought to the store, and the comparisons made there one click away.
+
+Works through whatever the store lacks, so that it can be repeated: after a server was away, into a new store, after comparisons
+have changed.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convnets.errors import InputError
+from convnets.runs.layout import MODEL, name_of
+from convnets.runs.records import Metrics
+from convnets.study.stores import COMPARISON_TAG, Membership, Plan, Store, is_tracked
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, presentation, registry
+from convnets.tracking import interface as pages
+from convnets.tracking.connection import Connection, StoreError
+from convnets.tracking.finished_run import Finished
+
+COMPARED = 20  # runs on a page that sets them side by side; its address, with all their ids, is part of a tag
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What came of it.
+
+    Addresses are relative to the root of the user interface of `store`: `runs` of the list of runs, `curves` of each comparison's
+    learning curves, `compare` of the page that sets its runs side by side. They are empty if the store could not be reached.
+    `pending` names the runs that are not in the store yet, and `problem` says why, in one line. `left_out` names those beside the
+    comparisons that were not brought there.
+    """
+
+    store: Store
+    runs: str
+    curves: Mapping[str, str]
+    compare: Mapping[str, str]
+    pending: Sequence[str]
+    problem: str
+    left_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is published of a run beyond its delivery: little, since there may be thousands of runs."""
+
+    folder: Path
+    training: str
+    metrics: Metrics
+    params: Mapping[str, Any]
+
+    @staticmethod
+    def of(run: Finished) -> "Summary":
+        """Return what counts of a run's files."""
+        return Summary(run.folder, run.record.training, run.metrics, run.params)
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        return f"{self.metrics.variant}/seed{self.metrics.seed}"
+
+
+def publish(
+    plan: Plan,
+    folders: Sequence[Path],
+    figures: Mapping[str, Path],
+    unfinished_trainings: Path,
+    others: Sequence[Path] = (),
+    *,
+    thorough: bool = False,
+) -> Published:
+    """Bring runs to the store, close those of killed trainings, and publish the comparisons.
+
+    Parameters
+    ----------
+    plan
+        The store, and each variant's label and comparisons.
+    folders
+        The folders of the finished runs.
+    figures
+        The file of each comparison's figure, in the order in which they are to be named.
+    unfinished_trainings
+        Holds a folder for each training that is not finished.
+    others
+        The folders of finished runs that are brought there too, and have no part in the comparisons: what is stale, or has left
+        the configuration. One that cannot be read is left out, as is one where the store has another finished run of its variant
+        and seed, which may be newer and another user's.
+    thorough
+        Look whether the store still has all artifacts and the model of each run that was brought to it.
+    """
+    runs = [Summary.of(Finished.read(folder)) for folder in folders]
+    left_out: list[str] = []
+    beside = list(_readable(others, left_out))
+    aside = {run.training for run in beside}
+    names = {run.training: run.name for run in (*runs, *beside)}
+    tracking.close_abandoned(plan.store, unfinished_trainings)
+    try:
+        connection = tracking.connect(plan.store)
+    except StoreError as error:
+        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
+    try:
+        with tracking.reached(plan.store):
+            tracked, finished = _survey(connection)
+        ids: dict[str, str] = {}
+        refused: list[str] = []
+        for run in (*beside, *runs):
+            if run.training in aside and finished[run.name] - {run.training}:
+                logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
+                left_out.append(run.name)
+            else:
+                is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
+                try:
+                    member = plan.member(run.metrics.variant)
+                    ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
+                except (StoreError, OSError) as error:  # this run may be all that is wrong; or a full disk
+                    refused.append(f"{run.name}: {error}")
+                    connection = tracking.connect(plan.store)
+                    continue
+            names.pop(run.training, None)
+        if refused:
+            return Published(plan.store, "", {}, {}, list(names.values()), refused[0], left_out)
+        with tracking.reached(plan.store):
+            compare = _publish_comparisons(connection, plan, runs, ids, figures)
+    except (StoreError, OSError) as error:
+        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
+    curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
+    return Published(plan.store, pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
+
+
+def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]:
+    """Yield what counts of each run that can be read; name the others in `left_out`."""
+    for folder in folders:
+        name = name_of(folder)
+        try:
+            summary = Summary.of(Finished.read(folder))
+            if summary.name != name:
+                raise InputError(f"it holds the files of {summary.name}")
+        except InputError as error:
+            logger.warning("%s is left out: %s", folder, error)
+            left_out.append(name)
+        else:
+            yield summary
+
+
+def _survey(connection: Connection) -> tuple[dict[str, tuple[str, str]], dict[str, set[str]]]:
+    """Return state and id of each training's run in the store, and by variant and seed the trainings that have a finished one."""
+    tracked: dict[str, tuple[str, str]] = {}
+    finished: dict[str, set[str]] = defaultdict(set)
+    for run in connection.runs():
+        tags = run.data.tags
+        training = tags.get(tracking.TRAINING_TAG, "")
+        tracked[training] = (run.info.status, run.info.run_id)
+        if run.info.status == "FINISHED":
+            finished[f"{tags.get('variant')}/seed{tags.get('seed')}"].add(training)
+    return tracked, finished
+
+
+def _bring(connection: Connection, run: Summary, membership: Membership, *, is_whole: bool, thorough: bool) -> str:
+    """Bring a run to the store, unless it is there (`is_whole`: as far as its state tells), and return its id there."""
+    store, run_id = connection.store, str(run.metrics.mlflow_run_id)
+    is_there = is_whole and is_tracked(run.folder, store, run.metrics.fingerprint)
+    with tracking.reached(store):
+        has_lost = is_there and thorough and bool(delivery.missing(connection, run_id, run.folder))
+    return run_id if is_there and not has_lost else _deliver(connection, run, membership, again=has_lost)
+
+
+def _deliver(connection: Connection, summary: Summary, membership: Membership, *, again: bool) -> str:
+    """Deliver a run and return its id in the store."""
+
+    def load() -> Any:  # noqa: ANN401
+        from convnets.networks import builders as networks  # TensorFlow takes seconds to import, and is rarely needed here
+
+        return networks.load(summary.folder / MODEL)
+
+    run = Finished.read(summary.folder)
+
+    def present(folder: Path) -> None:
+        presentation.present(run, membership.label, folder)
+
+    return delivery.deliver(connection, run, membership, present, load, again=again)
+
+
+def _publish_comparisons(
+    connection: Connection, plan: Plan, runs: Sequence[Summary], ids: Mapping[str, str], figures: Mapping[str, Path]
+) -> dict[str, str]:
+    """Bring descriptions, comparisons' tags, views and figures to the store, and the best models to its registry.
+
+    Parameters
+    ----------
+    connection, plan, figures
+        As of `publish`.
+    runs, ids
+        The runs, and the id that each training has in the store.
+
+    Returns
+    -------
+    dict
+        For each comparison, the page that sets its runs side by side.
+    """
+    client, experiment = connection.client, connection.experiment
+    members = {
+        comparison: [run for run in runs if comparison in plan.member(run.metrics.variant).comparisons] for comparison in figures
+    }
+    varying = {comparison: varying_settings(run.params for run in compared) for comparison, compared in members.items()}
+    compare = {
+        comparison: pages.compare_page([ids[run.training] for run in side_by_side(compared)], experiment)
+        for comparison, compared in members.items()
+    }
+    by_training = {run.training: run for run in runs}
+    for there in connection.runs():
+        run = by_training.get(there.data.tags.get(tracking.TRAINING_TAG, ""))
+        if run is None:
+            continue
+        member = plan.member(run.metrics.variant)
+        titles = {comparison: title for comparison, title in member.comparisons.items() if comparison in figures}
+        differences = {name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name]) for name in titles}
+        note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
+        tracking.set_tags(connection, there, {**member.tags(), tracking.NOTE_TAG: note}, COMPARISON_TAG)
+        for comparison in titles:
+            client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
+    for comparison, compared in members.items():
+        best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
+        registry.register(connection, comparison, ids[best.training], best.folder, plan.member(best.metrics.variant).label)
+    known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
+    titles = {name: known[name] for name in figures if name in known}
+    several_seeds = len({run.metrics.seed for run in runs}) > 1
+    tags = {
+        tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),
+        **pages.views(titles, several_seeds=several_seeds),
+    }
+    for key, value in tags.items():
+        client.set_experiment_tag(experiment, key, value)
+    _withdraw_views(connection, known)
+    registry.withdraw(connection, known)
+    return compare
+
+
+def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> None:
+    """Take back the views of former comparisons."""
+    client, experiment = connection.client, connection.experiment
+    for key, value in client.get_experiment(experiment).tags.items():
+        name = key.removeprefix(pages.VIEW_TAG)
+        # A view that a user has saved bears the time of that.
+        if name != key and name not in {pages.OVERVIEW, *comparisons} and '"createdAt": 0,' in value:
+            client.delete_experiment_tag(experiment, key)
+
+
+def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the settings that are not the same everywhere, in their order."""
+    first, *others = params
+    return [name for name, value in first.items() if any(other[name] != value for other in others)]
+
+
+def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
+    """Return the runs that a page of a comparison shows: all, or as many seeds as fit, the lowest, and of those all variants."""
+    counts = Counter(run.metrics.seed for run in runs)
+    seeds: set[int] = set()
+    for seed in sorted(counts):
+        if seeds and sum(counts[chosen] for chosen in (*seeds, seed)) > COMPARED:
+            break
+        seeds.add(seed)
+    return [run for run in runs if run.metrics.seed in seeds][:COMPARED]

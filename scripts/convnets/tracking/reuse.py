@@ -1,0 +1,92 @@
+"""Reuse: a run that the store has finished, with the fingerprint that is wanted, fetched instead of trained again."""
+
+import logging
+import tempfile
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+
+from convnets.errors import InputError
+from convnets.freshness import stamps
+from convnets.freshness.fingerprint import digest
+from convnets.runs import layout, records
+from convnets.runs.layout import RUN_FILES
+from convnets.study.stores import Store, Tracked
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery
+from convnets.tracking.connection import StoreError
+from convnets.tracking.finished_run import Finished
+
+logger = logging.getLogger(__name__)
+
+
+def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path) -> bool:
+    """Fetch a run's files, check them by digest and put them into a folder, the stamp last; return whether that was possible.
+
+    Whatever is missing, damaged or of another run is refused, with a line that says so. A run of a variant of another name, with
+    the same settings, serves as well; it becomes a run of its own.
+    """
+    try:
+        connection = tracking.connect(store)
+        with tracking.reached(store):
+            found = [run for run in connection.runs(seed=seed, fingerprint=fingerprint) if run.info.status == "FINISHED"]
+            if not found:
+                return False
+            run = next((run for run in found if run.data.tags.get("variant") == variant), found[0])
+            run_id, name = run.info.run_id, str(run.data.tags.get("variant"))
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".fetched-", dir=folder) as scratch:
+                files = Path(
+                    mlflow.artifacts.download_artifacts(
+                        run_id=run_id, artifact_path=delivery.FILES, dst_path=scratch, tracking_uri=store.uri
+                    )
+                )
+                finished = _check(files, name, seed, fingerprint)
+                if name == variant:
+                    # One that was begun here meanwhile is not needed.
+                    tracking.supersede(connection, run_id, variant, seed, finished.stamp.components)
+                else:
+                    _rename(finished, variant)
+                for file in (*RUN_FILES, stamps.STAMP):
+                    (files / file).replace(folder / file)
+    except StoreError as error:
+        logger.warning("%s, seed %d: not fetched, so it is trained: %s", variant, seed, error)
+        return False
+    if name == variant:
+        Tracked(store.uri, store.experiment, fingerprint, run_id).write(folder)
+    logger.info(
+        "%s, seed %d: fetched from the run %s in %s, checked by digest; nothing was trained", variant, seed, run_id, store.uri
+    )
+    return True
+
+
+def _rename(finished: Finished, variant: str) -> None:
+    """Make files those of a variant of another name, and of a training of its own, which the store does not have yet."""
+    stamp, folder = finished.stamp, finished.folder
+    outputs = [folder / name for name in RUN_FILES]
+    with stamps.stamping(folder / stamps.STAMP, stamp.components, [], outputs, stamp.seconds):
+        records.write_metrics(folder / layout.METRICS, replace(finished.metrics, variant=variant, mlflow_run_id=None))
+        records.write_record(folder / layout.RECORD, replace(finished.record, training=uuid.uuid4().hex))
+
+
+def _check(files: Path, variant: str, seed: int, fingerprint: str) -> Finished:
+    """Check that a folder holds all files of a run, as its training wrote them, and return the run.
+
+    Raises
+    ------
+    InputError
+        Naming what is wrong.
+    """
+    finished = Finished.read(files)
+    found = (finished.metrics.variant, finished.metrics.seed, finished.metrics.fingerprint, finished.stamp.fingerprint)
+    if found != (variant, seed, fingerprint, fingerprint):
+        raise InputError("the files are those of another run")
+    if digest(finished.stamp.components) != fingerprint:
+        raise InputError("the stamp contradicts itself: its fingerprint is not that of what it says the run was made from")
+    if set(finished.stamp.outputs) != set(RUN_FILES):
+        raise InputError(f"the stamp does not record {', '.join(sorted(set(RUN_FILES) - set(finished.stamp.outputs)))}")
+    if damage := stamps.damage(files / stamps.STAMP, finished.stamp):
+        raise InputError("; ".join(damage))
+    return finished

@@ -1,0 +1,128 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped.
+
+There is one after each epoch, and one within an epoch where a training was asked to stop. What is random is a function of (seed,
+epoch, iteration), so weights, optimizer and history suffice after an epoch; within one, its sums and dropout's generators are
+needed too. A checkpoint is a NumPy archive, whose members carry checksums; it names the fingerprint that it belongs to and is of no
+use to any other.
+"""
+
+import json
+import logging
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convnets.files import atomic_path
+from convnets.runs.records import Epoch, Usage
+
+PATTERN = "checkpoint-*.npz"
+ARRAYS = ("weights", "optimizer", "best", "generators")
+KEPT = 2  # if the newest cannot be read, the one before costs an epoch and not the training
+# What a damaged archive makes NumPy and zipfile raise.
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is done of an epoch: its iterations, the sum of their losses, the images classified correctly, and the time it took."""
+
+    iterations: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+    core_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after some epochs: its history, what each epoch used, weights and optimizer variables, and the best weights.
+
+    `processors` are those that it has run on, in order. Within the next epoch, `part` is what is done of it, and `generators` are
+    the states of dropout's, each uint32 of shape (2,).
+    """
+
+    history: tuple[Epoch, ...]
+    usage: tuple[Usage, ...]
+    weights: Sequence[np.ndarray]
+    optimizer: Sequence[np.ndarray]
+    best: Sequence[np.ndarray]
+    processors: tuple[str, ...]
+    part: Part | None = None
+    generators: Sequence[np.ndarray] = ()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds that its epochs have taken, that which was begun included."""
+        return sum(epoch.seconds for epoch in self.history) + (self.part.seconds if self.part else 0.0)
+
+    def __str__(self) -> str:
+        """Say how far the training has come."""
+        within = f" and {self.part.iterations} iterations of the next" if self.part else ""
+        return f"epoch {len(self.history)}{within}"
+
+
+def write(folder: Path, fingerprint: str, state: State) -> None:
+    """Write a checkpoint, in place of one after as many epochs, and remove those that are no longer needed."""
+    rows = {"history": [asdict(epoch) for epoch in state.history], "usage": [asdict(epoch) for epoch in state.usage]}
+    # An archive has checksums of its members' content, not of their names: so it is said how many there are.
+    counts = {name: len(getattr(state, name)) for name in ARRAYS}
+    part = asdict(state.part) if state.part else None
+    header = json.dumps({"fingerprint": fingerprint, "counts": counts, "part": part, "processors": state.processors, **rows})
+    arrays = {"header": np.frombuffer(header.encode(), np.uint8)}
+    for name in ARRAYS:
+        arrays |= {f"{name}{index}": array for index, array in enumerate(getattr(state, name))}
+    path = folder / PATTERN.replace("*", f"{len(state.history):06d}")
+    with atomic_path(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+    found = _newest_first(folder)
+    # One that is further could not be read, or the training would have gone on from there.
+    for useless in (*found[: found.index(path)], *found[found.index(path) + KEPT :]):
+        useless.unlink()
+
+
+def read(folder: Path, fingerprint: str) -> State | None:
+    """Return the newest state that can be read and bears this fingerprint; remove the checkpoints of any other."""
+    for path in _newest_first(folder):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                header = json.loads(archive["header"].tobytes())
+                if header["fingerprint"] != fingerprint:
+                    path.unlink()
+                    continue
+                history, usage = (tuple(Epoch(**row) for row in header["history"]), tuple(Usage(**row) for row in header["usage"]))
+                processors = tuple(header["processors"])
+                counts, part = header["counts"], Part(**header["part"]) if header["part"] else None
+                weights, optimizer, best, generators = (
+                    [archive[f"{name}{index}"] for index in range(counts[name])] for name in ARRAYS
+                )
+        except UNREADABLE as error:
+            logger.warning("the checkpoint %s cannot be read (%s); going on from the one before, if there is one", path, error)
+            continue
+        return State(history, usage, weights, optimizer, best, processors, part, generators)
+    return None
+
+
+def epochs_done(folder: Path, fingerprint: str) -> int:
+    """Return after how many epochs a training with this fingerprint would go on."""
+    with suppress(FileNotFoundError):  # it has ended meanwhile, and its folder is gone
+        for path in _newest_first(folder):
+            with suppress(*UNREADABLE), np.load(path, allow_pickle=False) as archive:
+                header = json.loads(archive["header"].tobytes())
+                return len(header["history"]) if header["fingerprint"] == fingerprint else 0
+    return 0
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob(PATTERN), reverse=True)

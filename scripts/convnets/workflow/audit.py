@@ -1,0 +1,174 @@
+"""The audit: whether results and tracking store say the same, looked at from both sides."""
+
+import shlex
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Run
+
+from convnets.errors import InputError
+from convnets.freshness import fingerprint, stamps
+from convnets.runs import layout, unfinished
+from convnets.runs.layout import name_of
+from convnets.study.stores import COMPARISON_TAG, Plan, Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, logged_models
+from convnets.tracking.connection import Connection
+from convnets.tracking.finished_run import Finished
+from convnets.workflow import pending
+from convnets.workflow.steps import TRAINING, Steps
+
+
+def differences(steps: Steps) -> tuple[int, list[str]]:
+    """Return how many runs the results hold, and every difference between them and the tracking store, in words.
+
+    For each summary there must be exactly one active run in state FINISHED that bears its fingerprint, with the same settings,
+    points, summary, comparisons, data and files, and a model; and no other active run of its variant and seed. For each active
+    FINISHED run there must be a summary. Every file of the results must be as it was written.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be reached.
+    """
+    plan = steps.study.plan
+    connection = tracking.connect(plan.store, create=False)
+    figures = {
+        name: steps.study.layout.figure(name) for name in steps.study.comparisons if not steps.is_stale(f"plot_comparison/{name}")
+    }
+    tracked: dict[str, list[Run]] = defaultdict(list)
+    with tracking.reached(plan.store):
+        for run in connection.runs():
+            tracked[f"{run.data.tags.get('variant')}/seed{run.data.tags.get('seed')}"].append(run)
+        found: list[str] = []
+        folders = {name_of(folder): folder for folder in steps.study.layout.runs() if (folder / layout.METRICS).exists()}
+        for name, folder in folders.items():
+            found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan, figures)]
+    folders_of_trainings = unfinished.folders(steps.study.layout.trainings).values()
+    begun = {training.training for folder in folders_of_trainings if (training := unfinished.begun(folder))}
+    for name, runs in tracked.items():
+        for run in runs:
+            text = f"{name}: the store has the run {run.info.run_id} in state {run.info.status}"
+            if run.info.status == "FINISHED":
+                is_wanted = f"{TRAINING}/{name}" in steps.all
+                hint = "the next run of the workflow makes them" if is_wanted else _how_to_bin(plan.store, run)
+                found.append(f"{text}, and the results do not; {hint}")
+            elif run.info.status == "RUNNING" and run.data.tags.get(tracking.TRAINING_TAG) not in begun:
+                found.append(f"{text}, which no training here goes on with; {_how_to_bin(plan.store, run)}")
+    found += [
+        f"{name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it"
+        for name in pending.open_runs(steps)
+    ]
+    return len(folders), [*found, *_of_other_files(steps)]
+
+
+def _how_to_bin(store: Store, run: Run) -> str:
+    """Name the command that moves a run to MLflow's bin; whether it is a colleague's, only the user can say."""
+    command = f"MLFLOW_TRACKING_URI={shlex.quote(store.uri)} .venv/bin/mlflow runs delete --run-id {run.info.run_id}"
+    return f"unless it is somebody else's, `{command}` moves it to MLflow's bin"
+
+
+def _of_other_files(steps: Steps) -> Iterator[str]:
+    """Yield which files of the results, but those of runs, are not as they were written."""
+    for key, step in steps.all.items():
+        stamp = stamps.read(step.stamp)
+        if step.rule != TRAINING and stamp:
+            for text in stamps.damage(step.stamp, stamp):
+                if not text.endswith("cifar10.npz is missing"):  # fresh runs do not need the data set
+                    yield f"{key}: {text}"
+
+
+def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan, figures: Mapping[str, Path]) -> Iterator[str]:
+    """Yield what differs between a run's files and the active runs of its variant and seed."""
+    try:
+        finished = Finished.read(folder)
+    except InputError as error:
+        yield str(error)
+        return
+    metrics, stamp = finished.metrics, finished.stamp
+    yield from stamps.damage(folder / stamps.STAMP, stamp)
+    if metrics.fingerprint != stamp.fingerprint:
+        yield f"metrics.json bears the fingerprint {metrics.fingerprint}, {stamps.STAMP} {stamp.fingerprint}"
+    for run in runs:
+        if run.info.run_id != metrics.mlflow_run_id:
+            yield f"the store has another active run of it, {run.info.run_id}, in state {run.info.status}"
+    (run,) = [run for run in runs if run.info.run_id == metrics.mlflow_run_id] or [None]
+    if run is None:
+        hint = "" if runs else "; `make sync` brings it there"
+        yield f"the store has no active run {metrics.mlflow_run_id}{hint}"
+        return
+    yield from _of_record(connection, run, finished, plan)
+    shown = [path for name, path in figures.items() if name in plan.member(metrics.variant).comparisons]
+    yield from _of_files(connection, run, finished, shown)
+
+
+def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan) -> Iterator[str]:
+    """Yield what differs between a run's files and its record in the store."""
+    metrics = finished.metrics
+    if run.info.status != "FINISHED":
+        yield f"its tracked run is in state {run.info.status}, not FINISHED"
+    name = unfinished.name_of(metrics.variant, metrics.seed)
+    if run.info.run_name != name:
+        yield f"its tracked run is named {run.info.run_name}, not {name}"
+    times = {"start": round(finished.record.began * 1000), "end": round(finished.ended * 1000)}
+    yield from _compare("time (ms) of its", times, {"start": run.info.start_time, "end": run.info.end_time})
+    yield from _compare("tag", finished.identity.tags(), run.data.tags)
+    if metrics.variant in plan.members:
+        logged = {key: value for key, value in run.data.tags.items() if key.startswith(COMPARISON_TAG)}
+        yield from _compare("tag", plan.members[metrics.variant].tags(), logged, both=True)
+    params = finished.params | {"seed": metrics.seed}
+    yield from _compare("param", {key: str(value) for key, value in params.items()}, run.data.params, both=True)
+    yield from _of_points(connection, run, finished)
+    if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
+        yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
+    for name in delivery.missing(connection, run.info.run_id, finished.folder):
+        if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those were looked at above
+            yield f"its tracked run has lost {name}; `make sync` brings it there"
+    if len(logged_models.of_run(connection, run.info.run_id)) > 1:
+        yield f"its tracked run has {len(logged_models.of_run(connection, run.info.run_id))} complete models, not one"
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    digests = {f"cifar10-{split}": digest[:36] for split, digest in finished.record.data.items()}
+    yield from _compare("data set", digests, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)
+
+
+def _of_points(connection: Connection, run: Run, finished: Finished) -> Iterator[str]:
+    """Yield the metrics whose points differ from those that the files hold: their steps, values or times."""
+    wanted: dict[str, list[tuple[int, float, int]]] = defaultdict(list)
+    for point in finished.points():
+        wanted[point.key].append((point.step, point.value, point.timestamp))
+    for name in sorted(wanted.keys() | run.data.metrics.keys()):
+        logged = [
+            (point.step, point.value, point.timestamp) for point in connection.client.get_metric_history(run.info.run_id, name)
+        ]
+        if sorted(wanted[name]) != sorted(logged):
+            yield f"the store's points of {name} are not those of the files ({len(logged)} and {len(wanted[name])} points)"
+
+
+def _of_files(connection: Connection, run: Run, finished: Finished, figures: Iterable[Path]) -> Iterator[str]:
+    """Yield which of the run's files, and of the figures of its comparisons, the store lacks, or holds otherwise."""
+    wanted = {f"{delivery.FILES}/{name}": finished.folder / name for name in (*layout.RUN_FILES, stamps.STAMP)}
+    wanted |= {f"figures/{path.name}": path for path in figures}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, file in wanted.items():
+            try:
+                path = mlflow.artifacts.download_artifacts(
+                    run_id=run.info.run_id, artifact_path=name, dst_path=scratch, tracking_uri=connection.store.uri
+                )
+            except Exception:  # MLflow raises different errors for each kind of artifact store
+                yield f"the artifact {name} is missing; `make sync` brings it there"
+                continue
+            if stamps.content_digest(Path(path)) != stamps.content_digest(file):
+                yield f"the artifact {name} is not the file of the results"
+
+
+def _compare(kind: str, wanted: Mapping[str, Any], found: Mapping[str, Any], *, both: bool = False) -> Iterator[str]:
+    """Yield each entry that the store lacks or has otherwise, and with `both` each that it has besides."""
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            yield f"{kind} {key} is {value} in the results, and {found.get(key, 'missing')} in the store"
+    if both:
+        yield from (f"{kind} {key} is in the store only" for key in found if key not in wanted)

@@ -1,0 +1,83 @@
+"""What the scripts of steps share: their argument, their log, their stamp and their errors.
+
+A step's script takes one argument, the file that describes its job, which the workflow writes:
+
+    {"rule": "tabulate_variants", "fingerprint": "...",
+     "components": {"version": 5, "settings": {...}, "inputs": {...}, "outputs": {...}},
+     "inputs": {"metrics": ["results/runs/mlp100/seed1/metrics.json"]},
+     "outputs": {"csv": ["results/tables/variants.csv"], "stamp": ["results/stamps/tabulate_variants.json"]}}
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convnets.errors import InputError
+from convnets.files import read_json
+from convnets.freshness import code, stamps
+from convnets.freshness.fingerprint import Components
+from convnets.workflow import command
+
+HELP = "JSON: the rule, its settings, its inputs and outputs by name; the workflow writes it to .snakemake/convnets/"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a script is given: the files that it reads and writes, by name, and what its step is made from beside them."""
+
+    rule: str
+    fingerprint: str
+    components: Components
+    inputs: Mapping[str, tuple[Path, ...]]
+    outputs: Mapping[str, tuple[Path, ...]]
+
+    @staticmethod
+    def read(path: Path) -> "Job":
+        """Read a job.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read or describes no job.
+        """
+        try:
+            value = read_json(path)
+            inputs, outputs = (
+                {name: tuple(map(Path, files)) for name, files in value[part].items()} for part in ("inputs", "outputs")
+            )
+            return Job(value["rule"], value["fingerprint"], value["components"], inputs, outputs)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{path} describes no job: {error}") from error
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The params of the rule."""
+        settings: Mapping[str, Any] = self.components["settings"]
+        return settings
+
+    def input(self, name: str) -> Path:
+        """Return the only input of this name."""
+        (path,) = self.inputs[name]
+        return path
+
+    def output(self, name: str) -> Path:
+        """Return the only output of this name."""
+        (path,) = self.outputs[name]
+        return path
+
+
+def step(main: Callable[[Job], None]) -> None:
+    """Run the script of a step: read its job, do it, and write its stamp last."""
+    parser = command.parser(main.__globals__["__doc__"])
+    parser.add_argument("job", type=Path, help=HELP)
+
+    def run() -> None:
+        job = Job.read(parser.parse_args().job)
+        components = {**job.components, **code.code_of(job.rule)}
+        read = [file for files in job.inputs.values() for file in files]
+        written = [file for name, files in job.outputs.items() if name != "stamp" for file in files]
+        with stamps.stamping(job.output("stamp"), components, read, written):
+            main(job)
+
+    command.run(run)

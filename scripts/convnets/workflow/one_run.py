@@ -1,0 +1,260 @@
+"""One run made: trained or fetched, written, and brought to the tracking store. One process at a time makes it.
+
+The files are complete without MLflow. It follows the training in the background, and gets the rest once the files are written.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from convnets import device, files, hardware, settings
+from convnets.data import dataset
+from convnets.errors import InputError
+from convnets.freshness import fingerprint, stamps
+from convnets.runs import records, unfinished
+from convnets.runs.layout import RUN_FILES, Layout, run_of
+from convnets.study.stores import Plan, forget
+from convnets.tracking.connection import StoreError, connect
+from convnets.tracking.deadline import LateError, time_limit
+from convnets.tracking.delivery import deliver
+from convnets.tracking.finished_run import Finished, Identity
+from convnets.tracking.following import PATIENCE_S, Follower, followed
+from convnets.workflow import command
+from convnets.workflow.frame import Job
+
+# Seconds that delivery may take, during which the core is idle: so many, or such a share of the training's time if that is more.
+DELIVERY_S, DELIVERY_SHARE = 30.0, 0.02
+BASE_MEMORY = 800 * 2**20  # bytes, of TensorFlow and MLflow; the data set is there as an array and as a tensor
+SETTLING_S = 5.0  # in which what another host has written shows on a network file system
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt at a run.
+
+    `number` counts the attempts, `patience` is for how many seconds another process that makes the same run is waited for,
+    `deliver_within` what delivery may take (None: the usual), and `is_submitted` says that this is a job of a batch system.
+    """
+
+    job: Job
+    threads: int
+    gpu: bool
+    number: int
+    patience: float
+    deliver_within: float | None
+    is_submitted: bool
+
+    @cached_property
+    def run(self) -> Path:
+        """The folder of the run's files."""
+        return self.job.output("stamp").parent
+
+    @property
+    def variant(self) -> str:
+        """The id of the variant."""
+        return run_of(self.run)[0]
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        return int(run_of(self.run)[1])
+
+    @property
+    def name(self) -> str:
+        """The run for messages."""
+        return f"{self.variant}, seed {self.seed}"
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder of the training while it is not finished."""
+        return Layout(self.run.parents[2]).trainings / unfinished.name_of(self.variant, self.seed)
+
+    def make(self) -> None:
+        """Make the run, unless another process has."""
+        with unfinished.claimed(self.unfinished, self.patience) as waited:
+            # Snakemake removes what it has made again, so another process was faster.
+            if self._is_finished() or (waited and self._appears()):
+                command.stop_no_more()
+                logger.info("another process has finished this run; there is nothing left to do")
+                return
+            if self.number > 1 and (failure := unfinished.failure_of(self.unfinished, self.job.fingerprint)):
+                raise InputError(failure)  # it would fail again
+            self.run.mkdir(parents=True, exist_ok=True)
+            files.remove_partial(self.run)
+            forget(self.run)
+            plan = Plan.read(self.job.input("plan"))
+            try:
+                if not (plan.reuse and self._fetch(plan)):
+                    model, follower = self._train(plan)
+                    self._deliver(plan, model, follower)
+                command.stop_no_more()
+            except SystemExit:
+                command.stop_no_more()  # one who asks again is answered already
+                if not self._is_finished():
+                    raise
+                # The run is made. To exit as if it were not would let Snakemake remove it.
+                logger.warning(
+                    "asked to stop when finished, before all was tracked; the next run of the workflow, or `make sync`, does that"
+                )
+
+    def _is_finished(self) -> bool:
+        """Return whether the run is there, whole, as it would be trained now."""
+        stamp = stamps.read(path := self.run / stamps.STAMP)
+        return stamp is not None and stamp.fingerprint == self.job.fingerprint and not stamps.damage(path, stamp)
+
+    def _appears(self) -> bool:
+        """Return whether the run is there after some seconds, in which a network file system may show what another host wrote."""
+        ends = time.monotonic() + SETTLING_S
+        while not self._is_finished():
+            if time.monotonic() > ends:
+                return False
+            time.sleep(0.5)
+            with suppress(OSError):
+                list(self.run.iterdir())  # asks the server, which the name of a file that was not there a moment ago does not
+        return True
+
+    def _refusal(self, plan: Plan) -> str:
+        """Say why this process does not use the store; nothing if it does."""
+        if self.is_submitted and plan.store.database:
+            return "a job of a batch system does not write to a database in a file"
+        return ""
+
+    def _fetch(self, plan: Plan) -> bool:
+        """Return whether the store has the run, and its files could be fetched."""
+        from convnets.tracking import reuse
+
+        if self._refusal(plan):
+            return False
+        return reuse.fetch(plan.store, self.variant, self.seed, self.job.fingerprint, self.run)
+
+    def _train(self, plan: Plan) -> tuple[Any, Follower]:
+        """Train and write the run's files; return the Keras model, and what has followed the training into the store."""
+        started = time.monotonic()
+        self._check_memory()
+        used = device.configure(self.threads, gpu=self.gpu)
+        import tensorflow
+
+        from convnets.training import checkpoints, loop, outcome
+
+        chosen = settings.from_dict(self.job.settings)
+        data = dataset.load(self.job.input("dataset"))
+        manifest = files.read_json(self.job.input("manifest"))
+        components = fingerprint.run_components(chosen, self.seed, fingerprint.of_manifest(manifest))
+        if fingerprint.digest(components) != self.job.fingerprint:
+            raise InputError(
+                f"{self.name}: the code, the data set or a library is no longer what this run was planned with; "
+                "run the workflow again"
+            )
+        dataset.check(data, manifest, self.job.input("dataset"))
+        resumed = checkpoints.read(self.unfinished, self.job.fingerprint)
+        if resumed:
+            logger.info("going on after %s, of %d", resumed, chosen.training.epochs)
+        begun = unfinished.begin(self.unfinished, self.job.fingerprint, plan.store.uri, plan.store.experiment)
+        identity = Identity(self.variant, self.seed, self.job.fingerprint, begun.training, begun.began)
+        follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self._refusal(plan))
+
+        def record(result: loop.Result) -> records.Record:
+            digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
+            return result.record(begun.training, begun.began, used, chosen.training.precision, digests)
+
+        before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
+        observe = self._observer(chosen.training.epochs, follower)
+        try:
+            with followed(follower, self.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
+                try:
+                    with stamps.stamping(self.run / stamps.STAMP, components, [], [self.run / file for file in RUN_FILES], before):
+                        result, metrics = outcome.produce(
+                            self.run, chosen, self.job.fingerprint, data, observe, resumed, is_to_stop, record
+                        )
+                except loop.StoppedError as stopped:
+                    self._keep(stopped.state)
+        except loop.NonFiniteLossError as error:
+            unfinished.failed(self.unfinished, self.job.fingerprint, f"{self.name}: {error}")
+            raise InputError(f"{self.name}: {error}") from error
+        except tensorflow.errors.ResourceExhaustedError as error:
+            raise MemoryError from error
+        finally:
+            if follower.is_closed:
+                with suppress(OSError):  # a full disk leaves the record as it was, and the run is looked at again
+                    replace(begun, is_open=False).write(self.unfinished)
+        logger.info(
+            "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
+            *(metrics.best_val_accuracy, metrics.best_epoch, metrics.test_accuracy, metrics.test_loss, metrics.images_per_second),
+        )
+        return result.model, follower
+
+    def _observer(self, epochs: int, follower: Follower) -> Callable[[Any], None]:
+        """Return what is done after each epoch: a line in the log, a checkpoint, news for the store."""
+        from convnets.training import checkpoints
+
+        def observe(state: checkpoints.State) -> None:
+            epoch = state.history[-1]
+            logger.info(
+                "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
+                *(epoch.epoch, epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
+                *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
+            )
+            try:
+                checkpoints.write(self.unfinished, self.job.fingerprint, state)
+            except (
+                OSError
+            ) as error:  # a disk that is full: to go on would lose all that follows, since results have no place either
+                raise InputError(
+                    f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
+                    f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
+                ) from error
+            # What the newest checkpoint alone holds may have to be trained again, and the store cannot take a point back.
+            follower.tell(state.history[:-1], state.usage[:-1])
+
+        return observe
+
+    def _keep(self, state: Any) -> None:  # noqa: ANN401  (of checkpoints, which imports NumPy)
+        """Write a checkpoint of a training that was asked to stop; a disk that is full costs it what is done of the epoch."""
+        from convnets.training import checkpoints
+
+        logger.info("asked to stop, after %s", state)
+        try:
+            checkpoints.write(self.unfinished, self.job.fingerprint, state)
+        except OSError as error:
+            logger.warning("no checkpoint can be written to %s: %s", self.unfinished, error.strerror or error)
+
+    def _check_memory(self) -> None:
+        data = self.job.input("dataset")
+        needed = BASE_MEMORY + 2 * data.stat().st_size if data.is_file() else 0
+        available = hardware.available_memory()
+        if available is None:
+            return
+        available += hardware.resident_memory()  # by the imports, whose part need not be had again
+        if available < needed:
+            raise InputError(
+                f"{self.name}: needs about {needed / 2**20:,.0f} MiB of memory, and {available / 2**20:,.0f} are available; "
+                "run fewer at once (--cores), or ask for more"
+            )
+
+    def _deliver(self, plan: Plan, model: Any, follower: Follower) -> None:  # noqa: ANN401  (Keras ships no types)
+        """Bring the run to the store. If that does not succeed in time, the run is finished all the same, and delivered later."""
+        from convnets.tracking.presentation import present
+
+        if self._refusal(plan):
+            return
+        try:
+            finished = Finished.read(self.run)
+            seconds = self.deliver_within or max(DELIVERY_S, DELIVERY_SHARE * finished.metrics.train_seconds)
+            if reason := follower.why_not_deliver(seconds):
+                raise StoreError(reason)
+            member = plan.members[self.variant]
+            with time_limit(seconds):
+                deliver(connect(plan.store), finished, member, lambda path: present(finished, member.label, path), lambda: model)
+            return
+        except LateError:
+            problem = f"the tracking store {plan.store.uri} has not taken all of it within {seconds:.0f} s"
+        except (InputError, OSError) as error:  # a full disk, say: the run's id is noted in its folder. It is finished all the same
+            problem = str(error)
+        logger.warning("finished, and not tracked yet: %s. The next run of the workflow, or `make sync`, brings it there.", problem)

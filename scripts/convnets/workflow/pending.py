@@ -1,0 +1,68 @@
+"""What the tracking store still lacks, as far as the files tell: why its steps are stale although their settings are the same."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from convnets.files import read_json
+from convnets.freshness import stamps
+from convnets.runs import unfinished
+from convnets.runs.layout import Layout, name_of
+from convnets.runs.unfinished import Begun
+from convnets.study.stores import Plan, Store, is_tracked, pending_text
+from convnets.workflow.steps import Step, Steps
+
+
+def store_reasons(steps: Steps) -> Iterator[str]:
+    """Yield why the store is to be opened: it is gone, was away, or has runs that killed trainings left open."""
+    store, layout = steps.study.store, Layout(steps.study.results)
+    if store.database and not store.database.is_file():
+        yield f"the tracking store {store.database} is missing"
+    elif not store.is_server and not Plan.read(layout.plan).is_open:
+        yield f"the tracking store {store.uri} could not be opened yet"
+    for (variant, seed), folder in unfinished.folders(layout.trainings).items():
+        training = unfinished.begun(folder)
+        if training is None or unfinished.is_held(folder):
+            continue
+        stamp = stamps.read(layout.run(variant, seed) / stamps.STAMP)
+        if stamp is not None and stamp.fingerprint == training.fingerprint:
+            yield f"the training {folder.name} was killed when it had just ended"
+        elif training.is_open and Store(training.uri, training.experiment) == store:
+            yield f"the training {folder.name} was killed, and its tracked run may be open"
+
+
+def publishing_reasons(steps: Steps) -> Iterator[str]:
+    """Yield what is not in the store yet."""
+    for step in untracked(steps):
+        yield f"{name_of(step.stamp.parent)} is not in the tracking store {steps.study.store.uri} yet"
+    if problem := _problem(steps):
+        yield f"publishing did not end: {problem}"
+
+
+def untracked(steps: Steps) -> list[Step]:
+    """Return the finished runs that were not brought to the store."""
+    finished = (step for step in steps.trainings() if not steps.reasons(step.key))
+    return [step for step in finished if not is_tracked(step.stamp.parent, steps.study.store, step.fingerprint)]
+
+
+def line(steps: Steps) -> str:
+    """Return a line that says which of the finished runs the store lacks, or nothing."""
+    names = [name_of(step.stamp.parent) for step in untracked(steps)]
+    problem = _problem(steps)
+    if not names and not problem:
+        return ""
+    text = pending_text(names, problem or f"not brought to {steps.study.store.uri} yet")
+    return f"Not all is tracked yet; {text} (make sync)\n"
+
+
+def open_runs(steps: Steps) -> dict[str, Begun]:
+    """Return the killed trainings whose run may be open in the store, by name."""
+    found = unfinished.abandoned(Layout(steps.study.results).trainings)
+    return {
+        folder.name: training for folder, training in found.items() if Store(training.uri, training.experiment) == steps.study.store
+    }
+
+
+def _problem(steps: Steps) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(read_json(Layout(steps.study.results).published)["problem"] or "")
+    return ""

@@ -1,0 +1,97 @@
+"""What is settled when the Snakefile is read: how commands get at its steps, what jobs on other hosts are told, what is refused."""
+
+import io
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from convnets import hardware
+from convnets.errors import InputError
+from convnets.files import read_json, write_json
+from convnets.freshness import fingerprint
+from convnets.freshness.code import LIBRARIES, library_version
+from convnets.study import configuration
+from convnets.study.configuration import Configuration
+from convnets.workflow.steps import Steps
+
+SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
+
+_declared: list[Steps] = []  # by the Snakefile that was read last
+
+
+def declare(steps: Steps) -> None:
+    """Let the steps of a Snakefile be what `load` returns."""
+    _declared[:] = [steps]
+
+
+def load(configfiles: Sequence[Path]) -> Steps:
+    """Read the Snakefile with these configuration files and return its steps; nothing is planned or written.
+
+    Raises
+    ------
+    InputError
+        The configuration cannot be used.
+    """
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+    configuration.resolve(configuration.read(configfiles))  # in its own words, if it cannot be used
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api, redirect_stdout(io.StringIO()):
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=configfiles),
+            snakefile=SNAKEFILE,
+        )
+        workflow.list_rules()
+    return _declared[0]
+
+
+def note_processor(study: Configuration) -> None:
+    """Note for jobs on other hosts whether the one that runs the workflow multiplies bfloat16 in hardware."""
+    write_json(_note(study), {"bfloat16": hardware.native_bfloat16()})
+
+
+def refuse_another_precision(config: Mapping[str, Any], study: Configuration) -> None:
+    """Refuse a job where `precision: auto` means another precision than where the workflow runs: its run would be stale for ever.
+
+    Raises
+    ------
+    InputError
+        It does, or what it means there is not known.
+    """
+    path = _note(study)
+    planned = read_json(path)["bfloat16"] if path.is_file() else None
+    if planned != hardware.native_bfloat16() and configuration.precision_depends_on_host(config):
+        raise InputError(
+            "training.precision is auto, which means another precision on this host than on the one that runs the workflow; "
+            "name float32 or mixed_bfloat16"
+        )
+
+
+def _note(study: Configuration) -> Path:
+    results = fingerprint.digest({"results": str(study.results.resolve())})[:16]
+    return Path(".snakemake") / f"planned-{results}.json"
+
+
+def check_environments(folder: Path) -> None:
+    """Check that conda's environments hold the versions that runs are planned with.
+
+    Raises
+    ------
+    InputError
+        They do not, so that each training would refuse to run.
+    """
+    pins = {
+        pin for path in folder.glob("*.yaml") for pin in re.findall(r"(?m)^ +- (\w+)==(\S+)$", path.read_text(encoding="utf-8"))
+    }
+    here = {library: library_version(library) for library in LIBRARIES}
+    others = sorted((name, pinned) for name, pinned in pins if here.get(name, pinned) != pinned)
+    if others:
+        found = ", ".join(f"{name} {pinned} and not {here[name]}" for name, pinned in others)
+        raise InputError(
+            f"conda's environments ({folder.name}/*.yaml) have {found}, so trainings would not be those that are planned here; let "
+            "Snakemake run on Python 3.11, whose versions they are (rm -r .venv; make setup PYTHON=python3.11), or leave conda out"
+        )

@@ -1,0 +1,303 @@
+"""The steps of the workflow: each is a job of a rule with a stamp, declared by that rule and the study alone.
+
+A rule takes part by three functions of `Steps`: `marker` as one of its inputs, which names a file newer than any output where the
+step is stale; `job` as one of its params, which hands the step to its script; `when_stale` for inputs that only a stale step needs.
+Its other params are the step's settings. Stamps alone decide whether a step is stale. Snakemake's own memory plays no part, and
+time stamps are made to agree with the stamps before Snakemake looks at them.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from convnets.files import atomic_path, write_json
+from convnets.freshness import fingerprint, stamps
+from convnets.freshness.fingerprint import Components
+from convnets.runs.layout import SEED
+from convnets.study.configuration import Configuration
+
+TRAINING = "train_variant"  # its stamp is about a run: of settings, seed, data and code
+JOB, MARK, STAMP = "job", "stale", "stamp"  # the names that `job`, `marker` and the stamp have in a rule
+# Newer than whatever is stale. Snakemake takes a file whose text is that of last time for unchanged, so the text is the time.
+MARKER = Path(".snakemake") / "stale.txt"
+JOBS = Path(".snakemake") / "convnets"
+
+InputFunction = Callable[[Any], list[str]]
+Check = Callable[["Steps"], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of the workflow: what it is made from beside the content of its inputs, and what it leaves."""
+
+    rule: str
+    key: str
+    components: Components
+    inputs: Mapping[str, tuple[str, ...]]
+    outputs: Mapping[str, tuple[str, ...]]
+
+    @property
+    def stamp(self) -> Path:
+        """The file of its stamp."""
+        return Path(self.outputs[STAMP][0])
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """What it leaves beside its stamp."""
+        return tuple(Path(file) for name, files in self.outputs.items() if name != STAMP for file in files)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The digest of the components."""
+        return fingerprint.digest(self.components)
+
+
+class Steps:
+    """All steps of a study, by rule and wildcards: `train_variant/mlp100/seed1`, `tabulate_variants`.
+
+    Parameters
+    ----------
+    rules
+        The rules, as Snakemake offers them to a Snakefile.
+    study
+        The study.
+    is_forced
+        Returns whether the command line forces one of some rules or files.
+    plans
+        Whether this process plans the workflow, and is not a job of it on another host.
+    """
+
+    def __init__(self, rules: Any, study: Configuration, is_forced: Callable[[set[str]], bool], *, plans: bool = True) -> None:  # noqa: ANN401
+        self.study = study
+        self._rules, self._is_forced = rules, is_forced
+        self._values = {"comparison": list(study.comparisons), "variant": list(study.variants), "seed": list(map(str, study.seeds))}
+        self._checks: dict[str, Check | None] = {}
+        self._needed_by: dict[str, str] = {}
+        self._found: dict[str, Step] = {}
+        self._reasons: dict[str, list[str]] = {}
+        self._stale: dict[str, bool] = {}
+        self._is_marked = not plans
+
+    # For rules
+
+    def marker(self, rule: str, check: Check | None = None) -> InputFunction:
+        """Return an input function that names the marker where the rule's step is stale.
+
+        Parameters
+        ----------
+        rule
+            The rule.
+        check
+            Returns further reasons for which its step is stale.
+        """
+        self._checks[rule] = check
+
+        def stale(wildcards: Any) -> list[str]:  # noqa: ANN401
+            if not self.reasons(key_of(rule, wildcards)):
+                return []
+            self._mark()
+            return [str(MARKER)]
+
+        return stale
+
+    def when_stale(self, rule: str, path: str) -> InputFunction:
+        """Return an input function that names a file only where the rule's step is to be made.
+
+        So a fresh step is not made again with the file, which need not even be there.
+        """
+        self._needed_by[self._apply(path)] = rule
+
+        def needed(wildcards: Any) -> list[str]:  # noqa: ANN401
+            step = self[key_of(rule, wildcards)]
+            is_forced = self._is_forced({rule, *(file for files in step.outputs.values() for file in files)})
+            return [path] if is_forced or self.reasons(step.key) else []
+
+        return needed
+
+    def job(self, rule: str) -> Callable[[Any, Any, Any], str]:
+        """Return a params function that writes what a step's script is given into a file, and names it."""
+
+        def write(wildcards: Any, input: Any, output: Any) -> str:  # noqa: ANN401
+            step = self[key_of(rule, wildcards)]
+            value = {
+                "rule": rule,
+                "fingerprint": step.fingerprint,
+                "components": {name: part for name, part in step.components.items() if name not in ("modules", "libraries")},
+                "inputs": {name: _listed(files) for name, files in input.items() if name != MARK},
+                "outputs": {name: _listed(files) for name, files in output.items()},
+            }
+            # Another call, for other results or only planning, cannot change what this one has named.
+            path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
+            if not path.is_file():
+                write_json(path, value)
+            return str(path)
+
+        return write
+
+    def _mark(self) -> None:
+        """Write the marker, once."""
+        if self._is_marked:
+            return
+        self._is_marked = True
+        with atomic_path(MARKER) as temporary:
+            temporary.write_text(f"{time.time_ns()}\n")
+        newest = max((_time(file) for step in self.all.values() if self.reasons(step.key) for file in step.files), default=0.0)
+        if newest >= _time(MARKER):  # outputs from a machine whose clock is ahead
+            os.utime(MARKER, (newest + 1, newest + 1))
+
+    # For whoever asks
+
+    def again(self) -> "Steps":
+        """Return the same steps as they stand now."""
+        steps = Steps(self._rules, self.study, self._is_forced, plans=False)
+        steps._checks, steps._needed_by = self._checks, self._needed_by
+        return steps
+
+    @cached_property
+    def all(self) -> Mapping[str, Step]:
+        """Every step."""
+        found = {}
+        for rule in self._checks:
+            wildcards = self._wildcards(getattr(self._rules, rule).output[STAMP])
+            for values in product(*(self._values[name] for name in wildcards)):
+                key = key_of(rule, dict(zip(wildcards, values, strict=True)))
+                found[key] = self[key]
+        return found
+
+    def __getitem__(self, key: str) -> Step:
+        """Return a step."""
+        if key not in self._found:
+            self._found[key] = self._declared(key)
+        return self._found[key]
+
+    def _wildcards(self, pattern: str) -> list[str]:
+        """Return the wildcards of a pattern, in the order in which they stand in keys."""
+        return [name for name in self._values if f"{{{name}}}" in pattern]
+
+    def _declared(self, key: str) -> Step:
+        """Read a step off its rule."""
+        rule, *values = key.split("/")
+        declared = getattr(self._rules, rule)
+        patterns = {name: _listed(files) for name, files in declared.output.items()}
+        names = self._wildcards(patterns[STAMP][0])
+        wildcards = {name: value.removeprefix(SEED if name == "seed" else "") for name, value in zip(names, values, strict=True)}
+        outputs = {name: tuple(file.format(**wildcards) for file in files) for name, files in patterns.items()}
+        if rule == TRAINING:
+            variant, seed = wildcards["variant"], int(wildcards["seed"])
+            components = fingerprint.run_components(self.study.variants[variant], seed, self.study.dataset)
+            return Step(rule, key, components, {}, outputs)
+        given = SimpleNamespace(**wildcards)
+        settings = {name: value(given) if callable(value) else value for name, value in declared.params.items() if name != JOB}
+        inputs = {
+            name: tuple(map(self._apply, _listed(files(given) if callable(files) else files)))
+            for name, files in declared.input.items()
+            if name != MARK
+        }
+        places = {"inputs": self._places(inputs), "outputs": self._places(outputs)}
+        return Step(rule, key, fingerprint.step_components(rule, settings, places), inputs, outputs)
+
+    def _apply(self, path: str) -> str:
+        """Return a path with its folders in place of `<results>` and the like."""
+        for name, folder in self.study.folders.items():
+            path = path.replace(f"<{name}>", folder)
+        return path
+
+    def _places(self, files: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        """Return for each name the place of its file, which moves with the folders; of several, how many they are and a digest."""
+        found = {}
+        for name, paths in files.items():
+            places = [self._place(path) for path in paths]
+            found[name] = places[0] if len(places) == 1 else f"{len(places)} files, {fingerprint.digest({'files': places})[:16]}"
+        return found
+
+    def _place(self, path: str) -> str:
+        for name, folder in self.study.folders.items():
+            if path.startswith(f"{folder}/"):
+                return f"<{name}>{path.removeprefix(folder)}"
+        return path
+
+    def reasons(self, key: str) -> list[str]:
+        """Say why a step is stale by itself; nothing means that it is fresh."""
+        if key not in self._reasons:
+            step = self[key]
+            rare = {file: self._needed_by[str(file)] for file in step.files if str(file) in self._needed_by}
+            needed = {file for file, rule in rare.items() if any(self.reasons(other.key) for other in self.of(rule))}
+            outputs = [file for file in step.files if file not in rare or file in needed]
+            found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, needed)
+            check = self._checks[step.rule]
+            self._reasons[key] = found or (list(check(self)) if check else [])
+        return self._reasons[key]
+
+    def of(self, rule: str) -> list[Step]:
+        """Return the steps of a rule."""
+        return [step for step in self.all.values() if step.rule == rule]
+
+    def trainings(self) -> list[Step]:
+        """Return the trainings."""
+        return self.of(TRAINING)
+
+    @cached_property
+    def _made_by(self) -> Mapping[str, str]:
+        return {file: key for key, step in self.all.items() for files in step.outputs.values() for file in files}
+
+    def before(self, key: str) -> list[str]:
+        """Return the steps that a step reads from and is stale with. A training is stale by itself alone."""
+        files = (file for files in self[key].inputs.values() for file in files)
+        return list(dict.fromkeys(self._made_by[file] for file in files if file in self._made_by))
+
+    def is_stale(self, key: str) -> bool:
+        """Return whether a step, or one that it reads from, is stale."""
+        if key not in self._stale:
+            self._stale[key] = bool(self.reasons(key)) or any(map(self.is_stale, self.before(key)))
+        return self._stale[key]
+
+    def settle_times(self) -> None:
+        """Let the outputs of fresh steps be no older than their inputs, so that Snakemake takes these steps for fresh too.
+
+        They are older after a checkout, or a copy without time stamps.
+        """
+        for step in self.in_order():
+            newest = max((_time(file) for files in step.inputs.values() for file in files), default=0.0)
+            older = [file for file in (*step.files, step.stamp) if 0 < _time(file) < newest]
+            if older and not self.reasons(step.key):
+                for file in older:
+                    os.utime(file, (newest, newest))
+
+    def in_order(self) -> Iterator[Step]:
+        """Yield every step after those that it reads from."""
+        done: set[str] = set()
+
+        def visit(key: str) -> Iterator[Step]:
+            if key not in done:
+                done.add(key)
+                for before in self.before(key):
+                    yield from visit(before)
+                yield self[key]
+
+        for key in self.all:
+            yield from visit(key)
+
+
+def key_of(rule: str, wildcards: Any) -> str:  # noqa: ANN401
+    """Return the key of the step that a rule makes with these wildcards."""
+    values = (f"{SEED}{value}" if name == "seed" else str(value) for name, value in wildcards.items())
+    return "/".join([rule, *values])
+
+
+def _time(file: str | Path) -> float:
+    """Return a file's time stamp, 0 where it is not there."""
+    try:
+        return os.stat(file).st_mtime  # noqa: PTH116  (a tenth of the time of a path's, for tens of thousands of files)
+    except OSError:
+        return 0.0
+
+
+def _listed(files: Any) -> list[str]:  # noqa: ANN401
+    """Return one path, or several, as a list of texts."""
+    return [str(files)] if isinstance(files, str | Path) else [str(file) for file in files]
