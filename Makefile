@@ -8,7 +8,7 @@ BIN := .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run report why audit sync retire test lint format reference ui lock
+.PHONY: help setup run report why verify audit sync retire test lint format reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -34,6 +34,9 @@ report: setup  ## write <results>/report.html, the whole story in one file, from
 
 why: setup  ## say what is stale, what changed, and how long it will take to make again
 	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) config.yaml $(CONFIGFILE)
+
+verify: setup  ## let runs that new code or libraries made stale count as fresh, where they are the same bits; RUN=variant/seedN: one of them
+	@$(BIN)/python scripts/verify_runs.py --cores $(CORES) $(if $(RUN),--run $(RUN)) config.yaml $(CONFIGFILE)
 
 audit: setup  ## compare the results with the tracking store, both ways
 	@$(BIN)/python scripts/audit_results.py config.yaml $(CONFIGFILE)

@@ -4,10 +4,6 @@
 It trains nothing, and stops if any run is missing or stale.
 """
 
-import argparse
-import subprocess
-import sys
-
 from convnets.errors import InputError
 from convnets.workflow import command, planning
 from convnets.workflow.steps import TRAINING, Steps
@@ -25,8 +21,10 @@ def main() -> None:
     steps = planning.load(arguments.configfiles)
     _check_runs(steps)
     overview, report = steps["write_overview"].files[0], steps.study.layout.results / "report.html"
-    _snakemake(arguments, "--quiet", "all", "--", str(overview))
-    _snakemake(arguments, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(STYLE))
+    command.snakemake(arguments.configfiles, arguments.cores, "--quiet", "all", "--", str(overview))
+    command.snakemake(
+        arguments.configfiles, arguments.cores, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(STYLE)
+    )
     print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -40,18 +38,6 @@ def _check_runs(steps: Steps) -> None:
             f"{len(stale)} runs are missing or stale, and the report trains nothing: make run first (make why says more)\n"
             + "\n".join([*lines, *more])
         )
-
-
-def _snakemake(arguments: argparse.Namespace, *options: str) -> None:
-    command = [sys.executable, "-m", "snakemake", "--cores", arguments.cores, "--configfile", *map(str, arguments.configfiles)]
-    with subprocess.Popen([*command, *options]) as process:
-        try:
-            status = process.wait()
-        except SystemExit:
-            process.terminate()  # and is waited for, so that it can unlock the folder
-            raise
-    if status:
-        sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ there and what it read has the content recorded. So what decides stands beside t
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from convnets.runs import layout
 
 STAMP = "stamp.json"  # that of a run, in its folder
 SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
+# What may change in a run's files without making another result of them: where it is tracked, and what it was verified against.
+NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components")}
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
 HASHED_WHEN_PLANNING = 1_000_000
 
@@ -77,6 +79,11 @@ def stamping(
         sizes=sizes | {name: file.stat().st_size for name, file in written.items()},
         seconds=round(seconds + time.monotonic() - started, 3),
     )
+    write(path, stamp)
+
+
+def write(path: Path, stamp: Stamp) -> None:
+    """Write a stamp."""
     write_json(path, stamp.model_dump())
 
 
@@ -133,7 +140,7 @@ def damage(path: Path, stamp: Stamp) -> list[str]:
     files = {name: path.parent / name for name in stamp.outputs}
     missing = [f"{name} is missing" for name, file in files.items() if not file.is_file()]
     present = [(name, file) for name, file in files.items() if file.is_file()]
-    return missing + [f"{name} is not as it was written" for name, file in present if _content(file) != stamp.outputs[name]]
+    return missing + [f"{name} is not as it was written" for name, file in present if not _has_content(file, stamp.outputs[name])]
 
 
 def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thorough: bool) -> bool:
@@ -141,31 +148,35 @@ def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thoro
         return False
     if size > HASHED_WHEN_PLANNING and not thorough:
         return file.stat().st_size == size
-    return _content(file) == recorded
+    return _has_content(file, recorded)
 
 
 _contents: dict[tuple[Path, int, int], str] = {}
 
 
-def _content(file: Path) -> str:
-    """Return a file's digest, computed once while its size and time stamp stay."""
+def _has_content(file: Path, recorded: str) -> bool:
+    """Return whether a file has the content recorded. Its digest is computed once while its size and time stamp stay."""
     status = file.stat()
     key = (file, status.st_size, status.st_mtime_ns)
     if key not in _contents:
         _contents[key] = content_digest(file)
-    return _contents[key]
+    # Stamps of former versions have the digest of a summary with its fingerprint.
+    return recorded == _contents[key] or (
+        file.name == layout.METRICS and recorded == content_digest(file, NOT_COUNTED[file.name][:1])
+    )
 
 
-def content_digest(file: Path) -> str:
-    """Return the SHA-256 of a file's content; that of a run's summary leaves out the id of its tracked run.
+def content_digest(file: Path, ignored: Sequence[str] | None = None) -> str:
+    """Return the SHA-256 of a file's content, for some without entries that do not make another result of it.
 
-    A run is finished before it is tracked, and may be tracked elsewhere later: neither makes it another run.
+    A run is finished before it is tracked, and may be tracked elsewhere or verified later. Neither makes it another run.
     """
-    if file.name == layout.METRICS:
+    names = NOT_COUNTED.get(file.name, ()) if ignored is None else ignored
+    if names:
         with suppress(ValueError):
             value = read_json(file)
             if isinstance(value, dict):
-                return fingerprint.digest({key: entry for key, entry in value.items() if key != "mlflow_run_id"})
+                return fingerprint.digest({key: entry for key, entry in value.items() if key not in names})
     return sha256(file)
 
 

@@ -86,8 +86,11 @@ def deliver(
             for model in logged_models.of_run(connection, run_id):
                 if not logged_models.has_files(connection, model):
                     connection.client.delete_logged_model(model.model_id)
-        if again or run.info.status != "FINISHED":
+        tags = finished.identity.tags()
+        is_renewed = any(run.data.tags.get(name) != value for name, value in tags.items())  # after a verification
+        if again or is_renewed or run.info.status != "FINISHED":
             _fill(connection, run, finished, present, load_model)
+            tracking.set_tags(connection, run, {**run.data.tags, **tags}, tracking.TRAINING_TAG)
             connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))
         tracking.supersede(connection, run_id, finished.metrics.variant, finished.metrics.seed, finished.stamp.components)
     _record_id(finished, run_id)

@@ -132,6 +132,18 @@ def publish(
     return Published(plan.store, pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
 
 
+def bring(plan: Plan, folders: Sequence[Path]) -> str:
+    """Bring finished runs to the store, comparisons aside; return why that was not possible, or nothing."""
+    try:
+        connection = tracking.connect(plan.store)
+        for folder in folders:
+            run = Summary.of(Finished.read(folder))
+            _deliver(connection, run, plan.member(run.metrics.variant), again=False)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
 def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]:
     """Yield what counts of each run that can be read; name the others in `left_out`."""
     for folder in folders:

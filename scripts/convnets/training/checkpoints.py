@@ -49,12 +49,13 @@ class Part:
 class State:
     """A training after some epochs: its history, what each epoch used, weights and optimizer variables, and the best weights.
 
-    `processors` are those that it has run on, in order. Within the next epoch, `part` is what is done of it, and `generators` are
-    the states of dropout's, each uint32 of shape (2,).
+    `digests` holds the SHA-256 of the weights after each epoch, `processors` those that it has run on, in order. Within the next
+    epoch, `part` is what is done of it, and `generators` are the states of dropout's, each uint32 of shape (2,).
     """
 
     history: tuple[Epoch, ...]
     usage: tuple[Usage, ...]
+    digests: tuple[str, ...]
     weights: Sequence[np.ndarray]
     optimizer: Sequence[np.ndarray]
     best: Sequence[np.ndarray]
@@ -79,7 +80,8 @@ def write(folder: Path, fingerprint: str, state: State) -> None:
     # An archive has checksums of its members' content, not of their names: so it is said how many there are.
     counts = {name: len(getattr(state, name)) for name in ARRAYS}
     part = asdict(state.part) if state.part else None
-    header = json.dumps({"fingerprint": fingerprint, "counts": counts, "part": part, "processors": state.processors, **rows})
+    texts = {"fingerprint": fingerprint, "digests": state.digests, "processors": state.processors}
+    header = json.dumps({**texts, "counts": counts, "part": part, **rows})
     arrays = {"header": np.frombuffer(header.encode(), np.uint8)}
     for name in ARRAYS:
         arrays |= {f"{name}{index}": array for index, array in enumerate(getattr(state, name))}
@@ -102,7 +104,7 @@ def read(folder: Path, fingerprint: str) -> State | None:
                     path.unlink()
                     continue
                 history, usage = (tuple(Epoch(**row) for row in header["history"]), tuple(Usage(**row) for row in header["usage"]))
-                processors = tuple(header["processors"])
+                digests, processors = tuple(header["digests"]), tuple(header["processors"])
                 counts, part = header["counts"], Part(**header["part"]) if header["part"] else None
                 weights, optimizer, best, generators = (
                     [archive[f"{name}{index}"] for index in range(counts[name])] for name in ARRAYS
@@ -110,7 +112,7 @@ def read(folder: Path, fingerprint: str) -> State | None:
         except UNREADABLE as error:
             logger.warning("the checkpoint %s cannot be read (%s); going on from the one before, if there is one", path, error)
             continue
-        return State(history, usage, weights, optimizer, best, processors, part, generators)
+        return State(history, usage, digests, weights, optimizer, best, processors, part, generators)
     return None
 
 

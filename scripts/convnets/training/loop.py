@@ -5,34 +5,29 @@ function of (seed, epoch, iteration), so the same settings, seed and data give t
 whether or not the training stopped in between and went on from a state.
 """
 
-import logging
+import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from convnets import device as backend
-from convnets import hardware
-from convnets.data import cifar10
-from convnets.data.dataset import Dataset, Split
-from convnets.networks import builders as networks
-from convnets.runs.records import Epoch, Metrics, Record, Usage
-from convnets.settings import Augmentation, Optimizer, Settings
+from convnets import device, hardware  # noqa: F401  (device before keras)
+from convnets.data.dataset import Dataset
+from convnets.networks import builders
+from convnets.runs.records import Epoch
+from convnets.settings import Settings
 from convnets.training.checkpoints import Part, State
+from convnets.training.graphs import TrainingFunction, evaluation_function, training_function
 from convnets.training.meter import Meter
+from convnets.training.optimizers import built_optimizer
+from convnets.training.result import Result, best_epoch
 
 import keras  # isort: skip
 import tensorflow as tf  # isort: skip
 
 ITERATIONS_PER_CALL = 50
-EVALUATION_BATCH = 500
-
-# Takes the rows of some batches and a seed; returns batches done, last loss, sum of losses, images classified correctly.
-TrainingFunction = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
-
-logger = logging.getLogger(__name__)
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -45,70 +40,6 @@ class StoppedError(Exception):
     def __init__(self, state: State) -> None:
         super().__init__(f"stopped after {state}")
         self.state = state
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Mean cross-entropy and accuracy over a split, and how many images of each class (row) were put into each class (column)."""
-
-    loss: float
-    accuracy: float
-    confusion: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a training run yields: its history and the model with the best epoch's weights, evaluated once on the test set."""
-
-    history: tuple[Epoch, ...]
-    usage: tuple[Usage, ...]
-    best: Epoch
-    model: keras.Model
-    parameters: int
-    test: Evaluation
-    batch_size: int
-    processors: tuple[str, ...]
-
-    def record(self, training: str, began: float, device: backend.Device, precision: str, data: Mapping[str, str]) -> Record:
-        """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
-        return Record(
-            training=training,
-            began=began,
-            processor=", then ".join(self.processors),
-            device=device.name,
-            threads=device.threads,
-            deterministic=device.deterministic,
-            peak_memory_bytes=hardware.peak_memory(),
-            data=data,
-            usage=self.usage,
-            confusion=self.test.confusion,
-            precision=precision,
-        )
-
-    def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:
-        """Return the run's summary; it is not tracked yet."""
-        last = self.history[-1]
-        seconds = sum(epoch.seconds for epoch in self.history)
-        return Metrics(
-            variant=variant,
-            seed=seed,
-            parameters=self.parameters,
-            epochs=last.epoch,
-            iterations=last.iteration,
-            best_epoch=self.best.epoch,
-            best_val_accuracy=self.best.val_accuracy,
-            min_val_loss=min(epoch.val_loss for epoch in self.history),
-            final_val_loss=last.val_loss,
-            final_val_accuracy=last.val_accuracy,
-            final_train_loss=last.train_loss,
-            final_train_accuracy=last.train_accuracy,
-            test_accuracy=self.test.accuracy,
-            test_loss=self.test.loss,
-            train_seconds=seconds,
-            images_per_second=last.iteration * self.batch_size / seconds,
-            fingerprint=fingerprint,
-            mlflow_run_id=None,
-        )
 
 
 def train(
@@ -146,28 +77,30 @@ def train(
         Where `is_to_stop` says so.
     """
     if not tf.config.threading.get_intra_op_parallelism_threads():
-        raise RuntimeError("backend.configure must be called first: a run on another number of threads is another run")
+        raise RuntimeError("device.configure must be called first: a run on another number of threads is another run")
     keras.utils.set_random_seed(seed)
-    classifier = networks.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
-    optimizer = _built_optimizer(settings, classifier)
+    classifier = builders.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
+    optimizer = built_optimizer(settings, classifier)
     if resumed:
         classifier.logits.set_weights(resumed.weights)
         for variable, value in zip(optimizer.variables, resumed.optimizer, strict=True):
             variable.assign(value)
     batch_size = settings.training.batch_size
     iterations = len(dataset.train) // batch_size
-    run = _training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
-    validate = _evaluation_function(classifier, dataset.validation)
+    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
+    validate = evaluation_function(classifier, dataset.validation)
     dropout = _dropout_generators(classifier.logits)
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
+    digests = list(resumed.digests) if resumed else []
     best = resumed.best if resumed else []
     processors = tuple(dict.fromkeys([*(resumed.processors if resumed else ()), hardware.processor()]))
     begun, generators = (resumed.part or Part(), resumed.generators) if resumed else (Part(), ())
 
     def state() -> State:
         variables = [variable.numpy() for variable in optimizer.variables]
-        return State(tuple(history), tuple(usage), classifier.logits.get_weights(), variables, best, processors)
+        weights = classifier.logits.get_weights()
+        return State(tuple(history), tuple(usage), tuple(digests), weights, variables, best, processors)
 
     def stop_if_asked(meter: Meter, part: Part) -> None:
         if is_to_stop():
@@ -197,15 +130,16 @@ def train(
         )
         history.append(epoch)
         usage.append(meter.read())
+        digests.append(digest_of(classifier.logits.get_weights()))
         begun = Part()
         if best_epoch(history) is epoch:
             best = classifier.logits.get_weights()
         observe(state())
 
     classifier.logits.set_weights(best)
-    test = _evaluation_function(classifier, dataset.test)()
+    test = evaluation_function(classifier, dataset.test)()
     # Compiled, so that whoever loads the model can evaluate it or train on, from a fresh state of the same optimizer.
-    fresh = _built_optimizer(settings, classifier)
+    fresh = built_optimizer(settings, classifier)
     classifier.model.compile(optimizer=fresh, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return Result(
         history=tuple(history),
@@ -216,85 +150,22 @@ def train(
         test=test,
         batch_size=batch_size,
         processors=processors,
+        weights=tuple(digests),
     )
 
 
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch with the highest validation accuracy, the first of equals."""
-    return max(history, key=lambda epoch: epoch.val_accuracy)
-
-
-def make_optimizer(settings: Optimizer) -> keras.Optimizer:
-    """Return the Keras optimizer, its other settings Keras's defaults."""
-    rate, momentum = settings.learning_rate, settings.momentum
-    if settings.name == "rmsprop":
-        return keras.optimizers.RMSprop(rate, momentum=momentum)
-    if settings.name == "sgd":
-        return keras.optimizers.SGD(rate, momentum=momentum)
-    return keras.optimizers.Adam(rate)
-
-
-def _built_optimizer(settings: Settings, classifier: networks.Classifier) -> keras.Optimizer:
-    """Return the run's optimizer in its first state."""
-    optimizer = make_optimizer(settings.training.optimizer)
-    optimizer.build(classifier.logits.trainable_variables)
-    return optimizer
+def digest_of(weights: Sequence[np.ndarray]) -> str:
+    """Return the SHA-256 of arrays, one after the other."""
+    digest = hashlib.sha256()
+    for array in weights:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _dropout_generators(model: keras.Model) -> list[keras.Variable]:
     """Return the state of every dropout layer's generator, which depends on all epochs before unless it is set."""
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate]
     return [layer.seed_generator.state for layer in layers]
-
-
-def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Flip and shift a batch of standardised images, shape (n, 32, 32, 3), at random by `seed`, int32 of shape (2,)."""
-    count = tf.shape(images)[0]
-    if settings.horizontal_flip:
-        flip = tf.random.stateless_uniform([count, 1, 1, 1], seed) < 0.5
-        images = tf.where(flip, tf.reverse(images, [2]), images)
-    if settings.channel_offset:
-        images += tf.random.stateless_normal([count, 1, 1, images.shape[-1]], seed + (0, 1), stddev=settings.channel_offset)
-    return images
-
-
-def _training_function(
-    classifier: networks.Classifier, optimizer: keras.Optimizer, data: Split, augmentation: Augmentation
-) -> TrainingFunction:
-    """Return a graph that trains on some batches, one after the other, and stops at a loss that is not finite.
-
-    It takes the rows of each batch (int32, shape (n, batch)) and a seed (int32, shape (2,)) for the augmentation; it returns the
-    number of batches done, their last loss, the sum of their losses and the number of images classified correctly.
-    """
-    images, labels = tf.constant(data.images), tf.constant(data.labels, tf.int32)
-    variables = classifier.logits.trainable_variables
-
-    def step(rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = classifier.standardise(tf.cast(tf.gather(images, rows), tf.float32))
-        batch = augment(batch, augmentation, seed)
-        targets = tf.gather(labels, rows)
-        with tf.GradientTape() as tape:
-            logits = classifier.logits(batch, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), targets)
-        return loss, tf.reduce_sum(tf.cast(hits, tf.int32))
-
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([2], tf.int32)])
-    def run(order: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        def goes_on(index: tf.Tensor, last: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-            return (index < tf.shape(order)[0]) & tf.math.is_finite(last)
-
-        def body(index: tf.Tensor, _: tf.Tensor, total: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            loss, hits = step(order[index], tf.stack([seed[0] + index, seed[1]]))
-            return index + 1, loss, total + loss, correct + hits
-
-        start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0), tf.constant(0))
-        done: tuple[tf.Tensor, ...] = tf.while_loop(goes_on, body, start, parallel_iterations=1)
-        return done
-
-    function: TrainingFunction = run
-    return function
 
 
 def _run_epoch(
@@ -323,25 +194,3 @@ def _run_epoch(
 
 def _not_finite(name: str, value: float, iteration: int) -> str:
     return f"the {name} is {value} at iteration {iteration:,}; lower optimizer.learning_rate"
-
-
-def _evaluation_function(classifier: networks.Classifier, data: Split) -> Callable[[], Evaluation]:
-    """Return a function that evaluates the classifier's present weights on a whole split."""
-
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, *data.images.shape[1:]], tf.uint8)])
-    def logits_of(images: tf.Tensor) -> tf.Tensor:
-        return classifier.logits(classifier.standardise(tf.cast(images, tf.float32)), training=False)
-
-    starts = range(0, len(data), EVALUATION_BATCH)
-    batches = [tf.constant(data.images[start : start + EVALUATION_BATCH]) for start in starts]
-    labels = tf.constant(data.labels, tf.int64)
-    classes = len(cifar10.CLASSES)
-
-    def evaluate() -> Evaluation:
-        logits = tf.concat([logits_of(batch) for batch in batches], 0)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        confusion = tf.math.confusion_matrix(labels, tf.argmax(logits, 1), classes).numpy()
-        rows = tuple(map(tuple, confusion.tolist()))
-        return Evaluation(float(tf.reduce_mean(losses)), int(confusion.trace()) / len(data), rows)
-
-    return evaluate

@@ -11,7 +11,7 @@ from convnets.runs.records import Metrics, Record
 from convnets.settings import Settings
 from convnets.training import loop
 from convnets.training.checkpoints import State
-from convnets.training.loop import Result
+from convnets.training.result import Result
 
 
 def produce(

@@ -2,12 +2,12 @@
 
 import argparse
 import errno
-import json
 import logging
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,18 +19,8 @@ FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the argument parser of a script, described by the first paragraph of its docstring.
-
-    An argument `@file` stands for those that the file holds, one a line: a command line may have no more than 128 KiB.
-    """
-    first_paragraph = (description or "").strip().split("\n\n")[0]
-    return argparse.ArgumentParser(description=first_paragraph, fromfile_prefix_chars="@")
-
-
-def add_step_options(options: argparse.ArgumentParser) -> None:
-    """Add what the script of every step takes: its settings, and where its stamp goes."""
-    options.add_argument("--settings", type=json.loads, required=True, help="JSON: what the step is set to")
-    options.add_argument("--stamp", type=Path, required=True, help="output: JSON, what the step was made from and what it made")
+    """Return the argument parser of a script, described by the first paragraph of its docstring."""
+    return argparse.ArgumentParser(description=(description or "").strip().split("\n\n")[0])
 
 
 def add_configuration_options(options: argparse.ArgumentParser) -> None:
@@ -56,6 +46,19 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return value
+
+
+def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
+    """Run Snakemake on configuration files, and exit with its status where that is not 0."""
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, "--configfile", *map(str, configfiles)]
+    with subprocess.Popen([*command, *options]) as process:
+        try:
+            status = process.wait()
+        except SystemExit:
+            process.terminate()  # and is waited for, so that it can unlock the folder
+            raise
+    if status:
+        sys.exit(status)
 
 
 def run(main: Callable[[], None]) -> None:

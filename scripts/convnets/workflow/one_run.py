@@ -142,6 +142,7 @@ class Attempt:
         import tensorflow
 
         from convnets.training import checkpoints, loop, outcome
+        from convnets.training.result import Result
 
         chosen = settings.from_dict(self.job.settings)
         data = dataset.load(self.job.input("dataset"))
@@ -160,7 +161,7 @@ class Attempt:
         identity = Identity(self.variant, self.seed, self.job.fingerprint, begun.training, begun.began)
         follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self._refusal(plan))
 
-        def record(result: loop.Result) -> records.Record:
+        def record(result: Result) -> records.Record:
             digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
             return result.record(begun.training, begun.began, used, chosen.training.precision, digests)
 

@@ -39,13 +39,13 @@ def load(configfiles: Sequence[Path]) -> Steps:
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
     configuration.resolve(configuration.read(configfiles))  # in its own words, if it cannot be used
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api, redirect_stdout(io.StringIO()):
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=configfiles),
-            snakefile=SNAKEFILE,
-        )
-        workflow.list_rules()
+    config = ConfigSettings(configfiles=configfiles)
+    logging.disable(logging.WARNING)  # Snakemake says how it merges the files, and prints the names of the rules
+    try:
+        with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api, redirect_stdout(io.StringIO()):
+            api.workflow(resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=SNAKEFILE).list_rules()
+    finally:
+        logging.disable(logging.NOTSET)
     return _declared[0]
 
 

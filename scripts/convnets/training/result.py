@@ -1,0 +1,76 @@
+"""What a training yields, and what is recorded of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from convnets import hardware
+from convnets.device import Device
+from convnets.runs.records import Epoch, Metrics, Record, Usage
+from convnets.training.graphs import Evaluation
+
+import keras  # isort: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run yields: its history and the model with the best epoch's weights, evaluated once on the test set.
+
+    `weights` holds the SHA-256 of the weights after each epoch.
+    """
+
+    history: tuple[Epoch, ...]
+    usage: tuple[Usage, ...]
+    best: Epoch
+    model: keras.Model
+    parameters: int
+    test: Evaluation
+    batch_size: int
+    processors: tuple[str, ...]
+    weights: tuple[str, ...]
+
+    def record(self, training: str, began: float, device: Device, precision: str, data: Mapping[str, str]) -> Record:
+        """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
+        return Record(
+            training=training,
+            began=began,
+            processor=", then ".join(self.processors),
+            device=device.name,
+            threads=device.threads,
+            deterministic=device.deterministic,
+            peak_memory_bytes=hardware.peak_memory(),
+            data=data,
+            usage=self.usage,
+            confusion=self.test.confusion,
+            precision=precision,
+            weights=self.weights,
+        )
+
+    def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:
+        """Return the run's summary; it is not tracked yet."""
+        last = self.history[-1]
+        seconds = sum(epoch.seconds for epoch in self.history)
+        return Metrics(
+            variant=variant,
+            seed=seed,
+            parameters=self.parameters,
+            epochs=last.epoch,
+            iterations=last.iteration,
+            best_epoch=self.best.epoch,
+            best_val_accuracy=self.best.val_accuracy,
+            min_val_loss=min(epoch.val_loss for epoch in self.history),
+            final_val_loss=last.val_loss,
+            final_val_accuracy=last.val_accuracy,
+            final_train_loss=last.train_loss,
+            final_train_accuracy=last.train_accuracy,
+            test_accuracy=self.test.accuracy,
+            test_loss=self.test.loss,
+            train_seconds=seconds,
+            images_per_second=last.iteration * self.batch_size / seconds,
+            fingerprint=fingerprint,
+            mlflow_run_id=None,
+        )
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """Return the epoch with the highest validation accuracy, the first of equals."""
+    return max(history, key=lambda epoch: epoch.val_accuracy)

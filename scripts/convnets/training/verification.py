@@ -1,0 +1,78 @@
+"""A finished run looked at again: its first epoch is trained once more, and its stored model evaluated once more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convnets.data.dataset import Dataset
+from convnets.networks import builders
+from convnets.runs.records import Epoch, Metrics, Record
+from convnets.settings import Settings
+from convnets.training import loop
+from convnets.training.graphs import evaluation_function
+
+FIRST_EPOCH, WEIGHTS, MODEL = "the first epoch's history", "the first epoch's weights", "the stored model's evaluation"
+
+
+def differences(
+    settings: Settings,
+    seed: int,
+    dataset: Dataset,
+    history: Sequence[Epoch],
+    metrics: Metrics,
+    record: Record,
+    model: Path,
+) -> Mapping[str, list[str] | None]:
+    """Compare a run with the code and the libraries of now, bit for bit.
+
+    Parameters
+    ----------
+    settings, seed, dataset
+        What the run is trained from.
+    history, metrics, record, model
+        What it has left; of the model the file.
+
+    Returns
+    -------
+    For each thing that is compared, what differs; None where it cannot be compared since the run does not hold it.
+    """
+    once = replace_epochs(settings, 1)
+    result = loop.train(once, seed, dataset, lambda _: None)
+    (again,) = result.history
+    found: dict[str, list[str] | None] = {FIRST_EPOCH: _unequal(vars(history[0]), vars(again), ignored={"seconds"})}
+    found[WEIGHTS] = _unequal({"digest": record.weights[0]}, {"digest": result.weights[0]}) if record.weights else None
+    found[MODEL] = _evaluated(settings, dataset, history, metrics, record, model) if model.is_file() else None
+    return found
+
+
+def replace_epochs(settings: Settings, epochs: int) -> Settings:
+    """Return settings with another number of epochs."""
+    return replace(settings, training=replace(settings.training, epochs=epochs))
+
+
+def _evaluated(
+    settings: Settings, dataset: Dataset, history: Sequence[Epoch], metrics: Metrics, record: Record, model: Path
+) -> list[str]:
+    """Return what differs when the stored model is evaluated by the code of now."""
+    classifier = builders.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
+    classifier.logits.set_weights(builders.load(model).get_weights())
+    best = history[metrics.best_epoch - 1]
+    validation = evaluation_function(classifier, dataset.validation)()
+    test = evaluation_function(classifier, dataset.test)()
+    was = {
+        **{"val_loss": best.val_loss, "val_accuracy": best.val_accuracy},
+        **{"test_loss": metrics.test_loss, "test_accuracy": metrics.test_accuracy},
+        "confusion": [list(row) for row in record.confusion],
+    }
+    now = {
+        **{"val_loss": validation.loss, "val_accuracy": validation.accuracy},
+        **{"test_loss": test.loss, "test_accuracy": test.accuracy},
+        "confusion": [list(row) for row in test.confusion],
+    }
+    return _unequal(was, now)
+
+
+def _unequal(was: Mapping[str, Any], now: Mapping[str, Any], ignored: frozenset[str] | set[str] = frozenset()) -> list[str]:
+    """Name each value that differs, with both."""
+    return [f"{name} {was[name]!r} -> {now[name]!r}" for name in was if name not in ignored and was[name] != now[name]]

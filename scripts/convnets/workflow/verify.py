@@ -1,0 +1,137 @@
+"""Verification: runs that are stale only because code, a library or the fingerprint's version changed, shown to be the same bits.
+
+The first epoch is trained again and the stored model evaluated again. Where all of it is equal bit for bit, the run gets the
+fingerprint that is wanted now. An equal first epoch does not prove the last, so such runs are counted apart.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convnets import device, hardware, settings
+from convnets.data import dataset
+from convnets.errors import InputError
+from convnets.files import read_json, write_json
+from convnets.freshness import fingerprint, stamps
+from convnets.runs import reading, records
+from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD, VERIFIED, name_of, run_of
+from convnets.workflow.steps import Step, Steps
+
+EQUAL = ("settings", "seed", "data")  # the parts of a fingerprint that no verification can replace
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of it for one run. Where nothing differs it has its new fingerprint. `not_compared` is what the run lacks."""
+
+    run: str
+    differences: tuple[str, ...]
+    not_compared: tuple[str, ...]
+
+
+def candidates(steps: Steps, wanted: str | None = None) -> Iterator[tuple[Step, str]]:
+    """Yield each stale run that is there, and why it cannot be verified, or nothing.
+
+    Parameters
+    ----------
+    steps
+        The steps of the study.
+    wanted
+        The one run that is asked for, `variant/seedN`.
+
+    Raises
+    ------
+    InputError
+        The study has no such run.
+    """
+    names = {name_of(step.stamp.parent): step for step in steps.trainings()}
+    if wanted and wanted not in names:
+        raise InputError(f"{wanted} is no run of this study; a run is written variant/seedN, such as {next(iter(names))}")
+    for name, step in names.items():
+        stamp = stamps.read(step.stamp)
+        if wanted in (None, name) and steps.reasons(step.key) and stamp is not None:
+            yield step, _obstacle(step, stamp)
+        elif name == wanted:
+            yield step, "it is fresh" if stamp else "it is not made yet"
+
+
+def _obstacle(step: Step, stamp: stamps.Stamp) -> str:
+    """Say why a run cannot be verified; nothing if it can."""
+    folder = step.stamp.parent
+    old, new = ({name: components.get(name) for name in EQUAL} for components in (stamp.components, step.components))
+    if changed := fingerprint.changes(old, new):
+        return f"it is stale for another reason: {changed[0]}"
+    if damage := [text for text in stamps.damage(step.stamp, stamp) if text != f"{MODEL} is missing"]:
+        return f"it is stale for another reason: {damage[0]}"
+    record = reading.read_record(folder / RECORD)
+    if record.processor != hardware.processor():
+        return f"it was trained on {record.processor}; on {hardware.processor()} other bits would tell nothing"
+    if record.device != "CPU":
+        return f"it was trained on {record.device}; only runs of a processor can be verified"
+    return ""
+
+
+def be_quiet() -> None:
+    """Leave what TensorFlow says of the machine out of the output; errors reach the caller as exceptions."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def verify(step: Step, data: Path) -> Verification:
+    """Compare a run with the code and the libraries of now; where nothing differs, give it the fingerprint that is wanted now.
+
+    To be called once in a process: it computes as the run's training did.
+    """
+    folder = step.stamp.parent
+    stamp = stamps.read(step.stamp)
+    if stamp is None:
+        raise InputError(f"{step.stamp} is missing or damaged")
+    chosen = settings.from_dict(step.components["settings"])
+    metrics, record = reading.read_metrics(folder / METRICS), reading.read_record(folder / RECORD)
+    device.configure(record.threads)
+    from convnets.training import verification
+
+    history, model = reading.read_history(folder / HISTORY), folder / MODEL
+    prepared = dataset.load(data)
+    digests = {split: prepared.split(split).sha256() for split in dataset.SPLITS}
+    if digests != record.data:
+        return Verification(name_of(folder), ("the data: the splits are not those that it was trained on",), ())
+    found = verification.differences(chosen, int(run_of(folder)[1]), prepared, history, metrics, record, model)
+    differences = tuple(f"{name}: {text}" for name, texts in found.items() for text in texts or ())
+    missing = tuple(name for name, texts in found.items() if texts is None)
+    if not differences:
+        _renew(step, stamp, metrics, found)
+    return Verification(name_of(folder), differences, missing)
+
+
+def track(steps: Steps, folders: Sequence[Path]) -> str:
+    """Bring verified runs with their new fingerprints to the tracking store; return why that was not possible, or nothing."""
+    from convnets.tracking import publishing  # MLflow takes seconds to import
+
+    return publishing.bring(steps.study.plan, folders) if folders else ""
+
+
+def _renew(step: Step, stamp: stamps.Stamp, metrics: records.Metrics, found: Mapping[str, Any]) -> None:
+    """Give a run its new fingerprint: note what was compared, then write the summary, then the stamp."""
+    folder = step.stamp.parent
+    note = {
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "processor": hardware.processor(),
+        "from": stamp.fingerprint,
+        "to": step.fingerprint,
+        "changes": fingerprint.changes(stamp.components, step.components),
+        "equal": [name for name, texts in found.items() if texts is not None],
+        "not_compared": [name for name, texts in found.items() if texts is None],
+    }
+    path = folder / VERIFIED
+    write_json(path, {"verifications": [*(read_json(path)["verifications"] if path.is_file() else []), note]})
+    records.write_metrics(folder / METRICS, replace(metrics, fingerprint=step.fingerprint))
+    renewed = stamp.model_copy(update={"fingerprint": step.fingerprint, "components": step.components})
+    outputs = {name: stamps.content_digest(file) for name in stamp.outputs if (file := folder / name).is_file()}
+    sizes = {name: (folder / name).stat().st_size for name in outputs}
+    stamps.write(
+        step.stamp, renewed.model_copy(update={"outputs": {**stamp.outputs, **outputs}, "sizes": {**stamp.sizes, **sizes}})
+    )
