@@ -3,10 +3,15 @@
 
 rule train_variant:
     input:
-        dataset=steps.when_stale("train_variant", "<results>/data/cifar10.npz"),
-        manifest=steps.when_stale("train_variant", "<results>/data/manifest.json"),
-        plan=steps.when_stale("train_variant", "<results>/tracking/plan.json"),
-        stale=steps.marker("train_variant"),
+        # A fresh run asks for nothing, so it is not trained again with the data set or the store.
+        unpack(
+            steps.when_stale(
+                "train_variant",
+                dataset="<results>/data/cifar10.npz",
+                manifest="<results>/data/manifest.json",
+                plan="<results>/tracking/plan.json",
+            )
+        ),
     output:
         history="<results>/runs/{variant}/seed{seed}/history.csv",
         metrics="<results>/runs/{variant}/seed{seed}/metrics.json",

@@ -1,7 +1,8 @@
 """The steps of the workflow: each is a job of a rule with a stamp, declared by that rule and the study alone.
 
-A rule takes part by three functions of `Steps`: `marker` as one of its inputs, which names a file newer than any output where the
-step is stale; `job` as one of its params, which hands the step to its script; `when_stale` for inputs that only a stale step needs.
+A rule takes part by two functions of `Steps`: `marker` as one of its inputs, which names a file newer than any output where the
+step is stale, and `job` as one of its params, which hands the step to its script. (`when_stale` is a marker with inputs that only a
+stale step needs.)
 Its other params are the step's settings. Stamps alone decide whether a step is stale. Snakemake's own memory plays no part, and
 time stamps are made to agree with the stamps before Snakemake looks at them.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from convnets.files import atomic_path, write_json
+from convnets.files import atomic_path
 from convnets.freshness import fingerprint, stamps
 from convnets.freshness.fingerprint import Components
 from convnets.runs.layout import SEED
@@ -106,25 +107,34 @@ class Steps:
 
         return stale
 
-    def when_stale(self, rule: str, path: str) -> InputFunction:
-        """Return an input function that names a file only where the rule's step is to be made.
+    def when_stale(self, rule: str, **files: str) -> Callable[[Any], Mapping[str, str]]:
+        """Return an input function, to be unpacked, that names files and the marker only where the rule's step is to be made.
 
-        So a fresh step is not made again with the file, which need not even be there.
+        So a fresh step is not made again with the files, which need not even be there.
         """
-        self._needed_by[self._apply(path)] = rule
+        self._checks[rule] = None
+        self._needed_by |= {self._apply(path): rule for path in files.values()}
 
-        def needed(wildcards: Any) -> list[str]:  # noqa: ANN401
-            step = self[key_of(rule, wildcards)]
-            is_forced = self._is_forced({rule, *(file for files in step.outputs.values() for file in files)})
-            return [path] if is_forced or self.reasons(step.key) else []
+        def needed(wildcards: Any) -> Mapping[str, str]:  # noqa: ANN401
+            if not self._is_to_be_made(key_of(rule, wildcards)):
+                return {}
+            self._mark()
+            return {**files, MARK: str(MARKER)}
 
         return needed
+
+    def _is_to_be_made(self, key: str) -> bool:
+        """Return whether a step is stale by itself, or the command line forces it."""
+        step = self[key]
+        return bool(self.reasons(key)) or self._is_forced({step.rule, *(file for files in step.outputs.values() for file in files)})
 
     def job(self, rule: str) -> Callable[[Any, Any, Any], str]:
         """Return a params function that writes what a step's script is given into a file, and names it."""
 
         def write(wildcards: Any, input: Any, output: Any) -> str:  # noqa: ANN401
             step = self[key_of(rule, wildcards)]
+            if rule == TRAINING and not self._is_to_be_made(step.key):
+                return ""  # Snakemake asks for the params of each job that it plans
             value = {
                 "rule": rule,
                 "fingerprint": step.fingerprint,
@@ -135,7 +145,10 @@ class Steps:
             # Another call, for other results or only planning, cannot change what this one has named.
             path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
             if not path.is_file():
-                write_json(path, value)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary = path.with_suffix(f".{os.getpid()}")
+                temporary.write_text(fingerprint.to_json(value), encoding="utf-8")
+                temporary.replace(path)
             return str(path)
 
         return write
