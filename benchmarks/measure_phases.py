@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def main() -> None:
         store = Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
         tracking.create_store(store, folder / "artifacts")
         Plan(store, False, {arguments.variant: Membership("label", {})}).write(folder / "plan.json")
-        options = {"variant": arguments.variant, "seed": 1, "settings": stamps.to_json(asdict(settings)), "fingerprint": mark}
+        options = {"variant": arguments.variant, "seed": 1, "settings": stamps.to_json(settings.canonical()), "fingerprint": mark}
         options |= {"dataset": arguments.results / "data" / "cifar10.npz", "manifest": arguments.results / "data" / "manifest.json"}
         options |= {"plan": folder / "plan.json", "unfinished": folder / "unfinished", "run": folder / "run"}
         sys.argv = ["train_variant.py", *(text for key, value in options.items() for text in (f"--{key}", str(value)))]

@@ -14,7 +14,7 @@ rule get_cifar10:
         "../envs/data.yaml"
     params:
         # Batches that are there are the official ones, byte for byte, so another source would bring the same again.
-        source=config["dataset"]["source"],
+        source=study.source,
         folder=subpath(output.provenance, parent=True),
     shell:
         "get_cifar10.py --source {params.source:q} --folder {params.folder:q} --provenance {output.provenance:q} --log {log:q}"

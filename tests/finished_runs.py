@@ -2,7 +2,6 @@
 
 import shutil
 import uuid
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ from convnets.networks import builders as networks
 from convnets.runs import layout, records
 from convnets.tracking.finished_run import Finished
 from convnets.runs.records import Epoch, Metrics, Record, Usage
-from convnets.settings import Augmentation, Network, Optimizer, Settings, Training
+from convnets.settings import Network, Optimizer, Settings, Training
 from convnets.study.stores import Membership, Store
 
 MEMBER = Membership("a label", {"depth": "Number of layers"})
-NETWORK = Network((), 0, "dense", (4,), 0.5)
+NETWORK = Network(filters=(), kernel_size=0, head="dense", dense_units=(4,), dropout=0.5)
 BEGAN = 1_600_000_000.0
 
 
@@ -69,9 +68,9 @@ def write_run(
     """Write the files of a finished run into its folder and return it; `number` tells its history, `changes` are of its summary."""
     folder = results / "runs" / variant / f"seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    training = Training(count, 32, Optimizer("sgd", 0.1, 0.0), "float32", Augmentation(False, 0.0))
-    settings = Settings(replace(NETWORK, dropout=dropout), training)
-    components = {"version": fingerprint.VERSION, "settings": asdict(settings), "libraries": {"keras": "3"}}
+    training = Training(epochs=count, batch_size=32, optimizer=Optimizer(name="sgd", learning_rate=0.1))
+    settings = Settings(network=NETWORK.updated({"dropout": dropout}), training=training)
+    components = {"version": fingerprint.VERSION, "settings": settings.canonical(), "libraries": {"keras": "3"}}
     history, usage = epochs(count, number)
     numbers: dict[str, Any] = dict.fromkeys(records.NUMBER_COLUMNS, 0.5)
     numbers |= {"parameters": 12_342, "epochs": count, "iterations": 10 * count, "best_epoch": count, **changes}

@@ -11,7 +11,7 @@ import numpy as np
 from conftest import ROOT
 from waiting import SECONDS
 
-from convnets.study import claims, configuration
+from convnets.study import claims, configuration, declaration
 from convnets.runs import histories, layout, reading, records, run as runs
 from convnets.freshness import stamps
 from convnets.study.claims import Claim
@@ -36,7 +36,7 @@ class Values:
 
 def claim(test: str, *quantities: str, **changes: Any) -> Claim:
     value = {"section": "1", "statement": "It is so.", "test": test, "quantities": list(quantities), **changes}
-    return claims.resolve("a_claim", value)
+    return claims.resolve("a_claim", declaration.Claim.model_validate(value))
 
 
 def seeds_of(count: int = 5, **values: Iterable[float]) -> list[Values]:

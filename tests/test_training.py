@@ -223,7 +223,7 @@ def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Datase
 
 @pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
 def test_optimizers(name: str) -> None:
-    optimizer = training.make_optimizer(Optimizer(name, 0.01, 0.0 if name == "adam" else 0.9))
+    optimizer = training.make_optimizer(Optimizer(name=name, learning_rate=0.01, momentum=0.0 if name == "adam" else 0.9))
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
     assert name == "adam" or optimizer.momentum == 0.9

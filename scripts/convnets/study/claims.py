@@ -7,13 +7,16 @@ A quantity is written `variant.metric`, with a metric of `runs.METRICS`, or it i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
 from convnets.report2021.errata import ids as ids_of_errata
 from convnets.runs.run import FIXED_METRICS, METRICS
 from convnets.suggestions import suggest
+
+if TYPE_CHECKING:  # so that a new key of configurations is no code of a table
+    from convnets.study import declaration
 
 # Kinds of test, and how many quantities each takes, from and to.
 TESTS = {
@@ -59,19 +62,19 @@ class Claim:
         return all(is_exact(quantity) for quantity in self.quantities)
 
 
-def resolve(name: str, claim: Mapping[str, Any]) -> Claim:
-    """Return a claim of a valid configuration."""
+def resolve(name: str, claim: "declaration.Claim") -> Claim:
+    """Return a claim as it is tested."""
     return Claim(
         id=name,
-        section=claim["section"],
-        statement=claim["statement"],
-        original=claim.get("original", ""),
-        test=claim["test"],
-        quantities=tuple(claim["quantities"]),
-        reported=tuple(_canonical(number) for number in _listed(claim.get("reported"))),
-        target=_canonical(claim.get("target", 0)),
-        margin=_canonical(claim.get("margin", 0)),
-        errata=tuple(_listed(claim.get("erratum"))),
+        section=claim.section,
+        statement=claim.statement,
+        original=claim.original,
+        test=claim.test,
+        quantities=claim.quantities,
+        reported=tuple(_canonical(number) for number in _listed(claim.reported)),
+        target=_canonical(claim.target),
+        margin=_canonical(claim.margin),
+        errata=_listed(claim.erratum),
     )
 
 
@@ -80,9 +83,9 @@ def from_dict(value: Mapping[str, Any]) -> Claim:
     return Claim(**{**value, **{name: tuple(value[name]) for name in ("quantities", "reported", "errata")}})
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401
-    """Return what may be written as one or as a list of several as a list."""
-    return value if isinstance(value, list) else [] if value is None else [value]
+def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """Return what may be written as one or as a list of several as a tuple."""
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _canonical(number: float) -> float:
@@ -122,7 +125,7 @@ def is_exact(quantity: str) -> bool:
     return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
 
 
-def problems(claims: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -> Iterator[str]:
+def problems(claims: "Mapping[str, declaration.Claim]", variants: Sequence[str]) -> Iterator[str]:
     """Yield one message per claim key that contradicts another or names what does not exist.
 
     Parameters
@@ -134,10 +137,10 @@ def problems(claims: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -
     """
     for name, claim in claims.items():
         where = f"claims.{name}"
-        for index, quantity in enumerate(claim["quantities"]):
+        for index, quantity in enumerate(claim.quantities):
             yield from _quantity_problems(f"{where}.quantities.{index}", quantity, variants, f"{where}: null leaves the claim out")
         yield from _test_problems(where, claim)
-        for erratum in _listed(claim.get("erratum")):
+        for erratum in _listed(claim.erratum):
             if erratum not in ids_of_errata():
                 yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 
@@ -157,24 +160,24 @@ def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_o
             yield f"{where} names {metric!r}, which is no metric{suggest(metric, METRICS)}"
 
 
-def _test_problems(where: str, claim: Mapping[str, Any]) -> Iterator[str]:
-    test, count, reported = claim["test"], len(claim["quantities"]), claim.get("reported")
-    exact = [quantity for quantity in claim["quantities"] if is_exact(quantity)]
+def _test_problems(where: str, claim: "declaration.Claim") -> Iterator[str]:
+    test, count, reported, given = claim.test, len(claim.quantities), claim.reported, claim.model_fields_set
+    exact = [quantity for quantity in claim.quantities if is_exact(quantity)]
     if len(exact) < count and len(exact) >= (1 if test == "equals" else 2):
         yield f"{where}.quantities holds what is exact ({', '.join(exact)}) beside what varies by seed; make that two claims"
     fewest, most = TESTS[test]
     if count < fewest or (most and count > most):
         wanted = f"{fewest} quantities" if fewest == most else f"{fewest} or more quantities"
         yield f"{where}.quantities lists {count}; the test {test} takes {wanted}"
-    if test == "equals" and count != (len(reported) if isinstance(reported, list) else reported is not None):
+    if test == "equals" and count != len(_listed(reported)):
         yield f"{where}.reported must give one number for each of the {count} quantities of the test equals"
-    if test != "equals" and isinstance(reported, list):
+    if test != "equals" and isinstance(reported, tuple):
         yield f"{where}.reported is a list, which only the test equals takes; give the number that the statement is about, or null"
-    if test in MARGINS and "margin" not in claim:
+    if test in MARGINS and "margin" not in given:
         yield f"{where}.margin is missing; the test {test} means nothing without one"
-    if test == "ratio" and claim.get("target", 0) <= 0:
+    if test == "ratio" and claim.target <= 0:
         yield f"{where}.target must be above 0: the ratio that the statement names, 1 where it says that both are alike"
-    if test == "ratio" and claim.get("margin", 2) <= 1:
-        yield f"{where}.margin is {claim['margin']}; the margin of a ratio is a factor above 1"
-    if test not in MARGINS and "target" in claim:
+    if test == "ratio" and "margin" in given and claim.margin <= 1:
+        yield f"{where}.margin is {_canonical(claim.margin)}; the margin of a ratio is a factor above 1"
+    if test not in MARGINS and "target" in given:
         yield f"{where}.target has no effect with the test {test}; remove it"

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, cycle
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # so that a new key of configurations is no code of a figure
+    from convnets.study import declaration
 
 # Okabe and Ito's palette, whose colours stay apart for colour-blind readers, under the names that the report's colours have.
 PALETTE = {
@@ -47,27 +51,23 @@ def from_dict(value: Mapping[str, Any]) -> Comparison:
     return Comparison(**{**value, "members": members, "rows": rows})
 
 
-def resolve(name: str, comparison: Mapping[str, Any], labels: Mapping[str, str]) -> Comparison:
-    """Return a comparison of a valid configuration, with the variants' own labels and a palette colour where it gives none."""
-    given = comparison.get("colors", {})
-    shown = [given[variant] for variant in comparison["variants"] if variant in given]
-    used = {color for value in shown for color in (value.values() if isinstance(value, Mapping) else [value])}
-    free = [color for color in PALETTE if color not in used] + list(PALETTE)
+def resolve(name: str, comparison: "declaration.Comparison", labels: Mapping[str, str]) -> Comparison:
+    """Return a comparison with the variants' own labels and a palette colour where it gives none."""
+    given = {variant: _by_split(color) for variant, color in comparison.colors.items()}
+    used = {color for variant in comparison.variants for color in given.get(variant, {}).values()}
+    free = chain((color for color in PALETTE if color not in used), cycle(PALETTE))
     members = []
-    for variant in comparison["variants"]:
-        value = given[variant] if variant in given else free.pop(0)
-        by_split = {split: value.get(split, "black") if isinstance(value, Mapping) else value for split in ("validation", "train")}
+    for variant in comparison.variants:
+        colors = given[variant] if variant in given else _by_split(next(free))
         members.append(
             Member(
                 variant=variant,
-                label=comparison.get("labels", {}).get(variant, labels[variant]),
-                colors={split: PALETTE.get(color, color) for split, color in by_split.items()},
+                label=comparison.labels.get(variant, labels[variant]),
+                colors={split: PALETTE.get(color, color) for split, color in colors.items()},
             )
         )
-    return Comparison(
-        id=name,
-        title=comparison["title"],
-        figure=comparison.get("figure", ""),
-        members=tuple(members),
-        rows=tuple(tuple(row) for row in comparison["rows"]),
-    )
+    return Comparison(id=name, title=comparison.title, figure=comparison.figure, members=tuple(members), rows=comparison.rows)
+
+
+def _by_split(color: "str | declaration.Colors") -> dict[str, str]:
+    return {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()

@@ -1,33 +1,30 @@
 """The configuration: checked whole before any job starts, and resolved into what each step is given.
 
-The schema holds what can be said of one key; this module adds what several keys decide together. Every message names the key by
+`declaration` holds what can be said of one key, `contradictions` what several keys decide together. Every message names the key by
 its path in the file, says what is allowed, and suggests the nearest name for a misspelt one.
 """
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 from snakemake.utils import update_config
 
 from convnets import settings
 from convnets.errors import InputError
-from convnets.networks.shapes import feature_map
-from convnets.runs.layout import HISTORY, METRICS, Layout
+from convnets.runs.layout import Layout
 from convnets.settings import Settings
-from convnets.study import claims, comparisons, credentials, schema
+from convnets.study import claims, comparisons, contradictions, declaration, messages
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
-from convnets.study.stores import SQLITE, Membership, Plan, Store, own_database
-from convnets.suggestions import suggest
+from convnets.study.declaration import Declaration
+from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
-SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
-RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # by names that no comparison may have
-DATABASE = re.compile(r"(?!sqlite:)\w*(sql|postgres|oracle|mariadb)\w*(\+\w+)?:", re.IGNORECASE)  # any that is no SQLite file
 REMOVABLE = ("variants", "comparisons", "claims")
 
 
@@ -35,8 +32,8 @@ REMOVABLE = ("variants", "comparisons", "claims")
 class Configuration:
     """A valid configuration, resolved: what each variant is, what each comparison shows.
 
-    `folders` are those of results, logs and so on, by the names that they have in rules. `dataset` holds the fields of
-    `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
+    `folders` are those of results, logs and so on, by the names that they have in rules. `source` is where the images come from,
+    `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
     the experiment, for a database the folder of the artifacts, and whether tracked runs are used in place of training;
     `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose runs are taken as they are, None
     where they are trained.
@@ -49,6 +46,7 @@ class Configuration:
     claims: tuple[Claim, ...]
     accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
+    source: str
     dataset: Mapping[str, Any]
     images: Mapping[str, int]
     memory: Mapping[str, str]
@@ -134,61 +132,51 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     InputError
         Listing everything that is wrong with it, one line each.
     """
-    config = _without_removed(config)
-    problems = list(schema.problems(config)) or list(_problems(config))
-    if problems:
-        raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    variants = dict(sorted(config["variants"].items()))  # by id, since merging two files does not keep their order
-    labels = {name: str(variant["label"]) for name, variant in variants.items()}
-    subset = config["dataset"]["subset"]
-    results = Path(config["pathvars"]["results"])
-    own = f"{SQLITE}{own_database(results)}"
-    store = Store(config["tracking"]["uri"] or own, config["tracking"]["experiment"])
+    declared = check(config)
+    variants = dict(sorted(declared.variants.items()))  # by id, since merging two files does not keep their order
+    labels = {name: variant.label for name, variant in variants.items()}
+    dataset, results = declared.dataset, Path(declared.pathvars.results)
+    store = Store(declared.tracking.uri or f"{SQLITE}{own_database(results)}", declared.tracking.experiment)
     return Configuration(
-        folders={name: str(Path(folder)) for name, folder in config["pathvars"].items()},
-        variants={name: settings.resolve(config["network"], config["training"], value) for name, value in variants.items()},
-        labels=labels,
-        comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(config["comparisons"].items())},
-        claims=tuple(claims.resolve(name, value) for name, value in sorted(config["claims"].items(), key=_in_report)),
-        accuracies=tuple(sorted(float(accuracy) for accuracy in config["convergence"]["accuracies"])),
-        seeds=tuple(sorted(int(seed) for seed in config["seeds"])),
-        dataset={
-            "validation_fraction": float(config["dataset"]["validation_fraction"]),
-            "split_seed": int(config["dataset"]["split_seed"]),
-            "subset": [int(subset[split]) for split in ("train", "validation", "test")] if subset else None,
+        folders={name: str(Path(folder)) for name, folder in declared.pathvars.model_dump().items()},
+        variants={
+            name: settings.resolve(declared.network, declared.training, variant.changes()) for name, variant in variants.items()
         },
-        images={name: int(count) for name, count in (subset or _split_sizes(config)).items()},
-        memory=config["memory"],
+        labels=labels,
+        comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(declared.comparisons.items())},
+        claims=tuple(claims.resolve(name, value) for name, value in sorted(declared.claims.items(), key=_in_report)),
+        accuracies=tuple(sorted(declared.convergence.accuracies)),
+        seeds=tuple(sorted(declared.seeds)),
+        source=dataset.source,
+        dataset=dataset.split(),
+        images=contradictions.split_sizes(dataset),
+        memory=declared.memory.model_dump(),
         tracking={
             **asdict(store),
             "artifacts": str(_artifacts(store, results)) if store.database or DATABASE.match(store.uri) else None,
-            "reuse": bool(config["tracking"]["reuse"]),
+            "reuse": declared.tracking.reuse,
         },
-        runs_from=Path(config["runs_from"]) if config["runs_from"] else None,
+        runs_from=Path(declared.runs_from) if declared.runs_from else None,
     )
 
 
-def _artifacts(store: Store, results: Path) -> Path:
-    """Return the folder of the artifacts of a store that has no server to keep them: beside its file, or with the results."""
-    return (store.database or own_database(results)).parent / "artifacts"
+def check(config: Mapping[str, Any]) -> Declaration:
+    """Return what a configuration declares.
 
-
-def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
-    """Return whether any variant of a configuration leaves its precision to the processor."""
-    trainings = [config["training"], *filter(None, config["variants"].values())]
-    return any(training.get("precision") == "auto" for training in trainings)
-
-
-def _in_report(claim: tuple[str, Mapping[str, Any]]) -> tuple[bool, list[int], str, float, str]:
-    """Return what orders claims as the report makes them.
-
-    Numbered sections come first ("2.1" before "10"), then those with names. Within one decides `order`, then the id: merging files
-    does not keep the order in which they are written.
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong with it, one line each.
     """
-    name, value = claim
-    section, parts = value["section"], value["section"].split(".")
-    numbers = [int(part) for part in parts] if all(map(str.isdecimal, parts)) else []
-    return not numbers, numbers, section, value.get("order", math.inf), name
+    config = _without_removed(config)
+    try:
+        declared = Declaration.model_validate(config)
+        problems = list(contradictions.find(declared))
+    except ValidationError as error:
+        problems = list(messages.explain(error, config))
+    if problems:
+        raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    return declared
 
 
 def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -198,94 +186,24 @@ def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**config, **kept}
 
 
-def _problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one message per contradiction between keys that are valid one by one."""
-    yield from _data_problems(config)
-    batches = Path(config["pathvars"]["resources"], "cifar10").resolve()
-    if Path(config["dataset"]["source"]).resolve() == batches:
-        yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
-    for name, variant in config["variants"].items():
-        yield from _variant_problems(f"variants.{name}", variant, config)
-    known = list(config["variants"])
-    for name, what in RESERVED.items():
-        if name in config["comparisons"]:
-            yield f"comparisons.{name} would overwrite {what}; name the comparison otherwise"
-    for name, comparison in config["comparisons"].items():
-        where = f"comparisons.{name}"
-        for variant in comparison["variants"]:
-            if variant not in known:
-                yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, known)}"
-        for key in ("labels", "colors"):
-            for variant in comparison.get(key, {}):
-                if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
-                    yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
-    yield from claims.problems(config["claims"], known)
-    for head, variant in config["memory"].items():
-        if variant not in known:
-            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
-        elif (found := {**config["network"], **config["variants"][variant]}["head"]) != head:
-            yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
-    yield from _given_problems(config)
-    yield from _tracking_problems(config["tracking"]["uri"] or "", own_database(Path(config["pathvars"]["results"])))
+def _artifacts(store: Store, results: Path) -> Path:
+    """Return the folder of the artifacts of a store that has no server to keep them: beside its file, or with the results."""
+    return (store.database or own_database(results)).parent / "artifacts"
 
 
-def _tracking_problems(uri: str, own: Path) -> Iterator[str]:
-    """Yield what is wrong with the address of a store; without repeating it, since it may hold a password."""
-    if found := credentials.held_by(uri):
-        names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-        if DATABASE.match(uri):
-            names = "PGPASSWORD, say, or in a file of the database's own, as ~/.pgpass"
-        yield f"tracking.uri holds {found}; give it in the environment: {names}"
-    elif "?" in (database := uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else "" if uri else str(own)):
-        yield f"the tracking store cannot be {database}: MLflow takes what follows a question mark for options"
+def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
+    """Return whether any variant of a configuration leaves its precision to the processor."""
+    trainings = [config.get("training", {}), *filter(None, config["variants"].values())]
+    return any(training.get("precision") == "auto" for training in trainings)
 
 
-def _given_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    folder = config["runs_from"]
-    for variant in config["variants"] if folder else ():
-        for seed in config["seeds"]:
-            run = Layout(Path(folder)).run(variant, int(seed))
-            missing = [name for name in (HISTORY, METRICS) if not (run / name).is_file()]
-            if missing:
-                yield f"runs_from is {folder}, which has no {' and no '.join(missing)} in {run.relative_to(folder)}"
+def _in_report(claim: tuple[str, declaration.Claim]) -> tuple[bool, list[int], str, float, str]:
+    """Return what orders claims as the report makes them.
 
-
-def _split_sizes(config: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many images each split has before a subset is taken."""
-    held_out = round(SPLIT_SIZES["train"] * config["dataset"]["validation_fraction"])
-    return {"train": SPLIT_SIZES["train"] - held_out, "validation": held_out, "test": SPLIT_SIZES["test"]}
-
-
-def _data_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    sizes = _split_sizes(config)
-    if not sizes["validation"] or not sizes["train"]:
-        yield f"dataset.validation_fraction leaves {sizes['train']:,} training and {sizes['validation']:,} validation images"
-    for split, count in (config["dataset"]["subset"] or {}).items():
-        if count > sizes[split]:
-            yield f"dataset.subset.{split} is {count:,}; there are only {sizes[split]:,} images"
-
-
-def _variant_problems(where: str, variant: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    resolved = settings.resolve(config["network"], config["training"], variant)
-    network, training = resolved.network, resolved.training
-    side, _ = feature_map(network)
-    if not side:
-        yield (
-            f"{where}.filters has {len(network.filters)} blocks, but 32 pixels can be halved only five times: 32, 16, 8, 4, 2, 1; "
-            "at most 5 filters are allowed"
-        )
-    if network.head == "conv1x1":
-        if not network.filters:
-            yield f"{where}.head is conv1x1, which needs convolution blocks; give filters, or use head: dense for an MLP"
-        for key in ("dense_units", "dropout"):
-            if key in variant:
-                yield f"{where}.{key} has no effect with head: conv1x1, which has no fully connected layer; remove it"
-    if not network.filters and "kernel_size" in variant:
-        yield f"{where}.kernel_size has no effect without convolution blocks; remove it"
-    if network.head == "dense" and not network.dense_units and "dropout" in variant:
-        yield f"{where}.dropout has no effect with dense_units: []; remove it"
-    if training.optimizer.name == "adam" and training.optimizer.momentum:
-        yield f"{where}.optimizer.momentum has no effect with adam; set it to 0"
-    images = (config["dataset"]["subset"] or _split_sizes(config))["train"]
-    if training.batch_size > images:
-        yield f"{where}.batch_size is {training.batch_size:,}; there are only {images:,} training images"
+    Numbered sections come first ("2.1" before "10"), then those with names. Within one decides `order`, then the id: merging files
+    does not keep the order in which they are written.
+    """
+    name, value = claim
+    parts = value.section.split(".")
+    numbers = [int(part) for part in parts] if all(map(str.isdecimal, parts)) else []
+    return not numbers, numbers, value.section, math.inf if value.order is None else value.order, name

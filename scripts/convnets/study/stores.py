@@ -1,5 +1,6 @@
 """Where runs are tracked, and what tracking is told of each variant; without MLflow, so that planning can know it too."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from convnets.files import read_json, write_json
 
 COMPARISON_TAG = "comparison."
 SQLITE = "sqlite:///"
+DATABASE = re.compile(r"(?!sqlite:)\w*(sql|postgres|oracle|mariadb)\w*(\+\w+)?:", re.IGNORECASE)  # any that is no SQLite file
 TRACKED = "tracked.json"
 
 

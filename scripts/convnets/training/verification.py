@@ -1,7 +1,6 @@
 """A finished run looked at again: its first epoch is trained once more, and its stored model evaluated once more."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +36,13 @@ def differences(
     -------
     For each thing that is compared, what differs; None where it cannot be compared since the run does not hold it.
     """
-    once = replace_epochs(settings, 1)
+    once = settings.updated({"training": {"epochs": 1}})
     result = loop.train(once, seed, dataset, lambda _: None)
     (again,) = result.history
     found: dict[str, list[str] | None] = {FIRST_EPOCH: _unequal(vars(history[0]), vars(again), ignored={"seconds"})}
     found[WEIGHTS] = _unequal({"digest": record.weights[0]}, {"digest": result.weights[0]}) if record.weights else None
     found[MODEL] = _evaluated(settings, dataset, history, metrics, record, model) if model.is_file() else None
     return found
-
-
-def replace_epochs(settings: Settings, epochs: int) -> Settings:
-    """Return settings with another number of epochs."""
-    return replace(settings, training=replace(settings.training, epochs=epochs))
 
 
 def _evaluated(

@@ -1,7 +1,7 @@
 """The configuration: what it accepts, what it refuses and how it says so, and how it is resolved."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convnets.study import configuration
 from convnets import settings
 from convnets.errors import InputError
+from convnets.study import comparisons, configuration
+from convnets.study.declaration import Declaration
 
 VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
 
@@ -34,15 +35,23 @@ def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> Non
         "augmentation": ["conv3_dropout05", "conv3_augment"],
         "conv1x1": ["conv3_1x1", "conv3_dropout05"],
     }
-    assert resolved.variants["conv2_dropout00"].network == settings.Network((16, 32), 5, "dense", (50,), 0.0)
-    assert resolved.variants["mlp100"].network == settings.Network((), 0, "dense", (100,), 0.5)
-    assert resolved.variants["conv3_1x1"].network == settings.Network((16, 32, 64), 5, "conv1x1", (), 0.0)
+    assert resolved.variants["conv2_dropout00"].network == settings.Network(
+        filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.0
+    )
+    assert resolved.variants["mlp100"].network == settings.Network(
+        filters=(), kernel_size=0, head="dense", dense_units=(100,), dropout=0.5
+    )
+    assert resolved.variants["conv3_1x1"].network == settings.Network(
+        filters=(16, 32, 64), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0
+    )
     assert {name: variant.training.epochs for name, variant in resolved.variants.items() if variant.training.epochs != 30} == {
         "mlp100": 50
     }
-    assert resolved.variants["conv3_augment"].training.augmentation == settings.Augmentation(True, 0.05)
+    assert resolved.variants["conv3_augment"].training.augmentation == settings.Augmentation(
+        horizontal_flip=True, channel_offset=0.05
+    )
     for variant in resolved.variants.values():
-        assert variant.training.optimizer == settings.Optimizer("rmsprop", 0.0005, 0.0)
+        assert variant.training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.0005, momentum=0.0)
         assert (variant.training.batch_size, variant.training.precision) == (64, "float32")
 
 
@@ -113,6 +122,22 @@ REFUSED = {
     "results that a store cannot be in": ("pathvars.results", "what?", ["what?/mlflow/mlflow.db: MLflow takes what follows"]),
     "an id of two lines": ("comparisons.depth\n", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons"]),
     "token in the address": ("tracking.uri", "https://token@host", ["tracking.uri holds a name, or a token"]),
+    "no kernel": ("network.kernel_size", 0, ["network.kernel_size is 0", "minimum of 1"]),
+    "no kernel of a variant": ("variants.conv3_dropout05.kernel_size", 0, ["variants.conv3_dropout05.kernel_size", "minimum of 1"]),
+    "truth for a number": ("training.epochs", True, ["training.epochs is true; a whole number is needed"]),
+    "a number for a text": ("variants.mlp100.label", 1.5, ["variants.mlp100.label is 1.5; a text is needed, in quotes"]),
+    "a number for a section": ("network", 5, ["network is 5; keys with values are needed; it is: defaults of the network"]),
+    "nothing for a section": ("variants.mlp100", [], ["variants.mlp100 is []; keys with values are needed"]),
+    "too many images": ("dataset.subset", [1, 2, 3], ["dataset.subset is [1, 2, 3]; keys", "null for all images"]),
+    "one wrong of several filters": ("network.filters", [8, "a"], ['network.filters.1 is "a"; a whole number']),
+    "unknown split": ("comparisons.mlp.rows", [["val"]], ['comparisons.mlp.rows.0.0 is "val"; allowed: validation, train']),
+    "unknown colour of a split": ("comparisons.mlp.colors.mlp100", {"train": "pink"}, ['mlp100.train is "pink"; it is: one of']),
+    "colour of no split": ("comparisons.mlp.colors.mlp100", {"tran": "red"}, ["mlp100.tran is not a key", "did you mean train?"]),
+    "misspelt key of a variant": (
+        "variants.mlp100.augmentation",
+        {"flip": True},
+        ["variants.mlp100.augmentation.flip is not a key here; allowed: horizontal_flip, channel_offset"],
+    ),
     "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
 }
 
@@ -128,6 +153,15 @@ def test_refuses(case: str, config: dict[str, Any]) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("case", ["negative seed", "no number in a list", "unknown split", "one wrong of several filters"])
+def test_says_what_is_wrong_once(case: str, config: dict[str, Any]) -> None:
+    path, value, _ = REFUSED[case]
+    put(config, path, value)
+    with pytest.raises(InputError) as caught:
+        configuration.resolve(config)
+    assert len(str(caught.value).splitlines()) == 2
+
+
 def test_lists_everything_that_is_wrong_at_once(config: dict[str, Any]) -> None:
     put(config, "variants.mlp100.dropout", 2)
     put(config, "seeds", [1, 1])
@@ -136,9 +170,37 @@ def test_lists_everything_that_is_wrong_at_once(config: dict[str, Any]) -> None:
 
 
 def test_a_missing_section_is_named(config: dict[str, Any]) -> None:
-    del config["training"]
-    with pytest.raises(InputError, match="training is missing"):
+    del config["memory"]
+    with pytest.raises(InputError, match="memory is missing"):
         configuration.resolve(config)
+
+
+def test_a_study_is_its_variants_where_the_defaults_suffice(config: dict[str, Any]) -> None:
+    whole = configuration.resolve(config)
+    short = configuration.resolve({key: config[key] for key in ("variants", "memory")})
+    assert (short.comparisons, short.claims) == ({}, ())
+    assert replace(short, comparisons=whole.comparisons, claims=whole.claims) == whole
+
+
+def test_part_of_a_section_suffices(config: dict[str, Any]) -> None:
+    given = {"training": {"optimizer": {"learning_rate": 0.01}}, "network": {"dropout": 0.1}, "dataset": {"split_seed": 2}}
+    resolved = configuration.resolve({**{key: config[key] for key in ("variants", "memory")}, **given})
+    changed = resolved.variants["conv3_dropout05"]
+    assert changed.training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.0)
+    assert (changed.network.filters, changed.network.dropout, changed.training.epochs) == ((16, 32, 64), 0.1, 30)
+    assert resolved.dataset == {"validation_fraction": 0.1, "split_seed": 2, "subset": None}
+
+
+def test_the_default_configuration_gives_the_defaults(config: dict[str, Any]) -> None:
+    """So that its comments are true, and its sections may be left out."""
+    required = ("variants", "comparisons", "claims", "memory")
+    declared = configuration.check(config)
+    assert set(config) == set(Declaration.model_fields)
+    for name, field in Declaration.model_fields.items():
+        if name not in required:
+            assert getattr(declared, name) == field.default, name
+            if isinstance(config[name], dict):
+                assert set(config[name]) == set(type(field.default).model_fields), name
 
 
 def test_a_variant_that_names_an_optimizer_gives_it_whole(config: dict[str, Any]) -> None:
@@ -146,29 +208,8 @@ def test_a_variant_that_names_an_optimizer_gives_it_whole(config: dict[str, Any]
     config["variants"]["mlp100"]["optimizer"] = {"name": "adam", "learning_rate": 0.001}
     config["variants"]["conv3_1x1"]["optimizer"] = {"learning_rate": 0.01}
     resolved = configuration.resolve(config).variants
-    assert resolved["mlp100"].training.optimizer == settings.Optimizer("adam", 0.001, 0.0)
-    assert resolved["conv3_1x1"].training.optimizer == settings.Optimizer("rmsprop", 0.01, 0.9)
-
-
-def test_every_key_of_the_configuration_is_in_the_schema_and_the_other_way_round(config: dict[str, Any]) -> None:
-    schema = yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
-
-    def keys(node: dict[str, Any]) -> set[str]:
-        node = schema["$defs"][node["$ref"].split("/")[-1]] if "$ref" in node else node
-        nested = {f"{key}.{inner}" for key, value in node.get("properties", {}).items() for inner in keys(value)}
-        return set(node.get("properties", {})) | nested
-
-    def present(value: object) -> set[str]:
-        if not isinstance(value, dict):
-            return set()
-        return set(value) | {f"{key}.{inner}" for key, part in value.items() for inner in present(part)}
-
-    by_id = ("variants", "comparisons", "claims")
-    assert {key for key in present(config) if not key.startswith(tuple(f"{name}." for name in by_id))} == keys(schema)
-    for name in by_id:
-        used = {key for part in config[name].values() for key in part}
-        allowed = set(schema["properties"][name]["additionalProperties"]["properties"])
-        assert used <= allowed
+    assert resolved["mlp100"].training.optimizer == settings.Optimizer(name="adam", learning_rate=0.001, momentum=0.0)
+    assert resolved["conv3_1x1"].training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.9)
 
 
 NETWORKS = st.fixed_dictionaries(
@@ -200,7 +241,7 @@ def test_any_valid_variant_resolves_to_what_it_says(variant: dict[str, Any], dat
     assert resolved.network.dropout == variant.get("dropout", config["network"]["dropout"])
     assert resolved.training.epochs == variant.get("epochs", config["training"]["epochs"])
     assert resolved.training.precision in ("float32", "mixed_bfloat16")
-    assert settings.from_dict(json.loads(json.dumps(asdict(resolved)))) == resolved
+    assert settings.from_dict(json.loads(json.dumps(resolved.canonical()))) == resolved
 
     shuffled = dict(data.draw(st.permutations(list(variant.items()))))
     as_floats = {key: float(value) if isinstance(value, int) and key != "label" else value for key, value in shuffled.items()}
@@ -231,6 +272,15 @@ def test_a_comparison_may_be_narrowed_without_removing_labels_and_colours(config
     config["comparisons"]["depth"]["variants"] = ["conv2_dropout05"]
     (member,) = configuration.resolve(config).comparisons["depth"].members
     assert (member.variant, member.label) == ("conv2_dropout05", "2 layers")
+
+
+def test_a_comparison_of_many_variants_has_a_colour_for_each(config: dict[str, Any]) -> None:
+    many = [f"mlp{units}" for units in range(1, 18)]
+    config["variants"] |= {name: {"label": name, "filters": []} for name in many}
+    config["comparisons"] = {"units": {"title": "Units", "variants": many, "rows": [["train"]], "colors": {"mlp3": "blue"}}}
+    colors = [member.colors["train"] for member in configuration.resolve(config).comparisons["units"].members]
+    assert colors[2] == comparisons.PALETTE["blue"]
+    assert set(colors[:8]) == set(comparisons.PALETTE.values())
 
 
 def test_smoke_configuration_is_valid_over_the_default(config: dict[str, Any]) -> None:

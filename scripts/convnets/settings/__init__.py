@@ -1,0 +1,114 @@
+"""What one training is set to: the only declaration of these settings, and their resolution for a variant.
+
+A new setting is one field here, with a `Neutral` value (`section`). Its default, bounds, description, place in the schema, its
+part in fingerprints and what tracking and the page show of it follow. Knows no other room.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from convnets import hardware
+from convnets.settings.section import Count, Listed, Section, Whole
+
+
+class Network(Section):
+    """A stack of convolution blocks (convolution, ReLU, 2x2 max pooling) under a head.
+
+    The "dense" head is fully connected layers, each followed by ReLU and dropout, and the output layer. The "conv1x1" head is a
+    1x1 convolution with one filter per class and average pooling; it has no fully connected layer, hence no dropout acts.
+    """
+
+    filters: Listed[Count] = Field(
+        (16, 32, 64), description="number of filters of each convolution block, at most five; [] for a plain MLP"
+    )
+    kernel_size: Whole = Field(  # 0 only in resolved settings without convolution blocks
+        5, ge=0, le=32, description="side of the square kernels in pixels, from 1 to 32", json_schema_extra={"minimum": 1}
+    )
+    head: Literal["dense", "conv1x1"] = Field(
+        "dense", description="fully connected layers, or a 1x1 convolution and average pooling"
+    )
+    dense_units: Listed[Count] = Field((50,), description="units of each fully connected layer before the output layer")
+    dropout: float = Field(0.5, ge=0, lt=1, description="fraction dropped after each fully connected layer, from 0 to below 1")
+
+
+class Optimizer(Section, json_schema_extra={"dependentRequired": {"name": ["learning_rate"]}}):
+    """A Keras optimizer; who names one gives its learning rate too."""
+
+    name: Literal["rmsprop", "adam", "sgd"] = Field("rmsprop", description="the optimizer")
+    learning_rate: float = Field(0.0005, gt=0, description="step size above 0")
+    momentum: float = Field(0.0, ge=0, lt=1, description="for rmsprop and sgd, from 0 to below 1")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if "name" in self.model_fields_set and "learning_rate" not in self.model_fields_set:
+            raise PydanticCustomError("incomplete", "name needs learning_rate beside it")
+        return self
+
+    def updated(self, changes: Mapping[str, Any]) -> Self:
+        """Return the optimizer with other values; a change that names one is a whole optimizer.
+
+        Another optimizer's learning rate or momentum would be a poor default.
+        """
+        return type(self)(**changes) if "name" in changes else super().updated(changes)
+
+
+class Augmentation(Section):
+    """Random changes of each training image."""
+
+    horizontal_flip: bool = Field(False, description="flip each image with probability 1/2")
+    channel_offset: float = Field(
+        0.0, ge=0, description="deviation of a Gaussian offset per image and channel, on standardised images"
+    )
+
+
+class Training(Section):
+    """How a network is trained."""
+
+    epochs: Count = Field(30, description="passes over the training images")
+    batch_size: Count = Field(64, description="images per iteration")
+    optimizer: Optimizer = Field(Optimizer(), description="a Keras optimizer; who names one gives its learning rate too")
+    precision: Literal["float32", "mixed_bfloat16", "auto"] = Field(
+        "float32", description="auto: bfloat16 where the processor multiplies it natively"
+    )
+    augmentation: Augmentation = Field(Augmentation(), description="random changes of each training image")
+
+
+class Settings(Section):
+    """Everything that one training run is set to, but for its seed.
+
+    Resolved settings name their precision, and a setting without effect is 0 or empty.
+    """
+
+    network: Network = Network()
+    training: Training = Training()
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting under one flat name, such as `optimizer.learning_rate`."""
+        return self.network.flat() | self.training.flat()
+
+
+def from_dict(value: Mapping[str, Any]) -> Settings:
+    """Return the settings whose canonical form, as JSON holds it, is `value`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It is damaged, or of another version.
+    """
+    return Settings.from_canonical(value)
+
+
+def resolve(network: Network, training: Training, changes: Mapping[str, Any]) -> Settings:
+    """Return the settings of a variant: the defaults of the study, with its changes."""
+    layers = network.updated({name: value for name, value in changes.items() if name in Network.model_fields})
+    how = training.updated({name: value for name, value in changes.items() if name in Training.model_fields})
+    if how.precision == "auto":
+        how = how.updated({"precision": "mixed_bfloat16" if hardware.native_bfloat16() else "float32"})
+    if not layers.filters:
+        layers = layers.updated({"kernel_size": 0})
+    if layers.head == "conv1x1":
+        layers = layers.updated({"dense_units": (), "dropout": 0})
+    return Settings(network=layers, training=how)

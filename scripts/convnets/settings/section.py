@@ -1,0 +1,114 @@
+"""A section of declared settings: types, bounds, defaults and descriptions of its fields, and the form in which they count."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, create_model
+from pydantic_core import PydanticCustomError
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """Marks a field that is left out of fingerprints and stamps where it has this value: `Annotated[bool, Neutral(False)]`.
+
+    A field that is added to the settings has one: the behaviour before the field existed. It never changes, whatever becomes the
+    default, so that finished runs stay fresh and older stamps readable.
+    """
+
+    value: Any
+
+
+class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan=False):
+    """Settings that belong together. A field may be a section itself."""
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the settings as they count in a fingerprint: without what is neutral, and sections of which nothing is left."""
+        neutral = _neutral(type(self))
+        found: dict[str, Any] = {}
+        for name, value in self._fields().items():
+            if isinstance(value, Section):
+                found |= {name: part} if (part := value.canonical()) else {}
+            elif name not in neutral or value != neutral[name]:
+                found[name] = value
+        return found
+
+    @classmethod
+    def from_canonical(cls, value: Mapping[str, Any]) -> Self:
+        """Return the settings whose canonical form, as JSON holds it, is `value`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A field is missing that has no neutral value, or one is not valid.
+        """
+        given = {**_neutral(cls), **value}
+        for name, field in cls.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+                given[name] = field.annotation.from_canonical(value.get(name, {}))
+        if missing := sorted(set(cls.model_fields) - set(given)):
+            raise ValueError(f"{', '.join(missing)} missing")
+        return cls(**given)
+
+    def updated(self, changes: Mapping[str, Any]) -> Self:
+        """Return the settings with other values; sections are merged field by field."""
+        fields = self._fields()
+        parts = {name: fields[name].updated(value) for name, value in changes.items() if isinstance(fields[name], Section)}
+        return type(self)(**{**fields, **changes, **parts})
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting under one flat name, such as `optimizer.learning_rate`."""
+        flat: dict[str, Any] = {}
+        for name, value in self._fields().items():
+            if isinstance(value, Section):
+                flat |= {f"{name}.{inner}": part for inner, part in value.flat().items()}
+            else:
+                flat[name] = list(value) if isinstance(value, tuple) else value
+        return flat
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+@cache
+def _neutral(section: type[Section]) -> Mapping[str, Any]:
+    """Return the neutral value of each field that has one."""
+    marks = ((name, mark) for name, field in section.model_fields.items() for mark in field.metadata)
+    return {name: mark.value for name, mark in marks if isinstance(mark, Neutral)}
+
+
+def overrides(*sections: type[Section]) -> dict[str, Any]:
+    """Return the fields of these sections for `create_model`, so that none of them need be given and none has a default."""
+    found: dict[str, Any] = {}
+    for section in sections:
+        for name, field in section.model_fields.items():
+            parts = field.asdict()
+            kind: Any = parts["annotation"]
+            if isinstance(kind, type) and issubclass(kind, Section):
+                kind = create_model(f"{kind.__name__}Overrides", __base__=kind, __doc__=kind.__doc__, **overrides(kind))
+            named = {key: value for key, value in parts["attributes"].items() if key != "default"}
+            found[name] = (Annotated[kind, *parts["metadata"], Field(**named)], Field(default_factory=lambda: None))
+    return found
+
+
+def _whole(value: object) -> object:
+    """Return 30.0 as 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("twice", "each entry may stand once")
+    return values
+
+
+T = TypeVar("T")
+Listed = Annotated[tuple[T, ...], Strict(False)]  # a list in YAML and JSON
+Some = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
+Distinct = Annotated[Listed[T], AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})]
+SomeDistinct = Annotated[Some[T], AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})]
+Text = Annotated[str, Field(min_length=1)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=1, description="a whole number from 1"), BeforeValidator(_whole)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="a whole number from 0 to 4294967295"), BeforeValidator(_whole)]

@@ -1,0 +1,128 @@
+"""What several keys of a configuration decide together, and cannot be."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from convnets import settings
+from convnets.networks.shapes import feature_map
+from convnets.runs.layout import HISTORY, METRICS, Layout
+from convnets.study import claims, credentials
+from convnets.study.declaration import Comparison, Dataset, Declaration, Labelled
+from convnets.study.stores import DATABASE, SQLITE, own_database
+from convnets.suggestions import suggest
+
+SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
+RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # by names that no comparison may have
+
+
+def find(declared: Declaration) -> Iterator[str]:
+    """Yield one message per contradiction between keys that are valid one by one."""
+    known = list(declared.variants)
+    yield from _of_data(declared)
+    if not declared.network.kernel_size:
+        yield "network.kernel_size is 0, below the minimum of 1"
+    for name, variant in declared.variants.items():
+        yield from _of_variant(f"variants.{name}", variant, declared)
+    for name, comparison in declared.comparisons.items():
+        yield from _of_comparison(name, comparison, known)
+    yield from claims.problems(declared.claims, known)
+    yield from _of_memory(declared)
+    yield from _of_given_runs(declared)
+    yield from _of_tracking(declared.tracking.uri or "", own_database(Path(declared.pathvars.results)))
+
+
+def split_sizes(dataset: Dataset) -> dict[str, int]:
+    """Return how many images each split has, as far as a subset does not say it."""
+    if dataset.subset:
+        return dataset.subset.model_dump()
+    return _all_images(dataset)
+
+
+def _all_images(dataset: Dataset) -> dict[str, int]:
+    held_out = round(SPLIT_SIZES["train"] * dataset.validation_fraction)
+    return {"train": SPLIT_SIZES["train"] - held_out, "validation": held_out, "test": SPLIT_SIZES["test"]}
+
+
+def _of_data(declared: Declaration) -> Iterator[str]:
+    sizes = _all_images(declared.dataset)
+    if not sizes["validation"] or not sizes["train"]:
+        yield f"dataset.validation_fraction leaves {sizes['train']:,} training and {sizes['validation']:,} validation images"
+    for split, count in split_sizes(declared.dataset).items():
+        if count > sizes[split]:
+            yield f"dataset.subset.{split} is {count:,}; there are only {sizes[split]:,} images"
+    batches = Path(declared.pathvars.resources, "cifar10").resolve()
+    if Path(declared.dataset.source).resolve() == batches:
+        yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
+
+
+def _of_variant(where: str, variant: Labelled, declared: Declaration) -> Iterator[str]:
+    changes = variant.changes()
+    resolved = settings.resolve(declared.network, declared.training, changes)
+    network, training = resolved.network, resolved.training
+    side, _ = feature_map(network)
+    if not side:
+        yield (
+            f"{where}.filters has {len(network.filters)} blocks, but 32 pixels can be halved only five times: 32, 16, 8, 4, 2, 1; "
+            "at most 5 filters are allowed"
+        )
+    if changes.get("kernel_size") == 0:
+        yield f"{where}.kernel_size is 0, below the minimum of 1"
+    if network.head == "conv1x1":
+        if not network.filters:
+            yield f"{where}.head is conv1x1, which needs convolution blocks; give filters, or use head: dense for an MLP"
+        for key in ("dense_units", "dropout"):
+            if key in changes:
+                yield f"{where}.{key} has no effect with head: conv1x1, which has no fully connected layer; remove it"
+    if not network.filters and "kernel_size" in changes:
+        yield f"{where}.kernel_size has no effect without convolution blocks; remove it"
+    if network.head == "dense" and not network.dense_units and "dropout" in changes:
+        yield f"{where}.dropout has no effect with dense_units: []; remove it"
+    if training.optimizer.name == "adam" and training.optimizer.momentum:
+        yield f"{where}.optimizer.momentum has no effect with adam; set it to 0"
+    images = split_sizes(declared.dataset)["train"]
+    if training.batch_size > images:
+        yield f"{where}.batch_size is {training.batch_size:,}; there are only {images:,} training images"
+
+
+def _of_comparison(name: str, comparison: Comparison, known: list[str]) -> Iterator[str]:
+    where = f"comparisons.{name}"
+    if name in RESERVED:
+        yield f"{where} would overwrite {RESERVED[name]}; name the comparison otherwise"
+    for variant in comparison.variants:
+        if variant not in known:
+            yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, known)}"
+    for key, section in (("labels", comparison.labels), ("colors", comparison.colors)):
+        for variant in section:
+            if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
+                yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
+
+
+def _of_memory(declared: Declaration) -> Iterator[str]:
+    known = list(declared.variants)
+    for head, variant in declared.memory.model_dump().items():
+        if variant not in known:
+            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
+        elif (found := declared.variants[variant].changes().get("head", declared.network.head)) != head:
+            yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
+
+
+def _of_given_runs(declared: Declaration) -> Iterator[str]:
+    if (folder := declared.runs_from) is None:
+        return
+    for variant, seed in product(declared.variants, declared.seeds):
+        run = Layout(Path(folder)).run(variant, seed)
+        missing = [name for name in (HISTORY, METRICS) if not (run / name).is_file()]
+        if missing:
+            yield f"runs_from is {folder}, which has no {' and no '.join(missing)} in {run.relative_to(folder)}"
+
+
+def _of_tracking(uri: str, own: Path) -> Iterator[str]:
+    """Yield what is wrong with the address of a store; without repeating it, since it may hold a password."""
+    if found := credentials.held_by(uri):
+        names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        if DATABASE.match(uri):
+            names = "PGPASSWORD, say, or in a file of the database's own, as ~/.pgpass"
+        yield f"tracking.uri holds {found}; give it in the environment: {names}"
+    elif "?" in (database := uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else "" if uri else str(own)):
+        yield f"the tracking store cannot be {database}: MLflow takes what follows a question mark for options"

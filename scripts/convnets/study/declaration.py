@@ -1,0 +1,183 @@
+"""The study as a configuration declares it: types, bounds, defaults and descriptions of every key.
+
+`schemas/config.schema.json` is made from these models (`schema`). What several keys decide together is in `contradictions`; what
+the keys come to is in `configuration`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Discriminator, Field, Tag, create_model
+
+from convnets.settings import Network, Training
+from convnets.settings.section import Count, Distinct, Section, Seed, Some, SomeDistinct, Text, Whole, overrides
+from convnets.study.comparisons import PALETTE
+
+Id = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_]*$",
+        description="lower-case letters, digits and underscores, not beginning with an underscore",
+    ),
+]
+Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
+Split = Literal["validation", "train"]
+Color = Annotated[
+    str,
+    Field(
+        pattern=f"^({'|'.join(PALETTE)}|#[0-9a-fA-F]{{6}})$", description=f"one of {', '.join(PALETTE)}, or a hexadecimal #rrggbb"
+    ),
+]
+
+
+def _form(value: object) -> str:
+    """Return which form of `OneOrMore` a value has."""
+    return "more" if isinstance(value, list | tuple | Mapping | Section) else "one"
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+OneOrMore = Annotated[Annotated[A, Tag("one")] | Annotated[B, Tag("more")], Discriminator(_form)]
+
+
+NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
+
+
+class Pathvars(Section):
+    """Folders that rules write to, as Snakemake's pathvars."""
+
+    results: Text = Field("results", description="folder of data, runs, figures, tables and the default tracking store")
+    logs: Text = Field("logs", description="folder of each job's log")
+    benchmarks: Text = Field("benchmarks", description="folder of each training's time and memory")
+    resources: Text = Field("resources", description="folder of the downloaded data set")
+
+
+class Subset(Section):
+    """The first so many images of each split."""
+
+    train: Count
+    validation: Count
+    test: Count
+
+
+class Dataset(Section):
+    """Which images, and how they are split."""
+
+    source: Text = Field("auto", description="auto, official, npm, or the path of a local archive or folder")
+    subset: Subset | None = Field(None, description="null for all images, or the first so many of each split")
+    validation_fraction: float = Field(
+        0.1, gt=0, lt=1, description="fraction of the 50,000 training images held out for validation, above 0 and below 1"
+    )
+    split_seed: Seed = Field(1, description="chooses the images held out for validation, a whole number from 0 to 4294967295")
+
+    def split(self) -> dict[str, Any]:
+        """Return how the images are split, as it counts in a fingerprint: all but where they come from."""
+        counted = {name: value for name, value in self.canonical().items() if name != "source"}
+        return {**counted, "subset": [*self.subset.model_dump().values()] if self.subset else None}
+
+
+class Labelled(Section):
+    """A variant; its label, and what differs from the defaults."""
+
+    label: Text = Field(description="name in figures and tables")
+
+    def changes(self) -> dict[str, Any]:
+        """Return what differs from the defaults of `network` and `training`."""
+        return self.model_dump(exclude_unset=True, exclude={"label"})
+
+
+Variant = create_model("Variant", __base__=Labelled, __doc__=Labelled.__doc__, **overrides(Network, Training))
+
+
+class Colors(Section):
+    """One colour for each split."""
+
+    validation: Color = "black"
+    train: Color = "black"
+
+
+class Comparison(Section):
+    """A comparison: which variants its figure of learning curves shows, and how."""
+
+    title: Text = Field(description="heading of the figure")
+    figure: str = Field("", description="name of the figure in the report")
+    variants: SomeDistinct[str] = Field(description="ids of variants, in the order of the legend")
+    rows: Some[SomeDistinct[Split]] = Field(description="rows of panels, each a list of the splits drawn in it")
+    labels: Mapping[str, Text] = Field({}, description="labels of variants in this figure, in place of their own")
+    colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
+
+
+class Claim(Section):
+    """A claim: a statement about runs or networks that can be tested."""
+
+    section: Text = Field(description="where the statement stands, in quotes")
+    statement: Text = Field(description="the statement, precise enough to be tested")
+    original: Text = Field("", description="the words of the source in its own language")
+    test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
+        description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
+        "first of all)"
+    )
+    quantities: SomeDistinct[Text] = Field(
+        description="what is compared: variant.metric, or a number of VGG-16 such as vgg16.conv1.parameters"
+    )
+    reported: OneOrMore[float, Some[float]] | None = Field(
+        None,
+        description="the number that the source prints for what is measured, a list of one per quantity for the test equals, or "
+        "null",
+    )
+    target: float = Field(
+        0.0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
+    )
+    margin: float = Field(
+        0.0,
+        ge=0,
+        description="how much is allowed, or for greater, less, highest and lowest required, in the metric's unit; for ratio a "
+        "factor above 1",
+    )
+    erratum: OneOrMore[str, SomeDistinct[str]] = Field(
+        (), description="id of the erratum that the statement falls under, or a list of several"
+    )
+    order: Whole | None = Field(None, description="its place among the claims of its section; those without one come last, by id")
+
+
+class Convergence(Section):
+    """What the table of convergence shows."""
+
+    accuracies: Distinct[Share] = Field((0.5, 0.6, 0.65, 0.7), description="validation accuracies whose first epoch is looked for")
+
+
+class Memory(Section):
+    """The trained networks that stand in the memory table, by head."""
+
+    dense: str = Field(description="id of the variant with the dense head")
+    conv1x1: str = Field(description="id of the variant with the 1x1 head")
+
+
+class Tracking(Section):
+    """Where MLflow tracks the runs."""
+
+    uri: Text | None = Field(
+        None,
+        description="an MLflow tracking URI, such as the address of a server, or null for an SQLite store under <results>/mlflow",
+    )
+    experiment: Text = Field("cifar10-convnets", description="name of the MLflow experiment")
+    reuse: bool = Field(
+        False, description="whether a run that the store has finished, with the same fingerprint, is fetched instead of trained"
+    )
+
+
+class Declaration(Section):
+    """The configuration of a study. Only `variants` and `memory` need be given."""
+
+    pathvars: Pathvars = Pathvars()
+    dataset: Dataset = Dataset()
+    seeds: SomeDistinct[Seed] = Field((1,), description="one run per variant and seed")
+    runs_from: Text | None = Field(None, description="folder whose runs are taken as they are instead of being trained, or null")
+    network: Network = Field(Network(), description="defaults of the network that any variant may override")
+    training: Training = Field(Training(), description="defaults of the training that any variant may override")
+    variants: Mapping[Id, Variant] = Field(min_length=1, description="the networks to compare, by id", json_schema_extra=NAMED)
+    comparisons: Mapping[Id, Comparison] = Field({}, description="the figures of learning curves, by id", json_schema_extra=NAMED)
+    claims: Mapping[Id, Claim] = Field({}, description="statements to be tested, by id", json_schema_extra=NAMED)
+    convergence: Convergence = Convergence()
+    memory: Memory
+    tracking: Tracking = Tracking()

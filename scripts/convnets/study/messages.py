@@ -1,0 +1,97 @@
+"""What is wrong with a configuration, in words: which key, what its value is, what is allowed there."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from convnets.study import schema
+
+NEEDED = {  # by the kind of error
+    "string_type": "a text is needed, in quotes if it looks like a number",
+    "int_type": "a whole number is needed",
+    "float_type": "a number is needed",
+    "bool_type": "true or false is needed",
+    "finite_number": "a finite number is needed",
+    "tuple_type": "a list is needed",
+    "dict_type": "keys with values are needed",
+    "model_type": "keys with values are needed",
+    "mapping_type": "keys with values are needed",
+    "too_short": "it should be non-empty",
+    "string_too_short": "it should be non-empty",
+}
+BOUNDS = {
+    "greater_than_equal": "below the minimum of",
+    "less_than_equal": "above the maximum of",
+    "greater_than": "and not above",
+    "less_than": "and not below",
+}
+
+
+def explain(error: ValidationError, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one message for each key of a configuration that is not valid by itself."""
+    declared = schema.generate()
+    for detail in error.errors(include_url=False):
+        if detail["type"] != "too_short" or not detail["input"]:  # a list is also said to be short where an entry is not valid
+            yield _explain(detail, config, declared)
+
+
+def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.Node) -> str:
+    kind, keys = detail["type"], _keys(detail, config)
+    path, value = _path(keys), _shown(detail["input"])
+    if kind == "missing":
+        return f"{path} is missing"
+    if kind == "extra_forbidden":
+        known = list(schema.find(declared, keys[:-1])["properties"])
+        near = difflib.get_close_matches(str(keys[-1]), known, 1)
+        advice = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+        return f"{path} is not a key here; {advice}"
+    if detail["loc"][-1] == "[key]" or kind == "invalid_key":
+        names = schema.find(declared, keys[:-1]).get("propertyNames", {}).get("description", "a text")
+        return f"{_path(keys[:-1])}: the name {keys[-1]!r} is not allowed; a name is: {names}"
+    node = schema.find(declared, keys)
+    hint = f"; it is: {node['description']}" if node["description"] else ""
+    if kind == "float_type" and _reads_as_number(text := detail["input"]):
+        return f"{path} is the text {text!r}; YAML wants a point in such a number: {float(text):e}"
+    if kind == "literal_error":
+        return f"{path} is {value}; allowed: {', '.join(node['enum'])}"
+    if kind == "twice":
+        return f"{path} lists something twice: {value}; each entry may stand once"
+    if kind == "string_pattern_mismatch":
+        return f"{path} is {value}{hint}"
+    if kind in BOUNDS:
+        (bound,) = detail["ctx"].values()
+        return f"{path} is {value}, {BOUNDS[kind]} {bound:.12g}{hint}"
+    return f"{path} is {value}; {NEEDED.get(kind, detail['msg'])}{hint}"
+
+
+def _keys(detail: ErrorDetails, config: Any) -> list[int | str]:  # noqa: ANN401
+    """Return the keys of a place in the configuration, without the names that pydantic gives to alternatives between them."""
+    keys: list[int | str] = []
+    for key in detail["loc"]:
+        if key in config if isinstance(config, Mapping) else isinstance(config, list) and isinstance(key, int):
+            keys.append(key)
+            config = config[key]
+    return [*keys, detail["loc"][-1]] if detail["type"] == "missing" else keys
+
+
+def _path(keys: Sequence[int | str]) -> str:
+    return ".".join(map(str, keys)) or "the configuration"
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _reads_as_number(value: object) -> bool:
+    """Return whether a value is a text that Python, unlike YAML, takes for a number."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
