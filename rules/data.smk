@@ -1,4 +1,4 @@
-# CIFAR-10: the official batches, and the prepared data set.
+# The prepared data set, and what it is made of: the official batches of CIFAR-10.
 from convnets.data.cifar10 import BATCH_SHA256
 
 
@@ -22,11 +22,10 @@ rule get_cifar10:
 
 rule prepare_dataset:
     input:
-        batches=rules.get_cifar10.output.batches,
-        provenance=rules.get_cifar10.output.provenance,
+        source=study.described.files,
         stale=steps.marker("prepare_dataset"),
     output:
-        dataset="<results>/data/cifar10.npz",
+        dataset="<results>/data/dataset.npz",
         manifest="<results>/data/manifest.json",
         stamp="<results>/stamps/prepare_dataset.json",
     log:
@@ -35,7 +34,10 @@ rule prepare_dataset:
     conda:
         "../envs/data.yaml"
     params:
-        split=study.dataset,
+        kind=study.kind,
+        identity=study.described.identity,
+        classes=study.described.format.classes,
+        split=study.split,
         job=steps.job("prepare_dataset"),
     shell:
         "prepare_dataset.py {params.job:q} > {log:q} 2>&1"

@@ -7,7 +7,7 @@ rule train_variant:
         unpack(
             steps.when_stale(
                 "train_variant",
-                dataset="<results>/data/cifar10.npz",
+                dataset="<results>/data/dataset.npz",
                 manifest="<results>/data/manifest.json",
                 plan="<results>/tracking/plan.json",
             )

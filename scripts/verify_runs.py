@@ -31,7 +31,7 @@ def main() -> None:
     if not chosen:
         print("there is nothing to verify")
         return
-    data = steps.study.layout.results / "data" / "cifar10.npz"
+    data = steps.study.layout.dataset
     command.snakemake(arguments.configfiles, str(arguments.cores), "--quiet", "all", "--", str(data))
     verified = []
     # A process each, since a process computes on one number of threads only.

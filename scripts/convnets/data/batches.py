@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convnets.data.cifar10 import BATCH_BYTES, BATCH_SHA256, IMAGE_SHAPE, IMAGES_PER_BATCH
+from convnets.data.cifar10 import BATCH_BYTES, BATCH_SHA256, IMAGE_SHAPE, IMAGES_PER_BATCH, TEST_BATCH, TRAIN_BATCHES
+from convnets.data.dataset import Split
 from convnets.errors import InputError
 from convnets.files import sha256
 
@@ -57,6 +58,13 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     height, width, channels = IMAGE_SHAPE
     planes = rows[:, 1:].reshape(-1, channels, height, width)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), rows[:, 0].copy()
+
+
+def read_all(folder: Path) -> tuple[Split, Split]:
+    """Return the official training images and test images."""
+    parts = [read(folder / name) for name in TRAIN_BATCHES]
+    train = Split(np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts]))
+    return train, Split(*read(folder / TEST_BATCH))
 
 
 def write(path: Path, images: np.ndarray, labels: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The prepared data set: CIFAR-10 split into training, validation and test images, in one file that opens fast.
+"""The prepared data set: images split into training, validation and test, in one file that opens fast.
 
 The file is an uncompressed NumPy archive of uint8 images with the training images' mean and deviation. NumPy checks the
 CRC of each member as it reads, so a damaged file is an error and never a slightly different result.
@@ -6,14 +6,13 @@ CRC of each member as it reads, so a damaged file is an error and never a slight
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convnets.data import batches, cifar10
 from convnets.errors import InputError
 from convnets.files import atomic_path
 
@@ -22,7 +21,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Images (uint8, shape (n, 32, 32, 3)) and their labels (uint8, shape (n,))."""
+    """Images (uint8, shape (n, height, width, channels)) and their labels (uint8, shape (n,))."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -43,9 +42,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits, and the mean and standard deviation of each pixel position over the training images.
+    """The three splits, the mean and standard deviation of each pixel position over the training images, and the classes.
 
-    `mean` and `deviation` are float32 of shape (32, 32, 3), in units of the uint8 values.
+    `mean` and `deviation` are float32 of the shape of an image, in units of the uint8 values. `classes` are names, in the order of
+    the labels.
     """
 
     train: Split
@@ -53,6 +53,7 @@ class Dataset:
     test: Split
     mean: np.ndarray
     deviation: np.ndarray
+    classes: tuple[str, ...]
 
     def split(self, name: str) -> Split:
         """Return one of the splits named in `SPLITS`."""
@@ -61,34 +62,29 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """How the data set is split: the held-out fraction of the 50,000, the seed that chooses it, images per split or None."""
+    """How images are split: the held-out fraction of the training images, the seed that chooses it, images per split or None."""
 
     validation_fraction: float
     split_seed: int
     subset: tuple[int, int, int] | None
 
 
-def prepare(folder: Path, settings: DatasetSettings) -> Dataset:
+def prepare(official: Split, test: Split, classes: Sequence[str], settings: DatasetSettings) -> Dataset:
     """Split the official training images at random into training and validation, and compute the training statistics.
 
     A subset is the first so many images of each split; its statistics are those of its own training images.
     """
-    parts = [batches.read(folder / name) for name in cifar10.TRAIN_BATCHES]
-    images = np.concatenate([images for images, _ in parts])
-    labels = np.concatenate([labels for _, labels in parts])
-    held_out = round(len(labels) * settings.validation_fraction)
+    held_out = round(len(official) * settings.validation_fraction)
     # The legacy generator's stream is frozen by NumPy's compatibility policy, so a split is the same for every version.
-    order = np.random.RandomState(settings.split_seed).permutation(len(labels))
-    train = Split(images[order[held_out:]], labels[order[held_out:]])
-    validation = Split(images[order[:held_out]], labels[order[:held_out]])
-    test = Split(*batches.read(folder / cifar10.TEST_BATCH))
+    order = np.random.RandomState(settings.split_seed).permutation(len(official))
+    train, validation = (Split(official.images[rows], official.labels[rows]) for rows in (order[held_out:], order[:held_out]))
     if settings.subset:
         train, validation, test = (part.first(n) for part, n in zip((train, validation, test), settings.subset, strict=True))
-    return Dataset(train, validation, test, *pixel_statistics(train.images))
+    return Dataset(train, validation, test, *pixel_statistics(train.images), tuple(classes))
 
 
 def pixel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation (float32, shape (32, 32, 3)) of each pixel position, from exact integer sums."""
+    """Return mean and standard deviation (float32, of the shape of an image) of each pixel position, from exact integer sums."""
     count = len(images)
     total = np.zeros(images.shape[1:], np.int64)
     squares = np.zeros(images.shape[1:], np.int64)
@@ -103,7 +99,7 @@ def pixel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def save(dataset: Dataset, path: Path) -> None:
     """Write the data set as one uncompressed NumPy archive."""
-    arrays = {"mean": dataset.mean, "deviation": dataset.deviation}
+    arrays = {"mean": dataset.mean, "deviation": dataset.deviation, "classes": np.array(dataset.classes)}
     for name in SPLITS:
         split = dataset.split(name)
         arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels}
@@ -122,22 +118,28 @@ def load(path: Path) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as archive:
             train, validation, test = (Split(archive[f"{name}_images"], archive[f"{name}_labels"]) for name in SPLITS)
-            return Dataset(train, validation, test, archive["mean"], archive["deviation"])
+            classes = tuple(map(str, archive["classes"]))
+            return Dataset(train, validation, test, archive["mean"], archive["deviation"], classes)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a readable data set ({error}); delete it and run the workflow again") from error
 
 
-def manifest(dataset: Dataset, source: str, settings: DatasetSettings) -> dict[str, Any]:
-    """Describe the data set: where it came from, and count, classes and SHA-256 of each split."""
+def manifest(dataset: Dataset, source: str, identity: Mapping[str, Any], settings: DatasetSettings) -> dict[str, Any]:
+    """Describe the data set: where it came from, what decides its content, and count, classes and SHA-256 of each split."""
     return {
         "source": source,
+        "identity": identity,
+        "shape": list(dataset.mean.shape),
+        "classes": list(dataset.classes),
         "validation_fraction": settings.validation_fraction,
         "split_seed": settings.split_seed,
         "subset": settings.subset,
         "splits": {
             name: {
                 "images": len(split := dataset.split(name)),
-                "images_per_class": dict(zip(cifar10.CLASSES, np.bincount(split.labels, minlength=10).tolist(), strict=True)),
+                "images_per_class": dict(
+                    zip(dataset.classes, np.bincount(split.labels, minlength=len(dataset.classes)).tolist(), strict=True)
+                ),
                 "sha256": split.sha256(),
             }
             for name in SPLITS

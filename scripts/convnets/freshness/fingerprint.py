@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from convnets.data.cifar10 import BATCH_SHA256
+from convnets.data import kinds
 from convnets.freshness import code
 from convnets.settings import Settings
 
@@ -40,15 +40,15 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
     settings, seed
         What the run is set to.
     dataset
-        How the data set is split. With the published digests of the batches and the code that prepares them it determines the
-        data, so a run's fingerprint is known before the data set exists.
+        What decides the images, and how they are split. With the code that prepares them it determines the data, so a run's
+        fingerprint is known before the data set exists.
     """
     return {
         "version": VERSION,
         "settings": settings.canonical(),
         "seed": seed,
-        "data": {"batches": digest(BATCH_SHA256), **dataset},
-        **code.code_of(*TRAINING_ENTRIES),
+        "data": dataset,
+        **code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)].__name__),
     }
 
 
@@ -68,8 +68,8 @@ def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str
 
 
 def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the manifest of a prepared data set says of how it was split, as `run_components` takes it."""
-    return {key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}
+    """Return what the manifest of a prepared data set says of its images and their split, as `run_components` takes it."""
+    return {**manifest["identity"], **{key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}}
 
 
 def changes(old: Components, new: Components) -> list[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from convnets import device as backend  # noqa: F401  (before keras)
-from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
 from convnets.networks.shapes import feature_map
 from convnets.settings import Network
 
@@ -26,7 +25,7 @@ class Classifier:
 
     `logits` maps standardised images to class scores and is what training differentiates. `model` maps raw images (values
     0 to 255) to class probabilities: it holds the standardisation, so that whoever loads it needs nothing else.
-    Both take shape (n, 32, 32, 3) and return float32 of shape (n, 10).
+    Both take shape (n, height, width, channels) and return float32 of shape (n, classes).
     """
 
     logits: keras.Model
@@ -34,7 +33,7 @@ class Classifier:
     standardise: keras.Layer
 
 
-def build(network: Network, mean: np.ndarray, deviation: np.ndarray, precision: str = "float32") -> Classifier:
+def build(network: Network, mean: np.ndarray, deviation: np.ndarray, classes: int, precision: str = "float32") -> Classifier:
     """Build the network, its initial weights drawn from Keras's global seed.
 
     Parameters
@@ -42,19 +41,21 @@ def build(network: Network, mean: np.ndarray, deviation: np.ndarray, precision: 
     network
         The layers.
     mean, deviation
-        Of each pixel position of the training images, shape (32, 32, 3).
+        Of each pixel position of the training images, of the shape of an image.
+    classes
+        How many there are.
     precision
         A Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
     """
-    layers = list(_layers(network, precision))
+    layers = list(_layers(network, mean.shape, classes, precision))
     # Given as constants, the statistics are part of the layer's configuration and not weights, so they are not counted.
     standardise = keras.layers.Normalization(
         axis=(1, 2, 3), mean=mean, variance=np.square(deviation), dtype="float32", name="standardise"
     )
-    pixels = keras.Input(IMAGE_SHAPE, name="pixels")
+    pixels = keras.Input(mean.shape, name="pixels")
     softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
     return Classifier(
-        logits=keras.Sequential([keras.Input(IMAGE_SHAPE), *layers], name="logits"),
+        logits=keras.Sequential([keras.Input(mean.shape), *layers], name="logits"),
         model=keras.Sequential([pixels, standardise, *layers, softmax], name="classifier"),
         standardise=standardise,
     )
@@ -65,7 +66,7 @@ def load(path: Path) -> keras.Model:
     return keras.models.load_model(path)
 
 
-def _layers(network: Network, dtype: str) -> Iterator[keras.Layer]:
+def _layers(network: Network, shape: tuple[int, ...], classes: int, dtype: str) -> Iterator[keras.Layer]:
     """Yield the layers from standardised images to logits."""
     bias = keras.initializers.Constant(CONVOLUTION_BIAS)
     for number, filters in enumerate(network.filters, start=1):
@@ -76,15 +77,15 @@ def _layers(network: Network, dtype: str) -> Iterator[keras.Layer]:
         # larger; after it, there is a quarter of the elements.
         yield keras.layers.ReLU(dtype=dtype, name=f"relu{number}")
     if network.head == "conv1x1":
-        side, _ = feature_map(network)
-        yield keras.layers.Conv2D(len(CLASSES), 1, bias_initializer=bias, dtype=dtype, name="conv1x1")
-        yield keras.layers.AveragePooling2D(side, strides=1, dtype=dtype, name="average")
+        height, width, _ = feature_map(network, (shape[0], shape[1], shape[2]))
+        yield keras.layers.Conv2D(classes, 1, bias_initializer=bias, dtype=dtype, name="conv1x1")
+        yield keras.layers.AveragePooling2D((height, width), strides=1, dtype=dtype, name="average")
         yield keras.layers.Flatten(dtype="float32", name="flatten")
         return
     yield keras.layers.Flatten(dtype=dtype, name="flatten")
     for number, units in enumerate(network.dense_units, start=1):
         yield keras.layers.Dense(units, activation="relu", dtype=dtype, name=f"dense{number}")
         yield keras.layers.Dropout(network.dropout, dtype=dtype, name=f"dropout{number}")
-    yield keras.layers.Dense(len(CLASSES), dtype=dtype, name="output")
+    yield keras.layers.Dense(classes, dtype=dtype, name="output")
     if dtype != "float32":
         yield keras.layers.Activation("linear", dtype="float32", name="logits")

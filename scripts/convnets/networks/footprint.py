@@ -1,34 +1,35 @@
 """The memory that a training takes, by formula: what forward keeps for backward, and what the optimizer keeps."""
 
-from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
+from convnets.data.images import ImageFormat
 from convnets.networks.formulas import BYTES_PER_PARAMETER, network_parameters
 from convnets.settings import Network, Optimizer, Settings
 
 BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
 
 
-def activations(network: Network) -> int:
+def activations(network: Network, images: ImageFormat) -> int:
     """Return the values that one image's forward pass leaves for its backward pass.
 
     These are the input, the output of each convolution, of each pooling and each dense layer after its ReLU (in place), of each
     dropout (with one value for its mask, too), and the logits. A framework may keep more.
     """
-    side, channels = IMAGE_SHAPE[0], IMAGE_SHAPE[2]
-    total = side**2 * channels
+    height, width, channels = images.shape
+    classes = len(images.classes)
+    total = height * width * channels
     for channels in network.filters:
-        total += side**2 * channels  # the convolution
-        side //= 2
-        total += side**2 * channels  # the pooling
+        total += height * width * channels  # the convolution
+        height, width = height // 2, width // 2
+        total += height * width * channels  # the pooling
     if network.head == "conv1x1":
-        return total + side**2 * len(CLASSES) + len(CLASSES)
+        return total + height * width * classes + classes
     kept = 3 if network.dropout else 1
-    return total + kept * sum(network.dense_units) + len(CLASSES)
+    return total + kept * sum(network.dense_units) + classes
 
 
-def activation_bytes(settings: Settings) -> int:
+def activation_bytes(settings: Settings, images: ImageFormat) -> int:
     """Return the bytes of the activations of one batch, in the precision that it is computed in."""
     training = settings.training
-    return activations(settings.network) * training.batch_size * BYTES_PER_VALUE[training.precision]
+    return activations(settings.network, images) * training.batch_size * BYTES_PER_VALUE[training.precision]
 
 
 def optimizer_slots(optimizer: Optimizer) -> int:
@@ -40,6 +41,6 @@ def optimizer_slots(optimizer: Optimizer) -> int:
     return {"sgd": 0, "rmsprop": 1, "adam": 2}[optimizer.name] + bool(optimizer.momentum)
 
 
-def optimizer_bytes(settings: Settings) -> int:
+def optimizer_bytes(settings: Settings, images: ImageFormat) -> int:
     """Return the bytes that the optimizer keeps, in float32 whatever the precision."""
-    return optimizer_slots(settings.training.optimizer) * network_parameters(settings.network) * BYTES_PER_PARAMETER
+    return optimizer_slots(settings.training.optimizer) * network_parameters(settings.network, images) * BYTES_PER_PARAMETER

@@ -6,7 +6,7 @@ n*m weights and m biases; pooling has none.
 
 from itertools import pairwise
 
-from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
+from convnets.data.images import ImageFormat
 from convnets.networks.shapes import feature_map
 from convnets.settings import Network
 
@@ -23,40 +23,41 @@ def dense_parameters(inputs: int, units: int) -> int:
     return inputs * units + units
 
 
-def convolution_blocks_parameters(network: Network) -> int:
+def convolution_blocks_parameters(network: Network, images: ImageFormat) -> int:
     """Return the number of trainable parameters of the convolution blocks, the head left out."""
-    channels = (IMAGE_SHAPE[2], *network.filters)
+    channels = (images.shape[2], *network.filters)
     return sum(convolution_parameters(network.kernel_size, *pair) for pair in pairwise(channels))
 
 
-def network_parameters(network: Network) -> int:
+def network_parameters(network: Network, images: ImageFormat) -> int:
     """Return the number of trainable parameters."""
-    total = convolution_blocks_parameters(network)
-    side, channels = feature_map(network)
+    total = convolution_blocks_parameters(network, images)
+    height, width, channels = feature_map(network, images.shape)
     if network.head == "conv1x1":
-        return total + convolution_parameters(1, channels, len(CLASSES))
-    inputs = side * side * channels
-    for units in (*network.dense_units, len(CLASSES)):
+        return total + convolution_parameters(1, channels, len(images.classes))
+    inputs = height * width * channels
+    for units in (*network.dense_units, len(images.classes)):
         total += dense_parameters(inputs, units)
         inputs = units
     return total
 
 
-def training_flops(network: Network) -> int:
+def training_flops(network: Network, images: ImageFormat) -> int:
     """Return the floating-point operations of one image's training step: forward, and backward to weights and inputs.
 
     A multiplication and its addition count as two, every tap of the 'same' padding counts, and what is not a convolution or a
     dense layer does not. Backward costs twice forward, but for the first layer, whose input needs no gradient.
     """
-    forward, channels, side = [], IMAGE_SHAPE[2], IMAGE_SHAPE[0]
+    forward: list[int] = []
+    height, width, channels = images.shape
     for filters in network.filters:
-        forward.append(2 * network.kernel_size**2 * channels * filters * side**2)
-        channels, side = filters, side // 2
-    inputs = side * side * channels
+        forward.append(2 * network.kernel_size**2 * channels * filters * height * width)
+        height, width, channels = height // 2, width // 2, filters
+    inputs = height * width * channels
     if network.head == "conv1x1":
-        forward.append(2 * inputs * len(CLASSES))
+        forward.append(2 * inputs * len(images.classes))
     else:
-        for units in (*network.dense_units, len(CLASSES)):
+        for units in (*network.dense_units, len(images.classes)):
             forward.append(2 * inputs * units)
             inputs = units
     return 3 * sum(forward) - forward[0]

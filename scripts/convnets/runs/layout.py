@@ -38,6 +38,11 @@ class Layout:
         return self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
 
     @property
+    def dataset(self) -> Path:
+        """The file of the prepared data set."""
+        return self.results / "data" / "dataset.npz"
+
+    @property
     def trainings(self) -> Path:
         """The folder with one for each training that is not finished."""
         return self.results / "unfinished"

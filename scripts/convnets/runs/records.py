@@ -77,8 +77,8 @@ class Record:
     `training` is a token that this training alone bears, `began` its start in seconds since 1970, `processor` the one that it ran
     on (or those, if it went on on another, where the last bits may differ), `data` the SHA-256 of each split,
     `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
-    `precision` is that of the computation, and `weights` holds the SHA-256 of the weights after each epoch; earlier records do not
-    say them.
+    `precision` is that of the computation, `weights` holds the SHA-256 of the weights after each epoch, and `classes` the names of
+    the classes; earlier records do not say them.
     """
 
     training: str
@@ -93,6 +93,7 @@ class Record:
     confusion: Sequence[Sequence[int]]
     precision: str | None = None
     weights: Sequence[str] = ()
+    classes: Sequence[str] = ()
 
 
 # Every numeric field but the seed.

@@ -70,7 +70,7 @@ class Run:
 
     @property
     def dense_parameters(self) -> int:
-        """Trainable parameters of the fully connected formulas."""
+        """Trainable parameters of the fully connected layers."""
         return self.head_parameters if self.settings.network.head == "dense" else 0
 
     @property

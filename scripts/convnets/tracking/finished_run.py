@@ -8,6 +8,7 @@ from typing import Any
 from mlflow.entities import Metric
 
 from convnets import settings
+from convnets.data import kinds
 from convnets.errors import InputError
 from convnets.freshness import stamps
 from convnets.freshness.stamps import Stamp
@@ -73,6 +74,12 @@ class Finished:
         """What tells this training from any other."""
         metrics = self.metrics
         return Identity(metrics.variant, metrics.seed, metrics.fingerprint, self.record.training, self.record.began)
+
+    @property
+    def data_sets(self) -> dict[str, str]:
+        """Each split of the data by the name that it has in MLflow, with as much of its digest as MLflow takes."""
+        kind = self.stamp.components.get("data", {}).get("kind", kinds.NEUTRAL)
+        return {f"{kind}-{split}": digest[:36] for split, digest in self.record.data.items()}
 
     @property
     def params(self) -> dict[str, Any]:

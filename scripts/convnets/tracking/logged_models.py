@@ -14,7 +14,6 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 
-from convnets.data.cifar10 import IMAGE_SHAPE
 from convnets.tracking.connection import Connection
 from convnets.tracking.finished_run import Finished, point_of
 
@@ -58,7 +57,7 @@ def log(connection: Connection, run: Run, finished: Finished, load_model: Callab
         mlflow_model.run_id = run_id
         mlflow.keras.save_model(path=path, mlflow_model=mlflow_model, **options)
 
-    example = np.full((1, *IMAGE_SHAPE), 127.0, np.float32)  # a grey image
+    example = np.full((1, *model.input_shape[1:]), 127.0, np.float32)  # a grey image
     with redirect_stdout(io.StringIO()):  # MLflow tries the example, and Keras draws a bar for it
         Model.log(
             None,

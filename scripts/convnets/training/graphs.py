@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from convnets import device  # noqa: F401  (before keras)
-from convnets.data import cifar10
 from convnets.data.dataset import Split
 from convnets.networks.builders import Classifier
 from convnets.settings import Augmentation
@@ -28,7 +27,7 @@ class Evaluation:
 
 
 def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Flip and shift a batch of standardised images, shape (n, 32, 32, 3), at random by `seed`, int32 of shape (2,)."""
+    """Flip and shift standardised images, shape (n, height, width, channels), at random by `seed`, int32 of shape (2,)."""
     count = tf.shape(images)[0]
     if settings.horizontal_flip:
         flip = tf.random.stateless_uniform([count, 1, 1, 1], seed) < 0.5
@@ -87,7 +86,7 @@ def evaluation_function(classifier: Classifier, data: Split) -> Callable[[], Eva
     starts = range(0, len(data), EVALUATION_BATCH)
     batches = [tf.constant(data.images[start : start + EVALUATION_BATCH]) for start in starts]
     labels = tf.constant(data.labels, tf.int64)
-    classes = len(cifar10.CLASSES)
+    classes = classifier.logits.output_shape[-1]
 
     def evaluate() -> Evaluation:
         logits = tf.concat([logits_of(batch) for batch in batches], 0)

@@ -79,7 +79,9 @@ def train(
     if not tf.config.threading.get_intra_op_parallelism_threads():
         raise RuntimeError("device.configure must be called first: a run on another number of threads is another run")
     keras.utils.set_random_seed(seed)
-    classifier = builders.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
+    classifier = builders.build(
+        settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision
+    )
     optimizer = built_optimizer(settings, classifier)
     if resumed:
         classifier.logits.set_weights(resumed.weights)
@@ -151,6 +153,7 @@ def train(
         batch_size=batch_size,
         processors=processors,
         weights=tuple(digests),
+        classes=dataset.classes,
     )
 
 

@@ -27,6 +27,7 @@ class Result:
     batch_size: int
     processors: tuple[str, ...]
     weights: tuple[str, ...]
+    classes: tuple[str, ...]
 
     def record(self, training: str, began: float, device: Device, precision: str, data: Mapping[str, str]) -> Record:
         """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
@@ -43,6 +44,7 @@ class Result:
             confusion=self.test.confusion,
             precision=precision,
             weights=self.weights,
+            classes=self.classes,
         )
 
     def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:

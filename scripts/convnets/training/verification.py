@@ -49,7 +49,9 @@ def _evaluated(
     settings: Settings, dataset: Dataset, history: Sequence[Epoch], metrics: Metrics, record: Record, model: Path
 ) -> list[str]:
     """Return what differs when the stored model is evaluated by the code of now."""
-    classifier = builders.build(settings.network, dataset.mean, dataset.deviation, settings.training.precision)
+    classifier = builders.build(
+        settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision
+    )
     classifier.logits.set_weights(builders.load(model).get_weights())
     best = history[metrics.best_epoch - 1]
     validation = evaluation_function(classifier, dataset.validation)()

@@ -78,7 +78,7 @@ def _of_other_files(steps: Steps) -> Iterator[str]:
         stamp = stamps.read(step.stamp)
         if step.rule != TRAINING and stamp:
             for text in stamps.damage(step.stamp, stamp):
-                if not text.endswith("cifar10.npz is missing"):  # fresh runs do not need the data set
+                if not text.endswith("dataset.npz is missing"):  # fresh runs do not need the data set
                     yield f"{key}: {text}"
 
 
@@ -131,8 +131,7 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     if len(logged_models.of_run(connection, run.info.run_id)) > 1:
         yield f"its tracked run has {len(logged_models.of_run(connection, run.info.run_id))} complete models, not one"
     inputs = run.inputs.dataset_inputs if run.inputs else []
-    digests = {f"cifar10-{split}": digest[:36] for split, digest in finished.record.data.items()}
-    yield from _compare("data set", digests, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)
+    yield from _compare("data set", finished.data_sets, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)
 
 
 def _of_points(connection: Connection, run: Run, finished: Finished) -> Iterator[str]:

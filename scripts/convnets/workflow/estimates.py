@@ -7,7 +7,8 @@ from statistics import median
 
 from convnets import settings
 from convnets.freshness import stamps
-from convnets.networks import formulas as layers
+from convnets.data.images import ImageFormat
+from convnets.networks.formulas import training_flops
 from convnets.runs import layout, reading, unfinished
 from convnets.runs.layout import run_of
 from convnets.settings import Settings
@@ -30,7 +31,7 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 
     A training takes as long as earlier ones of its variant, else as those of other variants, by the operations it needs.
     """
-    timings = [timing for folder in steps.study.layout.runs() if (timing := _timing(folder))]
+    timings = [timing for folder in steps.study.layout.runs() if (timing := _timing(folder, steps.study.described.format))]
     return {
         key: _of_training(step, steps, timings) if step.rule == TRAINING else _of_other(step, steps)
         for key, step in steps.all.items()
@@ -38,14 +39,14 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
     }
 
 
-def _timing(folder: Path) -> Timing | None:
+def _timing(folder: Path, images: ImageFormat) -> Timing | None:
     """Read what a finished run took, or None if its folder does not hold one."""
     stamp = stamps.read(folder / stamps.STAMP)
     if stamp is None or not (folder / layout.METRICS).is_file():
         return None
     try:
         metrics, was = reading.read_metrics(folder / layout.METRICS), settings.from_dict(stamp.components["settings"])
-        rate = metrics.images_per_second * layers.training_flops(was.network)
+        rate = metrics.images_per_second * training_flops(was.network, images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or the settings are those of another version
         return None
     overhead = stamp.seconds - metrics.train_seconds
@@ -67,7 +68,8 @@ def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | Non
             epochs = wanted.training.epochs - checkpoints.epochs_done(begun, step.fingerprint)
             images = steps.study.images["train"] // batch * batch * epochs
             rate = median(timing.flops_per_second for timing in alike)
-            return images * layers.training_flops(wanted.network) / rate + median(timing.overhead for timing in alike)
+            flops = training_flops(wanted.network, steps.study.described.format)
+            return images * flops / rate + median(timing.overhead for timing in alike)
     return None
 
 
