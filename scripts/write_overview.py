@@ -4,7 +4,7 @@
 from convnets import settings, tables
 from convnets.files import read_json
 from convnets.freshness import code
-from convnets.report import page, provenance, texts
+from convnets.report import page, texts
 from convnets.report.material import Material
 from convnets.runs import reading
 from convnets.study import claims, comparisons
@@ -24,10 +24,9 @@ def main(job: Job) -> None:
         runs=reading.read(job.inputs["runs"], variants),
         tables={path.stem: tables.read(path) for path in job.inputs["tables"]},
     )
-    made = provenance.read(material.runs, {path.parent for path in job.inputs["runs"]})
     published = read_json(job.input("published")) if job.inputs["published"] else {}
     own = {name: code.library_version(name) for name in LIBRARIES}
-    composed = page.compose(material, made, chosen, own, published, written)
+    composed = page.compose(material, chosen, own, published, written)
     figures = {path.stem: path for path in job.inputs["figures"]}
     tables.write_text(page.render(composed, figures, written, job.input("template"), job.input("style")), job.output("html"))
 

@@ -56,8 +56,7 @@ def _row(variant: str, settings: Settings, runs: Sequence[Run], accuracies: Sequ
         "activation_bytes": footprint.activation_bytes(settings),
         "optimizer_bytes": footprint.optimizer_bytes(settings),
     }
-    peaks = [run.peak_memory for run in runs if run.peak_memory is not None]
-    row["peak_memory_bytes"] = max(peaks, default=None)
+    row["peak_memory_bytes"] = max((run.record.peak_memory_bytes for run in runs if run.record), default=None)
     known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
     row["runs_that_shared_their_core"] = sum(known) if known else None
     for accuracy in accuracies:

@@ -17,7 +17,7 @@ from convnets.files import read_json, sha256, write_json
 from convnets.freshness import fingerprint
 from convnets.runs import layout
 
-STAMP = "stamp.json"  # that of a run, in its folder
+STAMP = layout.STAMP
 SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
 HASHED_WHEN_PLANNING = 1_000_000

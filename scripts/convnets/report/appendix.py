@@ -9,10 +9,10 @@ from convnets.findings import convergence, wording
 from convnets.report import provenance
 from convnets.report.material import Material, shown
 from convnets.report.overview import Cell, Section, Table
-from convnets.report.provenance import Made
 from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, same
 from convnets.runs.histories import UNDISTURBED
+from convnets.runs.run import Run
 from convnets.settings import Settings
 
 OVERFITTING = (
@@ -101,10 +101,10 @@ def _value(value: object) -> str:
     return str(value)
 
 
-def software(made: Sequence[Made], own: Mapping[str, str], texts: Texts) -> Section:
+def software(runs: Sequence[Run], own: Mapping[str, str], texts: Texts) -> Section:
     """Return the versions that the runs were trained with, and those that tables and this page were made with."""
     spec = texts.appendix["software"]
-    training, columns = provenance.libraries(made), (texts.columns["version"],)
+    training, columns = provenance.libraries(runs), (texts.columns["version"],)
     tables = [
         Table(heading, columns, tuple((same(name), (Cell(version),)) for name, version in versions.items()))
         for heading, versions in (
@@ -113,21 +113,14 @@ def software(made: Sequence[Made], own: Mapping[str, str], texts: Texts) -> Sect
         )
         if versions
     ]
-    without = sum(one.stamp is None for one in made)
-    return Section(
-        "software",
-        "",
-        spec["title"],
-        spec["question"],
-        tables=tuple(tables),
-        notes=(spec["caption"], *_missing(without, made, texts)),
-    )
+    notes = (spec["caption"], *_missing(sum(run.libraries is None for run in runs), runs, texts))
+    return Section("software", "", spec["title"], spec["question"], tables=tuple(tables), notes=notes)
 
 
-def hardware(made: Sequence[Made], labels: Mapping[str, str], texts: Texts) -> Section:
+def hardware(runs: Sequence[Run], labels: Mapping[str, str], texts: Texts) -> Section:
     """Return on what the runs were trained, and how long that took."""
     spec, unknown = texts.appendix["hardware"], "\N{EM DASH}"
-    machines = {name: provenance.machine([one for one in made if one.run.variant == name]) for name in labels}
+    machines = {name: provenance.machine([run for run in runs if run.variant == name]) for name in labels}
     names = ("runs", "seconds", "images_per_second", "processors", "peak_memory", "threads")
     rows = []
     for name, machine in machines.items():
@@ -141,18 +134,18 @@ def hardware(made: Sequence[Made], labels: Mapping[str, str], texts: Texts) -> S
         )
         rows.append((same(labels[name]), tuple(map(Cell, cells))))
     table = Table(texts.labels["network"], tuple(texts.columns[name] for name in names), tuple(rows), spec["caption"])
-    seconds = sum(one.run.train_seconds for one in made)
+    seconds = sum(run.train_seconds for run in runs)
     notes = [spec["total"].fill(hours=f"{seconds / 3600:.1f} h")]
-    processors = sorted({one.record.processor for one in made if one.record})
-    devices = sorted({one.record.device for one in made if one.record})
+    processors = sorted({run.record.processor for run in runs if run.record})
+    devices = sorted({run.record.device for run in runs if run.record})
     if processors:
         notes.append(same(": ").join([texts.columns["processor"], same(f"{'; '.join(processors)} ({', '.join(devices)}).")]))
-    notes += _missing(sum(one.record is None for one in made), made, texts)
+    notes += _missing(sum(run.record is None for run in runs), runs, texts)
     return Section("hardware", "", spec["title"], spec["question"], tables=(table,), notes=tuple(notes))
 
 
-def _missing(count: int, made: Sequence[Made], texts: Texts) -> tuple[Text, ...]:
+def _missing(count: int, runs: Sequence[Run], texts: Texts) -> tuple[Text, ...]:
     """Say for how many runs nothing is recorded, if there are any."""
     if not count:
         return ()
-    return (texts.appendix["not_recorded"].fill(count=str(count), runs=str(len(made))),)
+    return (texts.appendix["not_recorded"].fill(count=str(count), runs=str(len(runs))),)

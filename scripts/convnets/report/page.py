@@ -14,7 +14,6 @@ from convnets.errors import InputError
 from convnets.report import appendix, overview, statements
 from convnets.report.material import Material
 from convnets.report.overview import Section
-from convnets.report.provenance import Made
 from convnets.report.texts import Text, Texts
 
 LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves MLflow's interface unless told otherwise
@@ -54,7 +53,6 @@ class Page:
 
 def compose(
     study: Material,
-    made: Sequence[Made],
     settings: Mapping[str, Any],
     own: Mapping[str, str],
     published: Mapping[str, Any],
@@ -64,8 +62,8 @@ def compose(
 
     Parameters
     ----------
-    study, made
-        What was found, and how the runs were made.
+    study
+        What was found.
     settings
         Those of the step.
     own
@@ -81,8 +79,8 @@ def compose(
         appendix.changes(found, texts),
         appendix.speed_and_overfitting(study, settings["accuracies"], texts),
         appendix.configuration(variants, study.labels, settings["dataset"], settings["seeds"], texts),
-        appendix.software(made, own, texts),
-        appendix.hardware(made, study.labels, texts),
+        appendix.software(study.runs, own, texts),
+        appendix.hardware(study.runs, study.labels, texts),
     )
     count = len(settings["seeds"])
     runs = texts.labels["one_seed"] if count == 1 else texts.labels["seeds"].fill(count=str(count))
