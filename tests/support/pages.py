@@ -14,7 +14,7 @@ from convnets.findings import claim_tables, convergence, verdicts
 from convnets.report import page, texts
 from convnets.report.material import Material
 from convnets.runs.run import Run
-from convnets.study import claims, comparisons, configuration
+from convnets.study import configuration
 
 TABLES, FIGURES, TEXTS = studies.REFERENCE.parent / "tables", studies.REFERENCE.parent / "figures", ROOT / "report"
 WRITTEN = texts.read(TEXTS / "texts.yaml")
@@ -29,14 +29,7 @@ def material_of(config: dict[str, Any], runs: list[Run], chosen: dict[str, Any] 
     found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata")}
     found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged, ["a note"] * len(judged)).to_csv(index=False)))
     found["convergence"] = convergence.table(runs, resolved.variants, resolved.labels, resolved.accuracies)
-    chosen = chosen or jobs.settings_of("write_overview", config)
-    return Material(
-        {value["id"]: claims.from_dict(value) for value in chosen["claims"]},
-        {value["id"]: comparisons.from_dict(value) for value in chosen["comparisons"]},
-        chosen["labels"],
-        runs,
-        found,
-    )
+    return Material.of(chosen or jobs.settings_of("write_overview", config), runs, found)
 
 
 def page_of(config: dict[str, Any], runs: list[Run], published: dict[str, Any] | None = None) -> str:

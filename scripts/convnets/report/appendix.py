@@ -1,4 +1,4 @@
-"""What follows the report's sections in the overview: speed and overfitting, configuration, software, hardware and run time."""
+"""The sections after those of the report: printed numbers, speed and overfitting, configuration, software, hardware."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ COST = ("parameters", "MFLOP", "activations (MB)", "optimizer (MB)", "peak memor
 
 
 def changes(sections: Sequence[Section], texts: Texts) -> Section:
-    """Return every number that the report prints and a claim names, beside the one here, and the difference: measured, computed."""
+    """Return the report's numbers beside those here, with differences: a table of measured and one of computed numbers."""
     spec = texts.appendix["changes"]
     lines = [line for section in sections if section.number for line in section.claims]
     columns = (same("2021"), texts.labels["here"], texts.labels["difference"])
@@ -37,7 +37,7 @@ def changes(sections: Sequence[Section], texts: Texts) -> Section:
 
 
 def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, ...]], ...]:
-    """Return a row for each number that the report prints, once if several claims name it."""
+    """Return a row for each printed number; several claims about one number share a row."""
     rows = {}
     for line in lines:
         for measure in line.measures:
@@ -48,7 +48,7 @@ def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, .
 
 
 def speed_and_overfitting(study: Material, accuracies: Sequence[float], texts: Texts) -> Section:
-    """Return the table of convergence as three: how fast, how much it overfits, at what cost."""
+    """Return the table of convergence as three tables: speed, overfitting, cost."""
     spec = texts.appendix["convergence"]
     shown = convergence.readable(study.tables["convergence"], accuracies)
     reaching = {f"iterations (s) to {number:g}": texts.columns["reaching"].fill(accuracy=f"{number:g}") for number in accuracies}
@@ -74,7 +74,7 @@ def _from_frame(frame: pd.DataFrame, headings: Mapping[str, Text], texts: Texts,
 def configuration(
     settings: Mapping[str, Settings], labels: Mapping[str, str], dataset: Mapping[str, Any], seeds: Sequence[int], texts: Texts
 ) -> Section:
-    """Return what all variants have in common, and what not."""
+    """Return the settings that all variants share, and a table of those that differ."""
     spec = texts.appendix["configuration"]
     common, differing = provenance.common_and_differing(settings)
     names = list(next(iter(differing.values()), {}))
@@ -93,7 +93,7 @@ def _words(name: str) -> str:
 
 
 def _value(value: object) -> str:
-    """Return a setting as a reader would write it."""
+    """Format a setting for readers."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
@@ -102,7 +102,7 @@ def _value(value: object) -> str:
 
 
 def software(runs: Sequence[Run], own: Mapping[str, str], texts: Texts) -> Section:
-    """Return the versions that the runs were trained with, and those that tables and this page were made with."""
+    """Return the library versions of the trainings, and those of the tables and this page."""
     spec = texts.appendix["software"]
     training, columns = provenance.libraries(runs), (texts.columns["version"],)
     tables = [
@@ -118,7 +118,7 @@ def software(runs: Sequence[Run], own: Mapping[str, str], texts: Texts) -> Secti
 
 
 def hardware(runs: Sequence[Run], labels: Mapping[str, str], texts: Texts) -> Section:
-    """Return on what the runs were trained, and how long that took."""
+    """Return the hardware of the trainings, and their times."""
     spec, unknown = texts.appendix["hardware"], "\N{EM DASH}"
     machines = {name: provenance.machine([run for run in runs if run.variant == name]) for name in labels}
     names = ("runs", "seconds", "images_per_second", "processors", "peak_memory", "threads")
@@ -145,7 +145,7 @@ def hardware(runs: Sequence[Run], labels: Mapping[str, str], texts: Texts) -> Se
 
 
 def _missing(count: int, runs: Sequence[Run], texts: Texts) -> tuple[Text, ...]:
-    """Say for how many runs nothing is recorded, if there are any."""
+    """Say how many runs have no record; nothing if all have one."""
     if not count:
         return ()
     return (texts.appendix["not_recorded"].fill(count=str(count), runs=str(len(runs))),)

@@ -1,4 +1,4 @@
-"""How runs were made: what they were set to, which versions computed, on what machine, and how long it took."""
+"""How runs were made: settings, library versions, hardware and times."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from convnets.settings import Settings
 
 @dataclass(frozen=True)
 class Machine:
-    """What one variant's runs were trained on and took: means over the runs, and the largest peak memory, in bytes."""
+    """The hardware and the times of one variant's runs: means over the runs, and the largest peak memory, in bytes."""
 
     runs: int
     threads: tuple[int, ...]
@@ -45,7 +45,7 @@ def libraries(runs: Iterable[Run]) -> Mapping[str, tuple[str, ...]]:
 
 
 def common_and_differing(settings: Mapping[str, Settings]) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
-    """Return the settings that all variants share, and for each variant those that they do not all have alike."""
+    """Return the settings that all variants share, and for each variant the others."""
     flat = {variant: value.flat() for variant, value in settings.items()}
     first = next(iter(flat.values()), {})
     common = {name: value for name, value in first.items() if all(other[name] == value for other in flat.values())}
