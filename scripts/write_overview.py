@@ -4,10 +4,9 @@
 from convnets import settings, tables
 from convnets.files import read_json
 from convnets.freshness import code
-from convnets.report import page, provenance, texts
+from convnets.report import page, texts
 from convnets.report.material import Material
 from convnets.runs import reading
-from convnets.study import claims, comparisons
 from convnets.workflow.frame import Job, step
 
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # that tables and figures are made with
@@ -17,17 +16,11 @@ def main(job: Job) -> None:
     """Read runs, tables and texts, write the page."""
     chosen, written = job.settings, texts.read(job.input("texts"))
     variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
-    material = Material(
-        claims={value["id"]: claims.from_dict(value) for value in chosen["claims"]},
-        comparisons={value["id"]: comparisons.from_dict(value) for value in chosen["comparisons"]},
-        labels=chosen["labels"],
-        runs=reading.read(job.inputs["runs"], variants),
-        tables={path.stem: tables.read(path) for path in job.inputs["tables"]},
-    )
-    made = provenance.read(material.runs, {path.parent for path in job.inputs["runs"]})
+    runs = reading.read(job.inputs["runs"], variants)
+    material = Material.of(chosen, runs, {path.stem: tables.read(path) for path in job.inputs["tables"]})
     published = read_json(job.input("published")) if job.inputs["published"] else {}
     own = {name: code.library_version(name) for name in LIBRARIES}
-    composed = page.compose(material, made, chosen, own, published, written)
+    composed = page.compose(material, chosen, own, published, written)
     figures = {path.stem: path for path in job.inputs["figures"]}
     tables.write_text(page.render(composed, figures, written, job.input("template"), job.input("style")), job.output("html"))
 

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from convnets.data import batches, dataset, sources
-from convnets.workflow.command import cores
 from convnets.errors import InputError
+from convnets.workflow.command import cores
 
 if TYPE_CHECKING:
+    from convnets.runs.run import Run
     from convnets.study.stores import Store
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +65,14 @@ def own_tracking_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def config() -> dict[str, Any]:
     """The default configuration, as the user's file holds it."""
     return copy.deepcopy(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def reference() -> "list[Run]":
+    """The first seed of each committed run."""
+    import studies
+
+    return studies.reference(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,13 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 import pytest
+from conftest import ROOT
 from snakemake.utils import update_config
 
 from convnets.errors import InputError
 from convnets.freshness import fingerprint
+from convnets.report2021 import errata
+from convnets.runs import run as runs
 from convnets.study import claims, configuration, declaration
 
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -102,3 +105,26 @@ def test_claims_come_as_the_report_makes_them(config: dict[str, Any]) -> None:
 
 def test_every_test_that_can_be_declared_is_known() -> None:
     assert get_args(declaration.Claim.model_fields["test"].annotation) == tuple(claims.TESTS)
+
+
+def test_every_claim_quotes_the_report(config: dict[str, Any]) -> None:
+    """Word by word, in the section that it names; " ... " leaves something out."""
+    text = " ".join((ROOT / "tests" / "report2021" / "report.txt").read_text(encoding="utf-8").split())
+    headings = {"1": "1 Parte Teórica", "2.1": "2.1 Dropout", "2.2": "2.2 Impacto", "2.3": "2.3 Comparación", "2.4": "2.4 Data"}
+    headings |= {"3": "3 Parte de Programación", "3.1": "3.1 Comparación", "end": "4 Anexos"}
+    starts = {section: text.index(heading) for section, heading in headings.items()}
+    ends = dict(zip(starts, [*list(starts.values())[1:], len(text)], strict=True))
+    for one in configuration.resolve(config).claims:
+        position = starts[one.section]
+        for part in one.original.split(" ... "):
+            position = text.find(" ".join(part.split()), position, ends[one.section])
+            assert position >= 0, (one.id, part)
+
+
+def test_the_document_explains_every_metric_test_and_erratum(config: dict[str, Any]) -> None:
+    text = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    for name in (*runs.METRICS, *claims.TESTS, *errata.ids()):
+        assert f"`{name}`" in text, name
+    used = {one.margin for one in configuration.resolve(config).claims if not one.is_exact and one.margin}
+    for margin in used:
+        assert f"{margin:,}" in text, margin

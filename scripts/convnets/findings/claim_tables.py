@@ -18,7 +18,7 @@ COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_h
 def claims(judgements: Sequence[Judgement], notes: Sequence[str]) -> pd.DataFrame:
     """Return one row per claim, with the number that the report prints beside the one measured, its interval and the verdict.
 
-    Of a claim with several conditions, the numbers are those of the one that decides. Numbers that are exact have no interval.
+    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval.
     """
     rows = []
     for judgement, note in zip(judgements, notes, strict=True):
@@ -43,14 +43,14 @@ def claims(judgements: Sequence[Judgement], notes: Sequence[str]) -> pd.DataFram
 
 
 def _rounded(value: float) -> float | None:
-    """Return a number as the CSV will hold it, a whole one as such, and None for NaN."""
+    """Round a number as the CSV does: whole numbers become integers, NaN becomes None."""
     if math.isnan(value):
         return None
     return int(value) if float(value).is_integer() else tables.significant(value)
 
 
 def claims_markdown(table: pd.DataFrame) -> str:
-    """Return the table of claims as Markdown, under a line that counts the verdicts and above the notes."""
+    """Return the count of the verdicts, the table of claims and the notes, as Markdown."""
     shown = pd.DataFrame({"section": table["section"], "claim": table["id"], "statement": table["statement"]})
     shown["report"] = ["" if number is None else wording.number(number) for number in table["reported"]]
     measured = zip(table["measured"], table["ci_low"], table["ci_high"], strict=True)
@@ -89,7 +89,7 @@ def errata_markdown(table: pd.DataFrame) -> str:
 
 
 def concerned(claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
-    """Return for each erratum the claims that name it, with the verdicts that a table of claims holds.
+    """Return the claims that name each erratum, with their verdicts.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ def table(
     settings, labels
         What each variant is set to, and its label.
     accuracies
-        The validation accuracies that are looked for. `reached_0.6` counts the seeds that reach 0.6; means of iterations and
-        seconds are over these.
+        Validation accuracies. The column `reached_0.6` counts the seeds that reach 0.6; the means of iterations and seconds to
+        0.6 are over these seeds.
     """
     rows = [_row(variant, settings[variant], [run for run in runs if run.variant == variant], accuracies) for variant in labels]
     frame = pd.DataFrame(rows)
@@ -56,8 +56,7 @@ def _row(variant: str, settings: Settings, runs: Sequence[Run], accuracies: Sequ
         "activation_bytes": footprint.activation_bytes(settings),
         "optimizer_bytes": footprint.optimizer_bytes(settings),
     }
-    peaks = [run.peak_memory for run in runs if run.peak_memory is not None]
-    row["peak_memory_bytes"] = max(peaks, default=None)
+    row["peak_memory_bytes"] = max((run.record.peak_memory_bytes for run in runs if run.record), default=None)
     known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
     row["runs_that_shared_their_core"] = sum(known) if known else None
     for accuracy in accuracies:
@@ -76,7 +75,7 @@ def _mean_and_spread(name: str, values: Sequence[float]) -> Mapping[str, float]:
 
 
 def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
-    """Return the table for readers: fewer columns and digits."""
+    """Return the table for readers, with fewer columns and digits."""
     shown = pd.DataFrame({"variant": frame["label"], "seeds": frame["seeds"]})
     for accuracy in accuracies:
         name = f"{accuracy:g}"

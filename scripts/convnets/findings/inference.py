@@ -1,8 +1,8 @@
-"""Statistical inference from few runs: intervals, one-sided tests, equivalence, families of tests, and how many runs would do.
+"""Statistical inference from few runs: intervals, one-sided tests, equivalence, multiple tests, and sample sizes.
 
-Everything rests on values that are independent from seed to seed, such as the difference of two variants trained with the same
-seed, and on their being about normal, so that Student's t applies. With five seeds that cannot be checked, and tests that do
-without it could not reject anything: the smallest p-value of a sign test of five is 1/32.
+The methods assume independent values, one per seed, such as the difference of two variants trained with the same seed. They also
+assume that the values are roughly normal, so that Student's t applies. Five seeds are too few to check that. Tests without this
+assumption could not reject anything: the smallest p-value of a sign test of five values is 1/32.
 """
 
 import math
@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-ALPHA = 0.05  # of the whole family of tests
+ALPHA = 0.05  # family-wise error rate
 CONFIDENCE = 0.95  # of an interval
-POWER = 0.8  # with which a number of runs is to decide
-ROUNDING = 1e-12  # relative; a smaller deviation is none
-MOST_RUNS = 1000  # beyond which "how many" is no practical question
+POWER = 0.8  # probability that the number of runs of `runs_needed` decides
+ROUNDING = 1e-12  # a relative deviation below this is rounding, and counts as 0
+MOST_RUNS = 1000  # the largest number of runs that `runs_needed` tries
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean that was estimated from `count` independent values with the sample standard deviation `deviation`.
+    """A mean estimated from `count` independent values, whose sample standard deviation is `deviation`.
 
-    One value says nothing of the deviation (it is none then), and neither do values that are all equal: then no interval is
-    given and nothing is shown.
+    A single value has no deviation (NaN), and equal values have a deviation of 0. Neither says how much values vary, so there is
+    no interval, and every test gives a p-value of 1.
     """
 
     count: int
@@ -85,9 +85,10 @@ def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
     Parameters
     ----------
     values
-        One from each run.
+        One per run.
     magnitude
-        The size of the numbers that they were computed from, where that is not their own: it tells a spread from rounding.
+        The size of the numbers that the values were computed from, such as the two terms of a difference. Deviations that are
+        tiny beside it are rounding errors.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
 
 
 def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]:
-    """Return p-values adjusted so that rejecting those up to a level errs anywhere with at most that probability.
+    """Return adjusted p-values. Rejecting those up to a level keeps the family-wise error rate at that level.
 
     Holm's step-down procedure (Scand. J. Stat. 6, 1979), which holds however the tests depend on each other.
 
@@ -113,8 +114,8 @@ def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]
     p_values
         One per hypothesis.
     most_true
-        How many of the hypotheses can be true at once, where logic allows fewer than all. The factor of a step is never more
-        than that (Shaffer, J. Am. Stat. Assoc. 81, 1986).
+        The largest number of hypotheses that can be true at once; None if all can. It bounds the factor of each step (Shaffer,
+        J. Am. Stat. Assoc. 81, 1986).
     """
     most = len(p_values) if most_true is None else most_true
     adjusted = [1.0] * len(p_values)
@@ -133,7 +134,7 @@ def runs_needed(distances: Sequence[tuple[float, float]], level: float) -> int |
     Parameters
     ----------
     distances
-        For each test, how far the true mean lies beyond the bound, and the deviation of a single value, in the same unit.
+        For each test, the distance of the true mean from the bound, and the standard deviation of a single value.
     level
         The level of each test.
 

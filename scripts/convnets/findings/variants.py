@@ -8,7 +8,7 @@ import pandas as pd
 from convnets import tables
 from convnets.runs.records import NUMBER_COLUMNS, Metrics
 
-# What the Markdown table of variants shows of the columns of the CSV: heading, and digits after the point.
+# The metrics in the Markdown table: heading and decimals.
 SHOWN = {
     "best_val_accuracy": ("best validation accuracy", 4),
     "test_accuracy": ("test accuracy", 4),
@@ -33,7 +33,7 @@ def table(runs: Iterable[Metrics], labels: Mapping[str, str]) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return the table of variants as Markdown, for readers: fewer columns and digits."""
+    """Return the table of variants as Markdown, with fewer columns and digits."""
     shown = pd.DataFrame({"variant": table["label"], "runs": table["runs"]})
     shown["parameters"] = [f"{count:,.0f}" for count in table["parameters_mean"]]
     for metric, (heading, digits) in SHOWN.items():

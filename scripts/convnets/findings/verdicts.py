@@ -1,10 +1,9 @@
 """What the runs say of each claim: reproduced, contradicted, or neither.
 
-A claim is a set of conditions, each that a mean lies in an interval. It is reproduced when all of them are shown to hold, and
-contradicted when one of them is shown not to; both are statements with a p-value. Every claim that varies by seed thus brings two
-hypotheses, "it does not hold" and "it holds", of which exactly one is true. So of twice as many hypotheses as claims, no more than
-there are claims can be true, and Holm's procedure with that bound keeps the probability of any wrong verdict, of either kind, below
-5 %.
+A claim is a set of conditions; each says that a mean lies in an interval. A claim is reproduced when tests show that all its
+conditions hold, and contradicted when a test shows that one does not. Every claim that varies by seed has two hypotheses, "it does
+not hold" and "it holds", and exactly one of them is true. n claims thus have 2 n hypotheses, of which n are true. Holm's procedure
+with that bound keeps the probability of any wrong verdict, of either kind, at or below 5 %.
 """
 
 import math
@@ -36,7 +35,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of a condition: an estimate on the scale of its bounds, which for a ratio is that of logarithms."""
+    """A condition with its estimate. The estimate and the bounds of a ratio are logarithms."""
 
     condition: Condition
     estimate: Estimate
@@ -45,7 +44,7 @@ class Finding:
 
     @property
     def slack(self) -> float:
-        """How far the estimate lies inside of the interval; below 0: outside."""
+        """The distance of the estimate from the nearer bound; negative outside of the interval."""
         return min(self.estimate.mean - self.low, self.high - self.estimate.mean)
 
     @property
@@ -72,12 +71,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim, what was found of it, and the verdict.
+    """A claim with its findings and its verdict.
 
-    `decisive` is the condition that decides: the one least sure where all seem to hold, else the one most surely violated. `p_not`
-    and `p_so` are the p-values of the hypotheses that the claim does not hold, and that it holds, adjusted for all claims; None
-    where it is exact. `seeds` is the number of seeds that it rests on, 0 if no run takes part. `level` is that of a single test,
-    for planning.
+    `decisive` is the finding that decides: the least certain one if all conditions seem to hold, else the most clearly violated
+    one. `p_not` and `p_so` are the p-values of the hypotheses that the claim does not hold, and that it holds, adjusted for all
+    claims; None for an exact claim. `seeds` is the number of seeds, 0 for a claim without runs. `level` is the level of a single
+    test, from which the number of seeds needed is computed.
     """
 
     claim: Claim
@@ -132,8 +131,8 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
 def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
     """Return the p-values of "the claim does not hold" and of "it holds".
 
-    For the first all conditions have to be shown, which needs no correction (Berger, Technometrics 24, 1982); for the second one of
-    them has to be refuted, whichever, which needs Bonferroni's.
+    To reject the first, all conditions have to be shown, which needs no correction (Berger, Technometrics 24, 1982). To reject the
+    second, any condition has to be refuted, which needs Bonferroni's correction.
     """
     return max(item.p_inside for item in findings), min(1.0, len(findings) * min(item.p_outside for item in findings))
 
@@ -154,14 +153,14 @@ def _judge(claim: Claim, findings: tuple[Finding, ...], seeds: int, p: tuple[flo
 
 
 def _holds_exactly(finding: Finding) -> bool:
-    """Return whether an exact value meets its condition: a bound on one side is strict, those on two sides belong to it."""
+    """Return whether an exact value meets its condition. A single bound is exclusive, two bounds are inclusive."""
     if math.isinf(finding.low) or math.isinf(finding.high):
         return finding.slack > 0
     return finding.slack >= -inference.ROUNDING * abs(finding.estimate.mean)
 
 
 def _relative_slack(finding: Finding) -> float:
-    """Return the slack in units of what was claimed, since the conditions of a claim may have units of their own."""
+    """Return the slack relative to the bounds, so that conditions in different units can be compared."""
     scale = max((abs(bound) for bound in (finding.low, finding.high) if math.isfinite(bound)), default=0)
     return finding.slack / (scale or 1)
 
@@ -176,7 +175,7 @@ def _find(claim: Claim, runs: Mapping[str, Mapping[int, Run]]) -> tuple[tuple[Fi
 
 def _finding(condition: Condition, runs: Mapping[str, Mapping[int, Run]], seeds: Sequence[int]) -> Finding:
     names = [name for name in (condition.first, condition.second) if name]
-    # What does not vary has one value, however many seeds there are.
+    # Exact quantities are the same for all seeds.
     used = seeds[:1] if all(map(is_exact, names)) else seeds
     values = [[value_of(name, runs, seed) for name in names] for seed in used or [0]]
     if not condition.is_ratio:
@@ -186,13 +185,13 @@ def _finding(condition: Condition, runs: Mapping[str, Mapping[int, Run]], seeds:
     low, high = math.log(condition.low), math.log(condition.high)
     if any(value <= 0 for pair in values for value in pair):
         return Finding(condition, Estimate(len(values), math.nan, math.nan), low, high)  # a ratio of such values says nothing
-    # The ratio of a pair, as its logarithm: that of the means would have no exact interval, or one without bounds (Fieller).
+    # The mean of logarithms has an exact interval; Fieller's interval for the ratio of means can be unbounded.
     logs = [math.log(first) - math.log(second) for first, second in values]
     return Finding(condition, inference.estimate(logs, 1), low, high)
 
 
 def value_of(quantity: str, runs: Mapping[str, Mapping[int, Run]], seed: int) -> float:
-    """Return a quantity as the run with this seed has it."""
+    """Return the value of a quantity in the run with this seed."""
     if quantity in exact_numbers():
         return exact_numbers()[quantity]
     variant, metric = variant_and_metric(quantity)

@@ -1,4 +1,4 @@
-"""What is said of a judged claim: the note beside its verdict."""
+"""The note beside the verdict of a claim."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from convnets.study.claims import Claim, exact_numbers, is_exact, variant_and_me
 
 BUDGETS = ("epochs", "iterations")
 TIMES = ("train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second")
-# What is taken while training, dropout and augmentation acting; both make it worse than the network is.
+# Metrics that use training values, which dropout and augmentation make worse.
 TRAINING = (
     "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
     "accuracy_gap_at_min_val_loss",
 )  # fmt: skip
-MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images that it is reported for
+MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images for which they are reported
 
 
 def note(judgement: Judgement, runs: Sequence[Run]) -> str:
@@ -58,7 +58,7 @@ def note(judgement: Judgement, runs: Sequence[Run]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number for readers: whole ones whole, small ones with two digits that count, others with four after the point."""
+    """Format a number: whole ones without decimals, those below 0.001 with two significant digits, others with four decimals."""
     if math.isinf(value) or math.isnan(value):
         return str(value)
     if float(value).is_integer():
@@ -67,7 +67,7 @@ def number(value: float) -> str:
 
 
 def disturbed(runs: Sequence[Run]) -> str:
-    """Return the runs that were disturbed, by variant."""
+    """List the disturbed runs by variant, as text."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
         if run.is_disturbed:
@@ -76,14 +76,14 @@ def disturbed(runs: Sequence[Run]) -> str:
 
 
 def _common(runs: Sequence[Run], variants: Sequence[str]) -> list[Run]:
-    """Return the runs of these variants whose seeds all of them have, which is what is judged."""
+    """Return the runs of these variants with the seeds that all variants have; verdicts use these runs."""
     seeds = [{run.seed for run in runs if run.variant == variant} for variant in variants]
     common = set.intersection(*seeds) if seeds else set()
     return [run for run in runs if run.variant in variants and run.seed in common]
 
 
 def _tested(claim: Claim) -> str:
-    """Return what the statement means as it is tested, margin included."""
+    """Return the tested form of the statement, with its margin."""
     margin, target = f"{claim.margin:,g}", f"{claim.target:,g}"
     if claim.test == "equals":
         relation = f"lies within {margin} of" if claim.margin else "equals"
@@ -102,7 +102,7 @@ def _tested(claim: Claim) -> str:
 
 
 def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
-    """Return the means of quantities, those of one metric after its name."""
+    """List the means of quantities; if all are of one metric, its name comes first."""
     means = {quantity: _mean(quantity, runs) for quantity in quantities}
     metrics = {variant_and_metric(quantity)[1] for quantity in quantities if quantity not in exact_numbers()}
     if len(metrics) == 1 and not any(quantity in exact_numbers() for quantity in quantities):
@@ -120,7 +120,7 @@ def _mean(quantity: str, runs: Sequence[Run]) -> float:
 
 
 def _name(finding: Finding) -> str:
-    """Return what a finding is about: a quantity, or two with what relates them."""
+    """Name the quantity of a finding, or its two quantities joined by a minus sign or a slash."""
     first, second = finding.condition.first, finding.condition.second
     if not second:
         return first
@@ -130,7 +130,7 @@ def _name(finding: Finding) -> str:
 
 
 def _evidence(judgement: Judgement) -> str:
-    """Return the p-value that the verdict rests on, and the size of the effect."""
+    """Return the p-values of the verdict and the effect size."""
     if not all(item.estimate.has_spread for item in judgement.findings):
         return ""
     p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
@@ -147,12 +147,12 @@ def _evidence(judgement: Judgement) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return for readers what a p-value is equal to, or less than."""
+    """Format a p-value with its relation: "= 0.02", "< 0.0001"."""
     return "= 1" if value >= 1 else f"= {value:.2g}" if value >= 0.0001 else "< 0.0001"
 
 
 def _advice(judgement: Judgement) -> str:
-    """Return how many seeds would probably decide the claim, and what that rests on."""
+    """Return how many seeds would probably decide the claim, or why that cannot be said."""
     findings = judgement.findings
     if any(math.isnan(item.estimate.mean) for item in findings):
         return "A ratio of values that are not all above 0 says nothing."

@@ -17,7 +17,7 @@ from convnets.files import read_json, sha256, write_json
 from convnets.freshness import fingerprint
 from convnets.runs import layout
 
-STAMP = "stamp.json"  # that of a run, in its folder
+STAMP = layout.STAMP
 SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
 # What may change in a run's files without making another result of them: where it is tracked, and what it was verified against.
 NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components")}

@@ -1,4 +1,4 @@
-"""What follows the report's sections in the overview: speed and overfitting, configuration, software, hardware and run time."""
+"""The sections after those of the report: printed numbers, speed and overfitting, configuration, software, hardware."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from convnets.findings import convergence, wording
 from convnets.report import provenance
 from convnets.report.material import Material, shown
 from convnets.report.overview import Cell, Section, Table
-from convnets.report.provenance import Made
 from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, same
 from convnets.runs.histories import UNDISTURBED
+from convnets.runs.run import Run
 from convnets.settings import Settings
 
 OVERFITTING = (
@@ -24,7 +24,7 @@ COST = ("parameters", "MFLOP", "activations (MB)", "optimizer (MB)", "peak memor
 
 
 def changes(sections: Sequence[Section], texts: Texts) -> Section:
-    """Return every number that the report prints and a claim names, beside the one here, and the difference: measured, computed."""
+    """Return the report's numbers beside those here, with differences: a table of measured and one of computed numbers."""
     spec = texts.appendix["changes"]
     lines = [line for section in sections if section.number for line in section.claims]
     columns = (same("2021"), texts.labels["here"], texts.labels["difference"])
@@ -37,7 +37,7 @@ def changes(sections: Sequence[Section], texts: Texts) -> Section:
 
 
 def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, ...]], ...]:
-    """Return a row for each number that the report prints, once if several claims name it."""
+    """Return a row for each printed number; several claims about one number share a row."""
     rows = {}
     for line in lines:
         for measure in line.measures:
@@ -48,7 +48,7 @@ def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, .
 
 
 def speed_and_overfitting(study: Material, accuracies: Sequence[float], texts: Texts) -> Section:
-    """Return the table of convergence as three: how fast, how much it overfits, at what cost."""
+    """Return the table of convergence as three tables: speed, overfitting, cost."""
     spec = texts.appendix["convergence"]
     shown = convergence.readable(study.tables["convergence"], accuracies)
     reaching = {f"iterations (s) to {number:g}": texts.columns["reaching"].fill(accuracy=f"{number:g}") for number in accuracies}
@@ -74,7 +74,7 @@ def _from_frame(frame: pd.DataFrame, headings: Mapping[str, Text], texts: Texts,
 def configuration(
     settings: Mapping[str, Settings], labels: Mapping[str, str], dataset: Mapping[str, Any], seeds: Sequence[int], texts: Texts
 ) -> Section:
-    """Return what all variants have in common, and what not."""
+    """Return the settings that all variants share, and a table of those that differ."""
     spec = texts.appendix["configuration"]
     common, differing = provenance.common_and_differing(settings)
     names = list(next(iter(differing.values()), {}))
@@ -93,7 +93,7 @@ def _words(name: str) -> str:
 
 
 def _value(value: object) -> str:
-    """Return a setting as a reader would write it."""
+    """Format a setting for readers."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
@@ -101,10 +101,10 @@ def _value(value: object) -> str:
     return str(value)
 
 
-def software(made: Sequence[Made], own: Mapping[str, str], texts: Texts) -> Section:
-    """Return the versions that the runs were trained with, and those that tables and this page were made with."""
+def software(runs: Sequence[Run], own: Mapping[str, str], texts: Texts) -> Section:
+    """Return the library versions of the trainings, and those of the tables and this page."""
     spec = texts.appendix["software"]
-    training, columns = provenance.libraries(made), (texts.columns["version"],)
+    training, columns = provenance.libraries(runs), (texts.columns["version"],)
     tables = [
         Table(heading, columns, tuple((same(name), (Cell(version),)) for name, version in versions.items()))
         for heading, versions in (
@@ -113,21 +113,14 @@ def software(made: Sequence[Made], own: Mapping[str, str], texts: Texts) -> Sect
         )
         if versions
     ]
-    without = sum(one.stamp is None for one in made)
-    return Section(
-        "software",
-        "",
-        spec["title"],
-        spec["question"],
-        tables=tuple(tables),
-        notes=(spec["caption"], *_missing(without, made, texts)),
-    )
+    notes = (spec["caption"], *_missing(sum(run.libraries is None for run in runs), runs, texts))
+    return Section("software", "", spec["title"], spec["question"], tables=tuple(tables), notes=notes)
 
 
-def hardware(made: Sequence[Made], labels: Mapping[str, str], texts: Texts) -> Section:
-    """Return on what the runs were trained, and how long that took."""
+def hardware(runs: Sequence[Run], labels: Mapping[str, str], texts: Texts) -> Section:
+    """Return the hardware of the trainings, and their times."""
     spec, unknown = texts.appendix["hardware"], "\N{EM DASH}"
-    machines = {name: provenance.machine([one for one in made if one.run.variant == name]) for name in labels}
+    machines = {name: provenance.machine([run for run in runs if run.variant == name]) for name in labels}
     names = ("runs", "seconds", "images_per_second", "processors", "peak_memory", "threads")
     rows = []
     for name, machine in machines.items():
@@ -141,18 +134,18 @@ def hardware(made: Sequence[Made], labels: Mapping[str, str], texts: Texts) -> S
         )
         rows.append((same(labels[name]), tuple(map(Cell, cells))))
     table = Table(texts.labels["network"], tuple(texts.columns[name] for name in names), tuple(rows), spec["caption"])
-    seconds = sum(one.run.train_seconds for one in made)
+    seconds = sum(run.train_seconds for run in runs)
     notes = [spec["total"].fill(hours=f"{seconds / 3600:.1f} h")]
-    processors = sorted({one.record.processor for one in made if one.record})
-    devices = sorted({one.record.device for one in made if one.record})
+    processors = sorted({run.record.processor for run in runs if run.record})
+    devices = sorted({run.record.device for run in runs if run.record})
     if processors:
         notes.append(same(": ").join([texts.columns["processor"], same(f"{'; '.join(processors)} ({', '.join(devices)}).")]))
-    notes += _missing(sum(one.record is None for one in made), made, texts)
+    notes += _missing(sum(run.record is None for run in runs), runs, texts)
     return Section("hardware", "", spec["title"], spec["question"], tables=(table,), notes=tuple(notes))
 
 
-def _missing(count: int, made: Sequence[Made], texts: Texts) -> tuple[Text, ...]:
-    """Say for how many runs nothing is recorded, if there are any."""
+def _missing(count: int, runs: Sequence[Run], texts: Texts) -> tuple[Text, ...]:
+    """Say how many runs have no record; nothing if all have one."""
     if not count:
         return ()
-    return (texts.appendix["not_recorded"].fill(count=str(count), runs=str(len(made))),)
+    return (texts.appendix["not_recorded"].fill(count=str(count), runs=str(len(runs))),)

@@ -27,9 +27,9 @@ QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of a variant: iterations, and of each column of its histories the mean and the deviation over so many runs.
+    """The curves of a variant: iterations, and the mean and the standard deviation over its runs of each column of the histories.
 
-    The deviation is the standard deviation, zeros for one run. All arrays are of shape (n,).
+    The standard deviation of one run is 0. All arrays have the shape (n,).
     """
 
     iterations: np.ndarray
@@ -61,7 +61,7 @@ def curves(histories: Iterable[pd.DataFrame]) -> Curves:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a panel: iterations, the mean over seeds, and the standard deviation (zeros for one seed), each of shape (n,)."""
+    """One line of a panel: iterations, mean and standard deviation over the seeds (0 for one seed), each of shape (n,)."""
 
     label: str
     color: str
@@ -84,7 +84,7 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 
 
 def confusion_matrix(counts: Sequence[Sequence[int]], title: str) -> Figure:
-    """Draw how many test images of each class (row) were put into each class (column), shape (10, 10), as shares of the row."""
+    """Draw the test images of each class (row) by predicted class (column), shape (10, 10), in percent of the row."""
     matrix = np.asarray(counts)
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     with mpl.rc_context({**STYLE, "axes.grid": False}):

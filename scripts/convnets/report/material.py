@@ -3,18 +3,20 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from convnets.report.texts import Texts
 from convnets.runs.run import Run
+from convnets.study import claims, comparisons
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 
 
 @dataclass(frozen=True)
 class Material:
-    """What the sections are made from: claims, comparisons, runs, and the tables by name."""
+    """The data of all sections: claims and comparisons by id, labels by variant, runs, and tables by name."""
 
     claims: Mapping[str, Claim]
     comparisons: Mapping[str, Comparison]
@@ -22,10 +24,17 @@ class Material:
     runs: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
 
-    def printed(self, texts: Texts) -> Mapping[str, float]:
-        """Return the number that the report prints for each quantity, where it prints one; a user's own claims are not its.
+    @staticmethod
+    def of(settings: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[str, pd.DataFrame]) -> "Material":
+        """Return the data of the sections; `settings` are the params of the step."""
+        listed = {value["id"]: claims.from_dict(value) for value in settings["claims"]}
+        drawn = {value["id"]: comparisons.from_dict(value) for value in settings["comparisons"]}
+        return Material(listed, drawn, settings["labels"], runs, tables)
 
-        Where it prints two, such as 138,357,544 and 138 million, it is the more precise one.
+    def printed(self, texts: Texts) -> Mapping[str, float]:
+        """Return the number that the report prints for each quantity. Claims of a user's own sections are left out.
+
+        Of two printed numbers, such as 138,357,544 and 138 million, the more precise one is returned.
         """
         numbers = {spec["number"] for spec in texts.sections}
         equals = [claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers]
@@ -34,17 +43,17 @@ class Material:
 
 
 def as_printed(number: float | None) -> str:
-    """Return a number with the digits that the report prints; nothing for none."""
+    """Format a number with the digits that the report prints; an empty text for None and NaN."""
     if number is None or pd.isna(number):
         return ""
     return shown(f"{number:,.0f}" if float(number).is_integer() else f"{number:,}")
 
 
 def bracket(low: float, high: float, number: Callable[[float], str]) -> str:
-    """Return an interval in brackets, or nothing where there is none."""
+    """Format an interval in brackets; an empty text if a bound is NaN."""
     return "" if math.isnan(low) or math.isnan(high) else shown(f"[{number(low)}, {number(high)}]")
 
 
 def shown(text: str) -> str:
-    """Return numbers with a true minus sign, and no line break before a deviation."""
+    """Replace hyphens by minus signs, and let no line break before a deviation."""
     return text.replace("-", "\N{MINUS SIGN}").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")

@@ -1,6 +1,6 @@
-"""The overview: what was found, section by section as the report has it, ready to be set as a page.
+"""The overview: the findings, in the order of the report's sections, ready to be rendered as a page.
 
-Nothing is concluded here: verdicts, errata and tables are read, and means and intervals of single quantities are added.
+Verdicts, errata and tables are read. Only means and intervals of single quantities are computed here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ VGG16 = "vgg16"
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table shows in one place; below it its confidence interval, and what the report of 2021 printed."""
+    """A cell of a table: its text, the confidence interval below it, and the number that the report of 2021 printed."""
 
     text: str
     interval: str = ""
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the heading of each column, and for each row its name and its cells."""
+    """A table: column headings, and rows of a name and cells. `name` is the heading of the rows' names."""
 
     name: Text
     columns: tuple[Text, ...]
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure by its name in `<results>/figures`, and its caption; `has_halves`: it can be cut into a left and a right one."""
+    """A figure: its name in `<results>/figures` and its caption. `has_halves`: it can be cut into a left and a right half."""
 
     name: str
     caption: Text
@@ -47,10 +47,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A section: of the report if it has a number, else one that follows it.
+    """A section of the overview. Sections of the report have a number; those that follow the report have none.
 
-    `errata` are those that it shows, `elsewhere` those that concern it and that another one shows. `is_computed` tells that its
-    numbers come from formulas. `see` is the id and the title of a section that says more.
+    `errata` are shown in this section; `elsewhere` are errata that concern it and are shown in another one. `is_computed` says that
+    its numbers come from formulas. `see` is the id and the title of a section that says more.
     """
 
     id: str
@@ -69,12 +69,12 @@ class Section:
 
     @property
     def verdicts(self) -> Mapping[str, int]:
-        """How many claims have each verdict, those that occur."""
+        """The number of claims with each verdict; verdicts that do not occur are left out."""
         return statements.tally(self.claims)
 
 
 def sections(study: Material, texts: Texts) -> list[Section]:
-    """Return the report's sections in its order, and last what the configuration has beyond them, if anything."""
+    """Return the report's sections in order, then one section for the claims and comparisons that belong to none of them."""
     lines = {line.id: line for line in statements.claim_lines(study, texts)}
     errata = statements.erratum_boxes(study, [spec["number"] for spec in texts.sections])
     found = []
@@ -124,7 +124,7 @@ def _figures(names: Iterable[str], study: Material, texts: Texts) -> Iterable[Fi
 
 
 def _numbers(wanted: str | Sequence[str], comparison: str, study: Material, texts: Texts) -> Iterable[Table]:
-    """Yield the table of a section: of a comparison's variants, or one of those without runs."""
+    """Yield the table of a section: a row per variant of its comparison, or the table of VGG-16 or of memory."""
     if wanted == VGG16:
         yield _vgg16(study, texts)
     elif wanted == "memory":

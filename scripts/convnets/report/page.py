@@ -14,7 +14,6 @@ from convnets.errors import InputError
 from convnets.report import appendix, overview, statements
 from convnets.report.material import Material
 from convnets.report.overview import Section
-from convnets.report.provenance import Made
 from convnets.report.texts import Text, Texts
 
 LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves MLflow's interface unless told otherwise
@@ -22,7 +21,7 @@ LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves MLflow's interface unl
 
 @dataclass(frozen=True)
 class Links:
-    """The pages of MLflow's interface, whole addresses; `note` says how to open them."""
+    """Addresses of pages of MLflow's interface; `note` says how to open them."""
 
     note: Text
     runs: str
@@ -32,7 +31,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure within the page, its size in its own units, and the height of the heading that a half of it goes without."""
+    """A figure in the page: its data URI and its size. `heading` is the height of its title, which its halves leave out."""
 
     uri: str
     width: float
@@ -42,7 +41,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows: sections of the report, what follows them, how many claims have each verdict."""
+    """The content of the page. `tally` counts the claims by verdict."""
 
     sections: Sequence[Section]
     appendix: Sequence[Section]
@@ -54,7 +53,6 @@ class Page:
 
 def compose(
     study: Material,
-    made: Sequence[Made],
     settings: Mapping[str, Any],
     own: Mapping[str, str],
     published: Mapping[str, Any],
@@ -64,16 +62,17 @@ def compose(
 
     Parameters
     ----------
-    study, made
-        What was found, and how the runs were made.
+    study
+        The findings.
     settings
-        Those of the step.
+        The settings of the step.
     own
-        The versions of the libraries that compute here.
+        The versions of the libraries that make tables and page.
     published
-        What `tracking/published.json` holds: addresses relative to the root of MLflow's interface; empty if nothing was published.
+        The content of `tracking/published.json`, with addresses relative to the root of MLflow's interface; empty if nothing was
+        published.
     texts
-        What is said about it.
+        The texts of the page.
     """
     found = overview.sections(study, texts)
     variants = {name: settings_of_runs.from_dict(value) for name, value in settings["variants"].items()}
@@ -81,8 +80,8 @@ def compose(
         appendix.changes(found, texts),
         appendix.speed_and_overfitting(study, settings["accuracies"], texts),
         appendix.configuration(variants, study.labels, settings["dataset"], settings["seeds"], texts),
-        appendix.software(made, own, texts),
-        appendix.hardware(made, study.labels, texts),
+        appendix.software(study.runs, own, texts),
+        appendix.hardware(study.runs, study.labels, texts),
     )
     count = len(settings["seeds"])
     runs = texts.labels["one_seed"] if count == 1 else texts.labels["seeds"].fill(count=str(count))
@@ -115,11 +114,11 @@ def render(page: Page, figures: Mapping[str, Path], texts: Texts, template: Path
     Parameters
     ----------
     page, texts
-        What it shows.
+        The content and the texts of the page.
     figures
         The SVG file of each figure.
     template, style
-        The Jinja template, and the style sheet that it takes in.
+        The Jinja template, and the style sheet that it includes.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
@@ -134,7 +133,7 @@ def render(page: Page, figures: Mapping[str, Path], texts: Texts, template: Path
 
 
 def _picture(path: Path) -> Picture:
-    """Return an SVG file as a picture of its own size."""
+    """Read an SVG file."""
     content = path.read_bytes()
     found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
     if found is None:

@@ -1,6 +1,7 @@
-"""The claims and the errata as the overview shows them: what a number is of, what it rests on, what leads where.
+"""The claims and the errata as the overview shows them.
 
-Verdicts and numbers are those of the tables. What a number is of, and p-values, are found from the runs as the tables were.
+Verdicts and numbers come from the tables. The names of measured quantities and the p-values are not in the tables, so the claims
+are judged again from the same runs.
 """
 
 import math
@@ -17,13 +18,13 @@ from convnets.report.material import Material, as_printed, bracket, shown
 from convnets.report.texts import Text, Texts, same
 from convnets.study.claims import exact_numbers, variant_and_metric
 
-FEW = 2  # quantities of a claim that are all shown; of more, the one that decides
+FEW = 2  # a claim with more quantities than this shows only the deciding one
 VGG16 = "VGG-16"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number that was measured, what it is of, its interval, and what the report prints for it; NaN for what there is not."""
+    """A measured number: the name of its quantity, its value and interval, and the report's number. NaN marks missing numbers."""
 
     what: Text
     measured: float
@@ -33,29 +34,29 @@ class Measure:
 
     @property
     def here(self) -> str:
-        """The number as text."""
+        """The measured number as text."""
         return "" if math.isnan(self.measured) else shown(wording.number(self.measured))
 
     @property
     def interval(self) -> str:
-        """Its interval in brackets."""
+        """The interval in brackets."""
         return bracket(self.low, self.high, wording.number)
 
     @property
     def then(self) -> str:
-        """What the report prints."""
+        """The report's number as text."""
         return as_printed(self.reported)
 
     @property
     def difference(self) -> str:
-        """How far the number measured lies above or below the one printed."""
+        """The measured number less the report's, as text with its sign."""
         less = self.measured - self.reported
         return shown(f"{'+' if less > 0 else ''}{wording.number(less)}")
 
 
 @dataclass(frozen=True)
 class ClaimLine:
-    """A claim with its verdict. `basis` is in a few words what `note` says at length; `errata` holds ids."""
+    """A claim with its verdict. `basis` is a short form of `note`; `errata` holds ids."""
 
     id: str
     section: str
@@ -71,7 +72,7 @@ class ClaimLine:
 
 @dataclass(frozen=True)
 class ErratumBox:
-    """An erratum: the sections it concerns, of which the first shows it, and the claims that fall under it."""
+    """An erratum. It is shown in the first of its sections; `claims` holds the ids of the claims that name it."""
 
     id: str
     sections: tuple[str, ...]
@@ -116,7 +117,7 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
 
 
 def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str], texts: Texts) -> Iterable[Measure]:
-    """Yield what is measured: each of few quantities that are compared with numbers, else what decides, as the table has it."""
+    """Yield the measured numbers of a claim: all of them if it compares few quantities with numbers, else the deciding one."""
     claim, findings = judgement.claim, judgement.findings
     if claim.test == "equals" and 1 < len(findings) <= FEW:
         for finding, reported in zip(findings, claim.reported, strict=True):
@@ -131,7 +132,7 @@ def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping
 
 
 def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
-    """Return what a finding is of: a quantity, or the difference or ratio of two."""
+    """Name the quantity of a finding, or the difference or ratio of two."""
     condition = finding.condition
     named = [_named(quantity, labels, texts) for quantity in (condition.first, condition.second) if quantity]
     subjects, metrics = dict.fromkeys(subject for subject, _ in named), dict.fromkeys(metric for _, metric in named)
@@ -142,7 +143,7 @@ def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
 
 
 def _named(quantity: str, labels: Mapping[str, str], texts: Texts) -> tuple[str, Text]:
-    """Return of what a quantity is, and which."""
+    """Return the subject of a quantity, a variant or a part of VGG-16, and the name of its metric."""
     variant, metric = variant_and_metric(quantity)
     if quantity in exact_numbers():
         block, metric = variant_and_metric(metric)
@@ -153,7 +154,7 @@ def _named(quantity: str, labels: Mapping[str, str], texts: Texts) -> tuple[str,
 
 
 def _basis(judgement: Judgement, texts: Texts) -> Text:
-    """Return in a few words what a verdict rests on."""
+    """Return the seeds and p-values of a verdict in a few words."""
     if judgement.p_not is None or judgement.p_so is None:
         return texts.labels["basis_exact"]
     if not all(item.estimate.has_spread for item in judgement.findings):
@@ -165,14 +166,14 @@ def _basis(judgement: Judgement, texts: Texts) -> Text:
 
 
 def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Text | None:
-    """Return what the verdicts answer to a section's question, in one sentence; None if it rests on claims that are left out.
+    """Return the answer of the verdicts to a section's question, in one sentence; None if all claims of the answer are left out.
 
     Parameters
     ----------
     parts
-        For each claim that the answer rests on, what to say under each verdict.
+        The claims of the answer, and for each what to say under each verdict.
     lines
-        The claims that there are.
+        The claims of the section.
     """
     by_id = {line.id: line for line in lines}
     found = [(part, by_id[part["claim"]]) for part in parts if part["claim"] in by_id]
@@ -189,7 +190,7 @@ def tally(lines: Iterable[ClaimLine]) -> Mapping[str, int]:
 
 
 def erratum_boxes(study: Material, numbers: Sequence[str]) -> list[ErratumBox]:
-    """Return the errata; `numbers` are those of the report's sections."""
+    """Return the errata; `numbers` are the numbers of the report's sections."""
     fields = ("id", "reported", "correct", "derivation", "consequence")
     return [
         ErratumBox(
@@ -202,7 +203,7 @@ def erratum_boxes(study: Material, numbers: Sequence[str]) -> list[ErratumBox]:
 
 
 def sections_of(text: str, numbers: Sequence[str]) -> tuple[str, ...]:
-    """Return the sections that an erratum names: "3, 3.1" are these two, "2.1 to 3" all from the one to the other."""
+    """Return the sections that an erratum names: "3, 3.1" names two, "2.1 to 3" all from 2.1 to 3."""
     named = [number for number in re.findall(r"[\d.]+", text) if number in numbers]
     if " to " in text and named:
         return tuple(numbers[numbers.index(named[0]) : numbers.index(named[-1]) + 1])

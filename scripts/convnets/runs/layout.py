@@ -5,7 +5,7 @@ from pathlib import Path
 
 SEED = "seed"  # before the number, in the name of a run's folder
 # A run's files, in its folder.
-HISTORY, METRICS, MODEL, RECORD = "history.csv", "metrics.json", "model.keras", "record.json"
+HISTORY, METRICS, MODEL, RECORD, STAMP = "history.csv", "metrics.json", "model.keras", "record.json", "stamp.json"
 VERIFIED = "verified.json"  # how its fingerprint was renewed, if it was
 RUN_FILES = (HISTORY, METRICS, MODEL, RECORD)
 

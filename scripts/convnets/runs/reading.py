@@ -4,14 +4,15 @@ import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
 
 from convnets.errors import InputError
 from convnets.files import read_json
 from convnets.runs import histories
-from convnets.runs.layout import HISTORY, METRICS, RECORD, name_of
+from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, name_of
 from convnets.runs.records import NUMBER_COLUMNS, Epoch, Metrics, Record, Usage
 from convnets.runs.run import Run
 from convnets.settings import Settings
@@ -66,7 +67,7 @@ def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
     Parameters
     ----------
     files
-        `history.csv` and `metrics.json` of each run, and `record.json` where there is one.
+        `history.csv` and `metrics.json` of each run; where there are any, `record.json`, and `stamp.json` for the libraries.
     settings
         What each variant is set to.
 
@@ -108,13 +109,16 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
     for name in (HISTORY, METRICS):
         if name not in files:
             raise InputError(f"the run in {folder} was given without its {name}")
-    metrics, record = read_summary(files[METRICS]), None
+    metrics, record, libraries = read_summary(files[METRICS]), None, None
     file = files[HISTORY]
     try:
         history = tuple(read_history(file))
         if RECORD in files:
             file = files[RECORD]
             record = read_record(file)
+        if STAMP in files:
+            file = files[STAMP]
+            libraries = read_json(file)["components"]["libraries"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(file, error) from error
     numbers = [*(value for row in history for value in vars(row).values()), *metrics.numbers().values()]
@@ -125,6 +129,7 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
     # While a GPU computes, or one of several threads, the processor waits, which tells nothing.
     tells = record is not None and record.device == "CPU" and record.threads == 1
     disturbed = histories.was_disturbed(history, record.usage) if record and tells else None
+    cpu_percent = fmean(epoch.cpu_percent for epoch in record.usage) if record and record.usage else None
     kept, seconds = histories.landmarks_of(history), histories.elapsed(history)
     return Run(
         variant=metrics.variant,
@@ -133,6 +138,8 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         landmarks=tuple(history[position] for position in kept),
         elapsed=tuple(seconds[position] for position in kept),
         metrics=metrics,
-        peak_memory=record.peak_memory_bytes if record else None,
+        record=replace(record, usage=(), confusion=()) if record else None,
+        cpu_percent=cpu_percent,
         is_disturbed=disturbed,
+        libraries=libraries,
     )

@@ -1,10 +1,11 @@
 """A finished run as the claims and the table of convergence see it: its curve, its summary, and what follows from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from convnets.networks import formulas
-from convnets.runs.records import Epoch, Metrics
+from convnets.runs.records import Epoch, Metrics, Record
 from convnets.settings import Settings
 
 # What can be asked of a run: the names of `metrics.json`, and what follows from the curve. Each is a property of `Run`.
@@ -28,8 +29,10 @@ class Run:
     Gaps are those between training and validation, above 0 where the network does worse on validation images. Training values
     are means over an epoch's batches, with dropout and augmentation acting, and so look worse than the network was.
     `landmarks` are the epochs that decide whatever can be asked (`histories.landmarks_of`), or all of them, and `elapsed` holds the
-    seconds from the start to the end of each, validation included. `peak_memory` is in bytes; `is_disturbed` says whether the
-    training had to share its core, so that its times are upper bounds; None where neither was recorded.
+    seconds from the start to the end of each, validation included. `record` says how the run was trained, its usage and confusion
+    matrix left out, since there may be thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one core.
+    `is_disturbed` says whether the training had to share its core, so that its times are upper bounds. `libraries` holds the
+    versions of the libraries that trained. Each of these four is None where it was not recorded.
     """
 
     variant: str
@@ -38,8 +41,10 @@ class Run:
     landmarks: tuple[Epoch, ...]
     elapsed: tuple[float, ...]
     metrics: Metrics
-    peak_memory: int | None
-    is_disturbed: bool | None
+    record: Record | None = None
+    cpu_percent: float | None = None
+    is_disturbed: bool | None = None
+    libraries: Mapping[str, str] | None = None
 
     @cached_property
     def _best(self) -> Epoch:

@@ -3,23 +3,14 @@
 import re
 from typing import Any
 
-import pytest
 import studies
-from conftest import ROOT
-from test_overview import SECTIONS, WRITTEN, page_of, section, study_of, words
+from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 
-from convnets.study import claims
-from convnets.report2021 import errata
-from convnets.report import statements
 from convnets.findings import verdicts
+from convnets.report import statements
+from convnets.report2021 import errata
 from convnets.runs.run import METRICS, Run
-
-
-@pytest.fixture(scope="module")
-def reference() -> list[Run]:
-    import yaml
-
-    return studies.reference(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+from convnets.study import claims
 
 
 def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[Run]) -> None:
@@ -99,7 +90,7 @@ def test_a_figure_stands_in_the_page_once_and_in_halves(config: dict[str, Any], 
 
 def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list[Run]) -> None:
     """Verdicts are those of the table, nothing is judged again."""
-    found = study_of(config, reference)
+    found = material_of(config, reference)
     found.tables["claims"].loc[0, "verdict"] = "contradicted"
     lines = list(statements.claim_lines(found, WRITTEN))
     assert lines[0].verdict == "contradicted"

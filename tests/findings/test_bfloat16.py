@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import studies
+import jobs
 import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
 from convnets import files
-from convnets.runs import layout, reading, records
 from convnets.freshness import stamps
+from convnets.runs import layout, reading
 
 RUNS = ROOT / "results" / "reference" / "bfloat16" / "runs"
 SECTION = "bfloat16"
@@ -24,22 +24,21 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(config)
     for name in ("config.reference.yaml", "config.bfloat16.yaml"):
         update_config(merged, yaml.safe_load((ROOT / name).read_text(encoding="utf-8")))
-    return {**merged, "runs_from": "results/reference/bfloat16"}
+    return {**merged, "runs_from": str(RUNS.parent)}
 
 
 def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
     merged = configured(config)
     paths = [path for name in ("history.csv", "metrics.json", "record.json") for path in RUNS.glob(f"*/seed*/{name}")]
     assert len(paths) == 3 * len(merged["variants"]) * len(merged["seeds"])
-    done = studies.tabulate("claims", merged, tmp_path, "--runs", *paths)
-    assert done.returncode == 0, done.stderr
-    lines = (tmp_path / "claims.md").read_text(encoding="utf-8").splitlines()
+    job = jobs.make("tabulate_claims", merged, tmp_path)
+    lines = job.output("markdown").read_text(encoding="utf-8").splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {SECTION} ")]
     assert len(cells) == 12
     document = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     shown = document.split("<!-- results/reference/bfloat16 -->\n")[1].split("<!-- end -->")[0].splitlines()
     assert shown == [f"| {statement} | {here} | {verdict} |" for _, _, statement, _, here, _, verdict in cells]
-    with (tmp_path / "claims.csv").open(newline="", encoding="utf-8") as file:
+    with job.output("csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["section"] == SECTION]
     accuracies = [row for row in rows if "accuracy" in row["id"]]
     assert "Accuracies differ by 0.0035 at most, and no interval reaches beyond 0.012" in document

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from convnets.report2021 import vgg16_figure as drawing, vgg16
-from convnets.report import figures
-from convnets import tables
-from convnets.runs.records import Metrics
+from convnets import style
+from convnets.report2021 import memory, vgg16, vgg16_figure
 
 REPORTED = {
     "conv1": (38_720, 1_239_040),
@@ -22,18 +20,8 @@ REPORTED = {
 }
 
 
-def summary(variant: str, parameters: int, **changes: object) -> Metrics:
-    values = {
-        "seed": 1, "epochs": 2, "iterations": 20, "best_epoch": 1, "best_val_accuracy": 0.5, "min_val_loss": 1.0,
-        "final_val_loss": 1.5, "final_val_accuracy": 0.4, "final_train_loss": 0.5, "final_train_accuracy": 0.8,
-        "test_accuracy": 0.45, "test_loss": 1.1, "train_seconds": 10.0, "images_per_second": 100.0,
-        "fingerprint": "f", "mlflow_run_id": "r",
-    }  # fmt: skip
-    return Metrics(variant=variant, parameters=parameters, **(values | changes))  # type: ignore[arg-type]
-
-
 def test_vgg16_is_the_reports_to_the_last_digit() -> None:
-    table = tables.vgg16_blocks()
+    table = memory.vgg16_blocks()
     assert list(table.columns) == ["block", "parameters", "bits", "megabytes"]
     assert {row.block: (row.parameters, row.bits) for row in table.itertuples()} == REPORTED
     assert round(table["megabytes"].iloc[-1], 2) == 553.43
@@ -62,8 +50,8 @@ def test_vgg16_is_keras_vgg16() -> None:
 
 
 def test_memory_says_what_is_wrong_with_the_reports_numbers() -> None:
-    labels = {"conv3": "dense", "head": "1x1"}
-    table = tables.memory(summary("conv3", 117_072), summary("head", 65_962), labels).set_index("network")
+    labels = {"dense": "dense", "conv1x1": "1x1"}
+    table = memory.table({"dense": 117_072, "conv1x1": 65_962}, labels).set_index("network")
     assert list(table.columns) == ["parameters", "bytes", "megabytes", "reported_parameters", "reported_megabytes", "note"]
     assert table["parameters"].tolist() == [117_072, 65_962, 138_357_544, 14_719_818, 7_084_554]
     assert table["bytes"].tolist() == [468_288, 263_848, 553_430_176, 58_879_272, 28_338_216]
@@ -77,19 +65,19 @@ def test_memory_says_what_is_wrong_with_the_reports_numbers() -> None:
     assert "14,714,688" in whole
     assert "divides the parameters by 8" in block
     assert "28.34 MB" in block
-    markdown = tables.memory_markdown(table.reset_index())
+    markdown = memory.markdown(table.reset_index())
     assert "| 14,719,818" in markdown
     assert "nan" not in markdown.lower()
 
 
 def test_the_reports_memory_is_its_parameters_divided_by_eight() -> None:
-    parameters, reported = tables.REPORTED_CONV1X1
+    parameters, reported = memory.REPORTED_CONV1X1
     assert parameters == 7_084_554
     assert parameters / 8 / 1e6 == pytest.approx(reported, abs=5e-5)
 
 
 def test_vgg16_drawing_names_every_block_and_count(tmp_path: Path) -> None:
-    figures.save(drawing.vgg16_figure(), tmp_path / "vgg16.svg")
+    style.save(vgg16_figure.draw(), tmp_path / "vgg16.svg")
     text = (tmp_path / "vgg16.svg").read_text(encoding="utf-8")
     for block, count in vgg16.parameters().items():
         assert f">{block}<" in text

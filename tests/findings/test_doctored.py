@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import studies
 
-from convnets.study import configuration
-from convnets.runs import layout, reading, records, run as runs
 from convnets.findings import verdicts
-from convnets.runs.records import Epoch
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
+from convnets.runs import layout, reading, records
+from convnets.runs.records import Epoch
+from convnets.study import configuration
 
 SEEDS = (1, 2, 3, 4, 5)
 FILES = (layout.HISTORY, layout.METRICS)
@@ -88,7 +88,7 @@ def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: st
     files = [path for name in FILES for path in studies.REFERENCE.glob(f"*/*/{name}")]
 
     def judged(found: list[Path]) -> dict[str, str]:
-        return {each.claim.id: each.verdict for each in verdicts.judge(resolved.claims, runs.read(found, resolved.variants))}
+        return {each.claim.id: each.verdict for each in verdicts.judge(resolved.claims, reading.read(found, resolved.variants))}
 
     before = judged(files)
     changed = []

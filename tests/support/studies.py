@@ -1,7 +1,5 @@
 """Runs for tests of claims: those of the committed run with several seeds, made from its one seed by a little noise."""
 
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,15 +7,12 @@ from typing import Any
 
 import numpy as np
 from conftest import ROOT
-from waiting import SECONDS
 
-from convnets.study import claims, configuration, declaration
-from convnets.runs import histories, layout, reading, records, run as runs
-from convnets.freshness import stamps
-from convnets.study.claims import Claim
-from convnets.runs.records import Epoch
+from convnets.runs import histories, layout, reading, records
+from convnets.runs.records import Epoch, Metrics
 from convnets.runs.run import Run
-from convnets.freshness.steps import Steps
+from convnets.study import claims, configuration, declaration
+from convnets.study.claims import Claim
 
 REFERENCE = ROOT / "results" / "reference" / "runs"
 
@@ -52,14 +47,21 @@ def reference(config: dict[str, Any]) -> list[Run]:
     """Return the runs of the committed study, the first seed of each variant, with all epochs."""
     variants = configuration.resolve(config).variants
     folders = [REFERENCE / variant / "seed1" for variant in variants]
-    found = runs.read([folder / name for folder in folders for name in (layout.HISTORY, layout.METRICS)], variants)
+    found = reading.read([folder / name for folder in folders for name in (layout.HISTORY, layout.METRICS)], variants)
     return [with_history(run, reading.read_history(REFERENCE / run.variant / "seed1" / layout.HISTORY)) for run in found]
+
+
+def four_epochs(config: dict[str, Any]) -> Run:
+    """Return a run of an MLP with four epochs of 2 s, ten iterations each."""
+    (found,) = (run for run in reference(config) if run.variant == "mlp100")
+    curve = [(2.0, 0.20, 1.9, 0.30), (1.5, 0.40, 1.2, 0.55), (1.0, 0.60, 1.1, 0.60), (0.5, 0.80, 1.4, 0.60)]
+    return with_history(found, [Epoch(number, 10 * number, *row, 2.0) for number, row in enumerate(curve, 1)])
 
 
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:
     """Return a run with another history, given in full."""
     rows = tuple(history)
-    return replace(run, landmarks=rows, elapsed=histories.elapsed(rows), fluctuation=histories.fluctuation(rows))
+    return replace(run, landmarks=rows, elapsed=histories.elapsed(rows))
 
 
 def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:
@@ -103,9 +105,12 @@ def write(folder: Path, found: Iterable[Run]) -> list[Path]:
     return paths
 
 
-def tabulate(name: str, config: dict[str, Any], folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the script of a table as its step does, with the outputs in a folder."""
-    settings = stamps.to_json(Steps(configuration.resolve(config)).all[f"tabulate_{name}"].settings)
-    outputs = ["--csv", folder / f"{name}.csv", "--markdown", folder / f"{name}.md", "--stamp", folder / f"{name}.json"]
-    command = [sys.executable, ROOT / "scripts" / f"tabulate_{name}.py", "--settings", settings, *arguments, *outputs]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=SECONDS)
+def summary(variant: str, parameters: int, **changes: object) -> Metrics:
+    """Return the summary of a run, of which most numbers are made up."""
+    values = {
+        "seed": 1, "epochs": 2, "iterations": 20, "best_epoch": 1, "best_val_accuracy": 0.5, "min_val_loss": 1.0,
+        "final_val_loss": 1.5, "final_val_accuracy": 0.4, "final_train_loss": 0.5, "final_train_accuracy": 0.8,
+        "test_accuracy": 0.45, "test_loss": 1.1, "train_seconds": 10.0, "images_per_second": 100.0,
+        "fingerprint": "f", "mlflow_run_id": "r",
+    }  # fmt: skip
+    return Metrics(variant=variant, parameters=parameters, **(values | changes))  # type: ignore[arg-type]

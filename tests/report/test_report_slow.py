@@ -7,27 +7,23 @@ import copy
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 from browser import PATIENCE_MS, WIDTH, chromium
 from conftest import ROOT
+from pages import APPENDIX, SECTIONS
+from reader import WIDTHS, Reader
 from staleness import settle
 from studies import REFERENCE
-from test_overview import APPENDIX, SECTIONS
-from waiting import SECONDS, wait_until
+from waiting import wait_until
 from workflow import CONFIG, Workflow
 
 COMMITTED = yaml.safe_load((ROOT / "config.reference.yaml").read_text(encoding="utf-8"))
 TABLES = ("claims", "errata", "convergence", "variants", "memory", "vgg16")
-WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +96,7 @@ def test_a_text_that_changes_redraws_nothing(case: str, workflow: Workflow) -> N
     path, old, new, expected = EDITS[case]
     workflow.edit(path, old, new)
     why = settle(workflow, expected)
-    assert not expected or why["write_overview"][0].startswith(f"setting texts.{Path(path).name}: ")
+    assert why == {rule: [f"{path} has changed"] for rule in expected}
 
 
 def test_what_a_claim_says_is_what_the_overview_says(workflow: Workflow) -> None:
@@ -123,65 +119,6 @@ def test_a_history_that_changes_is_seen(workflow: Workflow) -> None:
     history = Path(workflow.config["runs_from"], "runs", "mlp100", "seed1", "history.csv")
     history.write_text(history.read_text().replace("0.508,", "0.509,"))
     settle(workflow, {"plot_comparison/mlp", "tabulate_claims", "tabulate_errata", "tabulate_convergence", "write_overview"})
-
-
-def test_runs_that_are_not_finished_have_no_report(tmp_path: Path) -> None:
-    (tmp_path / "batches").mkdir()
-    project = Workflow(tmp_path / "project", tmp_path / "batches", copy.deepcopy(CONFIG))
-    done = project.script("write_report")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "7 runs are missing or stale, and the report trains nothing: make run first" in done.stderr
-    assert "conv1_dropout05/seed1: not made yet" in done.stderr
-    assert "and 2 more" in done.stderr
-    assert not project.results().exists()
-
-
-STOPPED = """
-import os, signal, sys, threading, types
-sys.path.insert(0, "scripts")
-import write_report
-from convnets import command
-
-arguments = types.SimpleNamespace(cores="1", configfiles=["empty.yaml"])
-command.run(lambda: write_report._snakemake(arguments, "--snakefile", "Lasting", "--quiet", "all"))
-"""
-
-
-def test_a_report_that_is_interrupted_leaves_nothing_locked(tmp_path: Path) -> None:
-    project = Workflow(tmp_path / "project", tmp_path / "batches", copy.deepcopy(CONFIG))
-    (project.folder / "empty.yaml").write_text("{}")
-    (project.folder / "Lasting").write_text('rule all:\n    output: "made"\n    shell: "touch begun; sleep 5; touch made"\n')
-    process = subprocess.Popen(
-        [sys.executable, "-c", STOPPED], cwd=project.folder, process_group=0, stderr=subprocess.PIPE, text=True
-    )
-    wait_until((project.folder / "begun").exists, "the job runs", process=process)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=SECONDS)
-    assert process.returncode == 128 + signal.SIGINT, said
-    assert not list(project.folder.glob(".snakemake/locks/*")), said
-
-
-class Reader:
-    """A browser without a network, and what it complained of."""
-
-    def __init__(self, browser: Any, screenshots: Path) -> None:
-        self.browser, self.screenshots, self.errors, self.asked = browser, screenshots, [], []
-
-    def open(self, path: Path, width: str, **options: Any) -> Any:
-        size = WIDTHS[width]
-        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(path.as_uri())
-        page.locator(".overview h1").first.wait_for(timeout=PATIENCE_MS)
-        return page
-
-    def keep(self, name: str, page: Any) -> None:
-        page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,76 @@
+"""The tables of claims and errata, from runs with one seed and from the committed ones."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import commands
+import jobs
+import pytest
+import studies
+
+from convnets.errors import InputError
+from convnets.findings import claim_tables, verdicts
+from convnets.report2021 import errata
+
+
+def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path) -> None:
+    files = studies.write(tmp_path / "runs", studies.reference(config))
+    job = jobs.make("tabulate_claims", config, tmp_path, runs=files)
+    with job.output("csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert job.output("csv").read_text(encoding="utf-8").splitlines()[0] == ",".join(claim_tables.COLUMNS)
+    assert ",".join(claim_tables.COLUMNS) == "id,section,statement,reported,measured,ci_low,ci_high,seeds,verdict,note"
+    assert set(rows) == set(config["claims"])
+    assert {row["verdict"] for row in rows.values()} <= set(verdicts.VERDICTS)
+    parameters = rows["theory_parameters"]
+    assert (parameters["reported"], parameters["measured"], parameters["seeds"]) == ("138357544", "138357544", "0")
+    ratio = rows["dropout_loss_ratio"]
+    assert (ratio["reported"], ratio["seeds"], ratio["ci_low"], ratio["ci_high"]) == ("2", "1", "", "")
+    assert float(ratio["measured"]) == pytest.approx(1.9216 / 0.9158, abs=1e-3)
+    text = job.output("markdown").read_text(encoding="utf-8")
+    assert "51 claims: 10 reproduced, 7 contradicted, 34 inconclusive." in text
+    job = jobs.make("tabulate_errata", config, tmp_path)
+    with job.output("csv").open(newline="", encoding="utf-8") as file:
+        found = {row["id"]: row for row in csv.DictReader(file)}
+    assert tuple(found) == errata.ids()
+    text = job.output("markdown").read_text(encoding="utf-8")
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("## ")] == list(errata.ids())
+    assert found["table1_megabytes"]["claims"] == "memory_table_conv1x1_megabytes: contradicted"
+    assert found["table1_head"]["claims"] == "memory_table_head: contradicted"
+    concerned = [line.split(":")[0] for line in found["loss_as_error_rate"]["claims"].split("; ")]
+    assert {"mlp_loss", "depth_one_worst_final_loss", "conv1x1_loss", "augmentation_losses"} < set(concerned)
+
+
+def test_a_configuration_without_claims_has_empty_tables(config: dict[str, Any], tmp_path: Path) -> None:
+    config["claims"] = {}
+    job = jobs.make("tabulate_claims", config, tmp_path)
+    assert job.output("csv").read_text() == ",".join(claim_tables.COLUMNS) + "\n"
+    jobs.make("tabulate_errata", config, tmp_path)
+
+
+def test_a_damaged_history_is_named(config: dict[str, Any], tmp_path: Path) -> None:
+    files = studies.write(tmp_path / "runs", studies.reference(config))
+    files[0].write_text("epoch,loss\n1,2\n")
+    job = jobs.write_job(jobs.steps_of(config, tmp_path)["tabulate_claims"], tmp_path, runs=files)
+    commands.assert_one_line(
+        commands.run("tabulate_claims", job, cwd=tmp_path), "history.csv cannot be read", "train this run again"
+    )
+    with pytest.raises(InputError, match=r"given without its history\.csv"):
+        jobs.make("tabulate_claims", config, tmp_path, runs=files[1:])
+    with pytest.raises(InputError, match=r"^claims\.\w+: no seed has a run of each of .*conv1_dropout05"):
+        jobs.make("tabulate_claims", config, tmp_path, runs=files[2:])
+    assert not list(tmp_path.rglob("claims.csv"))
+
+
+def test_the_committed_tables_follow_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    """Whoever doubts a number can make it again without training."""
+    files = [path for name in ("history.csv", "metrics.json", "record.json") for path in studies.REFERENCE.glob(f"*/seed*/{name}")]
+    made = (
+        jobs.make("tabulate_claims", config, tmp_path, runs=files),
+        jobs.make("tabulate_errata", config, tmp_path),
+        jobs.make("tabulate_convergence", config, tmp_path, runs=files),
+    )
+    for path in (job.output(kind) for job in made for kind in ("csv", "markdown")):
+        committed = studies.REFERENCE.parent / "tables" / path.name
+        assert path.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), committed

@@ -1,0 +1,38 @@
+"""The memory of a training step, by formula."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import pytest
+
+from convnets.networks import footprint
+from convnets.settings import Network, Optimizer
+from convnets.study import configuration
+from convnets.training import loop
+
+
+def test_activations_by_hand() -> None:
+    two = 3072 + (32 * 32 * 16 + 16 * 16 * 16) + (16 * 16 * 32 + 8 * 8 * 32)
+    assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.5)) == two + 3 * 50 + 10
+    assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.0)) == two + 50 + 10
+    assert footprint.activations(Network((16, 32), 5, "conv1x1", (), 0.0)) == two + 8 * 8 * 10 + 10
+    assert footprint.activations(Network((), 0, "dense", (100,), 0.5)) == 3072 + 300 + 10
+
+
+def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
+    chosen = configuration.resolve(config).variants["conv3_1x1"]
+    low = replace(chosen, training=replace(chosen.training, precision="mixed_bfloat16"))
+    assert footprint.activation_bytes(chosen) == 2 * footprint.activation_bytes(low)
+    assert footprint.activation_bytes(chosen) == footprint.activations(chosen.network) * 64 * 4
+    assert footprint.optimizer_bytes(chosen) == footprint.optimizer_bytes(low) == 65_962 * 4
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_optimizers_keep_so_many_values_in_keras(name: str, momentum: float) -> None:
+    settings = Optimizer(name, 0.1, 0.0 if name == "adam" else momentum)
+    optimizer = loop.make_optimizer(settings)
+    optimizer.build([keras.Variable([0.0] * 7)])
+    kept = sum(variable.shape.num_elements() for variable in optimizer.variables if variable.shape.rank)
+    assert kept == 7 * footprint.optimizer_slots(settings)

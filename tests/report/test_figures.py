@@ -1,0 +1,106 @@
+"""Figures: their lines, labels and files."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convnets import style
+from convnets.errors import InputError
+from convnets.report import figures
+from convnets.study import comparisons, configuration
+
+
+def history(epochs: int, offset: float = 0.0) -> pd.DataFrame:
+    numbers = np.arange(1, epochs + 1)
+    return pd.DataFrame(
+        {
+            "epoch": numbers,
+            "iteration": numbers * 10,
+            "train_loss": 2 / numbers + offset,
+            "train_accuracy": 1 - 0.9 / numbers,
+            "val_loss": 1.9 / numbers + offset,
+            "val_accuracy": 0.9 - 0.8 / numbers,
+            "seconds": 1.0,
+        }
+    )
+
+
+def test_histories_that_are_not_alike_are_refused() -> None:
+    assert figures.curves([history(4), history(4, 0.1)]).runs == 2
+    with pytest.raises(InputError, match="histories of one variant have 4 and 5 epochs"):
+        figures.curves([history(4), history(5)])
+
+
+def drawn(config: dict[str, Any], name: str, seeds: int) -> tuple[comparisons.Comparison, Any]:
+    spec = configuration.resolve(config).comparisons[name]
+    runs = {
+        member.variant: figures.curves(history(5, number + 0.1 * seed) for seed in range(seeds))
+        for number, member in enumerate(spec.members)
+    }
+    return spec, figures.comparison(spec, runs)
+
+
+@pytest.mark.parametrize(("name", "panels", "lines"), [("dropout", 2, 2), ("mlp", 2, 4), ("augmentation", 4, 2), ("conv1x1", 2, 4)])
+def test_a_comparison_has_loss_left_accuracy_right_and_a_labelled_line_each(
+    name: str, panels: int, lines: int, config: dict[str, Any]
+) -> None:
+    spec, figure = drawn(config, name, seeds=1)
+    assert len(figure.axes) == panels
+    for axes in figure.axes:
+        curves = [line for line in axes.lines if len(line.get_xdata()) > 1]
+        assert len(curves) == len(axes.texts) == lines
+        assert axes.get_xlabel() == "Iterations"
+        assert curves[0].get_xdata().tolist() == [10, 20, 30, 40, 50]
+        assert not axes.collections  # no band without a spread
+    assert [axes.get_title(loc="left").split()[0].strip(",") for axes in figure.axes] == ["Loss", "Accuracy"] * (panels // 2)
+    # Each member's loss lies one above the one before, so a label, a colour and a line that do not belong together show.
+    splits = spec.rows[0]
+    by_height = sorted(figure.axes[0].texts, key=lambda text: text.xy[1])
+    assert [text.get_text().split(",")[0] for text in by_height] == [member.label for member in spec.members for _ in splits]
+    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
+    expected = [(number, member.colors[split], split) for number, member in enumerate(spec.members) for split in splits]
+    for line, (number, color, split) in zip(curves, expected, strict=True):
+        column = "val_loss" if split == "validation" else "train_loss"
+        np.testing.assert_allclose(line.get_ydata(), history(5, number)[column])
+        assert line.get_color() == color
+        assert line.is_dashed() == (split == "train")
+
+
+def test_several_seeds_draw_their_mean_and_spread(config: dict[str, Any]) -> None:
+    _, figure = drawn(config, "dropout", seeds=3)
+    loss = figure.axes[0]
+    assert len(loss.collections) == 2
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), history(5, 0.1)["val_loss"])
+    assert "Mean and standard deviation of 3 seeds" in figure._supxlabel.get_text()
+
+
+def test_equal_figures_are_equal_files_and_hold_their_text(config: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        style.save(drawn(config, "depth", seeds=2)[1], tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    text = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    assert "Figure 2. Number of convolutional layers" in text
+    assert ">3 layers<" in text
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_title_with_dollars_stays_as_it_is(config: dict[str, Any], tmp_path: Path) -> None:
+    config["comparisons"]["depth"]["title"] = r"$\lr$ for $5"
+    style.save(drawn(config, "depth", seeds=1)[1], tmp_path / "figure.svg")
+    assert r">Figure 2. $\lr$ for $5<" in (tmp_path / "figure.svg").read_text(encoding="utf-8")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8).map(sorted), st.floats(0.001, 0.1))
+def test_labels_are_spread_out(positions: list[float], gap: float) -> None:
+    moved = figures.spread_out(positions, gap, 0, 1)
+    assert all(after - before >= gap - 1e-9 for before, after in pairwise(moved))
+    assert moved[0] >= 0
+    assert moved[-1] <= 1 + 1e-9
+    if all(after - before >= gap for before, after in pairwise(positions)):
+        assert moved == pytest.approx(positions)

@@ -1,0 +1,166 @@
+"""The overview: what its page says of the committed runs, of several seeds, and of what a user adds."""
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+import jobs
+import pytest
+import studies
+from pages import APPENDIX, SECTIONS, TEXTS, WRITTEN, material_of, page_of, section, words
+
+from convnets.errors import InputError
+from convnets.findings import inference
+from convnets.report import material, texts
+from convnets.runs.run import Run
+
+
+def test_sections_follow_the_report(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, reference)
+    ids = re.findall(r'<section id="([\w-]+)">', text)
+    assert ids == [*(f"section-{number.replace('.', '-')}" for number in SECTIONS), *APPENDIX]
+    contents = text.split('<nav class="contents"')[1].split("</nav>")[0]
+    assert re.findall(r'<a href="#([\w-]+)">', contents) == ids
+    for name in ids:
+        assert 'class="question"' in section(text, name), name
+    for name in ids[:6]:
+        assert section(text, name).count("data:image/svg+xml;base64,") == 1, name
+        assert section(text, name).count("<figcaption>") == 1, name
+    assert text.count("<image ") == 6
+    claims_shown = re.findall(r'<tr id="claim-(\w+)">', text)
+    assert claims_shown == list(config["claims"])  # which stand there as the report makes them
+    for claim in config["claims"].values():
+        assert claim["statement"] in words(text)
+        assert claim["original"] in html.unescape(text)
+        assert claim["statement"] in words(section(text, f"section-{claim['section'].replace('.', '-')}"))
+
+
+def test_verdicts_are_counted(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, reference)
+    assert "Of 51 claims 10 reproduced 7 contradicted 34 inconclusive" in words(text)
+    table = material_of(config, reference).tables["claims"]
+    for number in SECTIONS:
+        rows = table[[config["claims"][name]["section"] == number for name in table["id"]]]
+        shown = section(text, f"section-{number.replace('.', '-')}")
+        found = re.findall(r'<tr id="claim-(\w+)">.*?<span class="verdict (\w+)">', shown, re.DOTALL)
+        assert dict(found) == dict(zip(rows["id"], rows["verdict"], strict=True))
+
+
+def test_numbers_stand_beside_those_of_2021(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, reference)
+    assert "0.7140 2021: 0.7002" in words(section(text, "section-2-1"))
+    assert "138,357,544 as in 2021" in words(section(text, "section-1"))
+    assert "117,072 2021: 138,357,544" in words(section(text, "section-3-1"))
+    assert "VGG-16 parameters 138,357,544 as in 2021 MB 553.43 as in 2021" in words(section(text, "section-3-1"))
+    changes = words(section(text, "changes"))
+    assert "3 · 1x1 head: best validation accuracy 2021 0.7309 here 0.7448 difference +0.0139" in changes
+    assert "2.1 · dropout 0.0 / dropout 0.5: final validation loss 2021 2 here 2.0981 difference +0.0981" in changes
+    assert "2.4 · with augmentation \u2212 without: final validation loss 2021 \u22120.17 here" in changes
+    measured, computed = changes.split("Measured: the number printed in 2021, from one run each")
+    assert "0.7309" in measured
+    assert "3.1 · 3 conv layers, 1x1 head: MB 2021 0.8856 here 0.2638 difference \u22120.6218" in computed
+    assert "1 · VGG-16: parameters (the last of 9) 2021 138,357,544 here 138,357,544 difference 0" in computed
+    printed = [claim for claim in config["claims"].values() if "reported" in claim]
+    rows = set(re.findall(r"\b(\d[\d.]*) · ", changes))
+    assert rows == {claim["section"] for claim in printed}
+    assert "One seed tells nothing" in words(text)
+    assert "[" not in words(section(text, "section-2-1"))
+
+
+def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Run]) -> None:
+    runs = studies.repeated(reference, 5)
+    config["seeds"] = [1, 2, 3, 4, 5]
+    text = page_of(config, runs)
+    assert "7 networks, 5 seeds each." in words(text)
+    assert "One seed tells nothing" not in words(text)
+    assert "Mean and standard deviation of 5 seeds" in words(section(text, "section-2-1"))
+    values = [run.best_val_accuracy for run in runs if run.variant == "conv2_dropout00"]
+    low, high = inference.estimate(values).interval()
+    assert f"{sum(values) / 5:.4f} [{low:.4f}, {high:.4f}] 2021: 0.7002" in words(section(text, "section-2-1"))
+    assert "117,072 [" not in words(text)  # what does not vary has none
+
+
+def test_an_interval_below_zero_has_true_minus_signs() -> None:
+    assert material.bracket(-0.25, -0.125, "{:.3f}".format) == "[\u22120.250, \u22120.125]"
+    assert material.bracket(float("nan"), float("nan"), str) == ""
+    assert material.as_printed(float("nan")) == ""
+    assert [material.as_printed(number) for number in (138357544.0, 553.43, 0.8856, -0.17)] == [
+        *("138,357,544", "553.43", "0.8856", "\u22120.17"),
+    ]
+
+
+def test_the_page_loads_nothing(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, reference)
+    assert not re.findall(r"<(?:script|link|iframe|object)\b|@import|url\(", text)
+    sources = re.findall(r'<image [^>]*href="([^"]+)"', text)
+    assert sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert "src=" not in text
+
+
+def test_what_a_user_adds_follows_the_report(config: dict[str, Any], reference: list[Run]) -> None:
+    config["variants"]["mlp100"]["label"] = "<b>MLP</b> & co."
+    config["comparisons"]["mine"] = {"title": "Mine", "variants": ["mlp100", "conv3_1x1"], "rows": [["train"]]}
+    config["claims"]["mine"] = {
+        **{"section": "mine", "statement": "It is <worse>.", "test": "less"},
+        "quantities": ["mlp100.test_accuracy", "conv3_1x1.test_accuracy"],
+    }
+    config["claims"]["number"] = {
+        **{"section": "mine", "statement": "It is 0.75.", "test": "equals", "reported": [0.75]},
+        "quantities": ["conv3_1x1.test_accuracy"],
+    }
+    text = page_of(config, reference)
+    assert "0.7500" not in words(section(text, "changes"))  # what a user prints is not what the report printed
+    other = section(text, "other")
+    assert "Beyond the report" in words(other)
+    assert "on training images" in words(other)
+    assert "It is <worse>." in words(other)
+    assert "<b>MLP</b> & co." in words(other)
+    assert "<worse>" not in other
+    assert text.index('<section id="other">') < text.index('<section id="changes">')
+
+
+def test_a_configuration_without_claims_and_comparisons_has_an_overview(config: dict[str, Any], reference: list[Run]) -> None:
+    config |= {"claims": {}, "comparisons": {}}
+    text = page_of(config, reference)
+    assert text.count("<image ") == 1  # VGG-16
+    assert '<tr id="claim-' not in text
+    assert 'href="#claim-' not in text
+
+
+def test_a_subset_and_runs_from_elsewhere_are_said(config: dict[str, Any], reference: list[Run]) -> None:
+    config["dataset"]["subset"] = {"train": 2048, "validation": 512, "test": 512}
+    config["runs_from"] = str(studies.REFERENCE.parent)
+    text = words(page_of(config, reference))
+    assert "2,048 images to train on" in text
+    assert "a small part of the images only" in text
+    assert "made from finished runs that were given as they are" in text
+
+
+def test_every_text_is_in_both_languages() -> None:
+    def walk(value: object) -> None:
+        if isinstance(value, texts.Text):
+            assert value.en.strip()
+            assert value.es.strip()
+            assert set(re.findall(r"{\w+}", value.en)) == set(re.findall(r"{\w+}", value.es))
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            walk(inner)
+
+    walk([vars(WRITTEN)[name] for name in vars(WRITTEN)])
+
+
+def test_damaged_texts_are_named(tmp_path: Path) -> None:
+    for text in ("labels: {", "labels: {}", "- 1"):
+        (tmp_path / "texts.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"texts\.yaml cannot be read"):
+            texts.read(tmp_path / "texts.yaml")
+
+
+def test_the_step_depends_on_its_texts_and_on_all_that_it_shows(config: dict[str, Any], tmp_path: Path) -> None:
+    steps = jobs.steps_of(config, tmp_path)
+    read = steps["write_overview"].inputs
+    for name, file in (("texts", "texts.yaml"), ("template", "overview.html.jinja"), ("style", "overview.css")):
+        (path,) = read[name]
+        assert (tmp_path / path).resolve() == TEXTS / file
+    assert set(steps.before("write_overview")) == set(steps.all) - {"write_overview", "prepare_dataset", "create_store"}

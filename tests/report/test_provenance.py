@@ -1,0 +1,82 @@
+"""What the overview says of how the runs were made, and its links into MLflow."""
+
+import html
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pages import WRITTEN, page_of, section, words
+
+from convnets.findings import verdicts, wording
+from convnets.report import appendix, provenance
+from convnets.runs.records import Record
+from convnets.runs.run import Run
+from convnets.study import configuration
+
+RECORD = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, (), ())
+
+
+def test_how_the_runs_were_made(config: dict[str, Any], reference: list[Run]) -> None:
+    libraries = {"tensorflow": "2.21.0", "keras": "3.15.1"}
+    text = page_of(config, [replace(run, record=RECORD, cpu_percent=95.0, libraries=libraries) for run in reference])
+    assert "keras version 3.15.1 tensorflow version 2.21.0" in words(section(text, "software"))
+    hardware = words(section(text, "hardware"))
+    assert "processor: a processor (CPU)." in hardware
+    assert "processor use 95 % peak memory (MB) 1,074 threads 1" in hardware
+    assert "Not recorded" not in words(text)
+
+
+def test_runs_that_shared_their_core_are_named(config: dict[str, Any], reference: list[Run]) -> None:
+    assert "share their core" not in words(section(page_of(config, reference), "convergence"))
+    runs = [replace(run, is_disturbed=run.variant == "mlp100") for run in reference]
+    text = words(section(page_of(config, runs), "convergence"))
+    assert "less than 85 % of one: mlp100 seed 1. Their times are upper bounds" in text
+    assert "s/epoch 1.2 runs that shared their core 1" in text
+    (slowest,) = (each for each in verdicts.judge(configuration.resolve(config).claims, runs) if each.claim.id == "mlp_slowest")
+    assert "had to share their core are upper bounds: mlp100 seed 1." in wording.note(slowest, runs)
+
+
+def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, [replace(run, record=RECORD if run.variant == "mlp100" else None) for run in reference])
+    assert "Not recorded for 7 of 7 runs." in words(section(text, "software"))
+    assert "Not recorded for 6 of 7 runs." in words(section(text, "hardware"))
+    hours = sum(run.train_seconds for run in reference) / 3600
+    assert f"All trainings together: {hours:.1f} h." in words(section(text, "hardware"))
+
+
+def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: list[Run]) -> None:
+    text = words(section(page_of(config, reference), "configuration"))
+    assert "All variants have: batch size 64, optimizer name rmsprop" in text
+    assert "MLP, 100 hidden units filters none kernel size 0 head dense dense units 100 dropout 0.5 epochs 50" in text
+    one = {"only": next(iter(reference)).settings}
+    assert provenance.common_and_differing(one)[1] == {"only": {}}
+    assert appendix.configuration(one, {"only": "Only"}, config["dataset"] | {"subset": None}, [1], WRITTEN).tables == ()
+
+
+PUBLISHED = {
+    "runs": "#/experiments/1/runs",
+    "curves": {"dropout": "#/curves"},
+    "compare": {"dropout": '#/compare-runs?runs=["a"]'},
+    "pending": [],
+    "problem": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "how"),
+    [(None, "http://127.0.0.1:5000", "make ui"), ("https://mlflow.example", "https://mlflow.example", "tracking server")],
+)
+def test_links_lead_into_mlflow(uri: str | None, root: str, how: str, config: dict[str, Any], reference: list[Run]) -> None:
+    config["tracking"]["uri"] = uri
+    text = page_of(config, reference, published=PUBLISHED)
+    addresses = [html.unescape(address) for address in re.findall(r'href="(http[^"]+)"', text)]
+    assert addresses == [f"{root}/#/curves", f'{root}/#/compare-runs?runs=["a"]', f"{root}/#/experiments/1/runs"]
+    assert how in words(section(text, "mlflow"))
+
+
+def test_what_is_not_published_has_no_links(config: dict[str, Any], reference: list[Run]) -> None:
+    for published in ({}, {**PUBLISHED, "runs": "", "curves": {}, "compare": {}, "problem": "away"}):
+        text = page_of(config, reference, published=published)
+        assert "http" not in text
+        assert "MLflow" not in words(text)

@@ -1,0 +1,66 @@
+"""The errata: computed, in the report's order, the same whatever is configured."""
+
+import copy
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import jobs
+import studies
+import yaml
+from conftest import ROOT
+from snakemake.utils import update_config
+
+from convnets.report2021 import errata
+from convnets.study import configuration
+
+
+def test_errata_are_computed() -> None:
+    found = {erratum.id: erratum for erratum in errata.find()}
+    for name, texts in {
+        "chance": ["0.0035", "0.0092", "0.4 deviations"],
+        "loss_as_error_rate": ["0.2998 and 0.3033", "0.99"],
+        "epoch_budgets": ["14,060", "(50 - 30) epochs of 703"],
+        "table1_dense": ["117,072 parameters, 468,288 bytes", "factor of 1.77"],
+        "table1_convolutions": ["65,312", "65,962", "14,714,688", "14,719,818"],
+        "table1_head": ["5,130", "1x1x64x10+10 = 650"],
+        "table1_megabytes": ["28.34 MB", "885,569", "28,338,216", "32 times"],
+        "fully_connected_majority": ["89.4%", "44.2%", "in 2 fully connected layers"],
+    }.items():
+        for text in texts:
+            assert text in " ".join(vars(found[name]).values()), (name, text)
+
+
+def test_errata_stand_in_the_order_of_the_report() -> None:
+    assert len(set(errata.ids())) == len(errata.ids())
+    first = [[int(part) for part in re.findall(r"\d+", erratum.section.split()[0])] for erratum in errata.find()]
+    assert first == sorted(first)
+
+
+def test_errata_are_about_the_reports_networks(config: dict[str, Any]) -> None:
+    """Those are the ones of the default configuration."""
+    resolved = configuration.resolve(config)
+    assert resolved.variants["conv3_dropout05"].network == errata.DENSE
+    assert resolved.variants["conv3_1x1"].network == errata.CONV1X1
+    assert (resolved.images["train"], resolved.images["validation"]) == (errata.TRAINING_IMAGES, errata.VALIDATION_IMAGES)
+    trainings = {name: variant.training for name, variant in resolved.variants.items()}
+    assert {training.batch_size for training in trainings.values()} == {errata.BATCH_SIZE}
+    assert {name: training.epochs for name, training in trainings.items()} == {
+        name: errata.MLP_EPOCHS if name == "mlp100" else errata.EPOCHS for name in trainings
+    }
+
+
+def test_errata_say_the_same_whatever_is_configured(config: dict[str, Any], tmp_path: Path) -> None:
+    """Whether few images are trained on for few epochs, nothing is claimed, or other networks bear the names."""
+    smoke = yaml.safe_load((ROOT / "config.smoke.yaml").read_text(encoding="utf-8"))
+    changes: list[dict[str, Any]] = [{}, smoke, {"claims": {}}, {"network": {"filters": [8, 8]}, "memory": config["memory"]}]
+    found = []
+    for number, change in enumerate(changes):
+        changed = copy.deepcopy(config)
+        update_config(changed, change) if change.get("claims") != {} else changed.update(change)
+        (folder := tmp_path / str(number)).mkdir()
+        job = jobs.make("tabulate_errata", changed, folder, claims=[studies.REFERENCE.parent / "tables" / "claims.csv"])
+        with job.output("csv").open(newline="", encoding="utf-8") as file:
+            found.append([{**row, "claims": ""} for row in csv.DictReader(file)])
+    assert all(rows == found[0] for rows in found)

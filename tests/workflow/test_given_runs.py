@@ -1,0 +1,31 @@
+"""A study of runs that were trained elsewhere: no step trains, and tables and figures are made from what is given."""
+
+from pathlib import Path
+from typing import Any
+
+import jobs
+import pytest
+import studies
+
+from convnets.errors import InputError
+from convnets.study import configuration
+from convnets.workflow import leftovers
+
+
+def test_runs_that_are_given_are_no_steps(config: dict[str, Any], tmp_path: Path) -> None:
+    config["runs_from"] = str(studies.REFERENCE.parent)
+    steps = jobs.steps_of(config, tmp_path)
+    rules = {step.rule for step in steps.all.values()}
+    assert "tabulate_claims" in rules
+    assert rules.isdisjoint({"train_variant", "prepare_dataset", "create_store", "publish_comparisons"})
+    assert leftovers.left(steps) == []
+    assert all(set(steps.before(key)) <= set(steps.all) for key in steps.all)
+    fingerprints = {key: step.fingerprint for key, step in steps.all.items()}
+    config["runs_from"] = str(studies.REFERENCE.parent / "figures" / "..")  # as another folder
+    elsewhere = jobs.steps_of(config, tmp_path)
+    same = {key for key, fingerprint in fingerprints.items() if elsewhere[key].fingerprint == fingerprint}
+    assert same == {"tabulate_errata", "tabulate_vgg16", "draw_vgg16"}  # which read no runs
+    config["seeds"] = [1, 6]
+    with pytest.raises(InputError) as caught:
+        configuration.resolve(config)
+    assert "has no history.csv and no metrics.json in runs/mlp100/seed6" in str(caught.value)
