@@ -22,6 +22,7 @@ rule tabulate_claims:
     params:
         claims=[asdict(claim) for claim in study.claims],
         variants=settings_of(study.variants_of_claims()),
+        format=asdict(study.described.format),
         job=steps.job("tabulate_claims"),
     shell:
         "tabulate_claims.py {params.job:q} > {log:q} 2>&1"

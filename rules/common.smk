@@ -116,7 +116,9 @@ def settings_of(variants):
 def training_cost(wildcards):
     """Return the operations that a run's training takes, in units of 10^9."""
     settings = study.variants[wildcards.variant]
-    return study.images["train"] * settings.training.epochs * formulas.training_flops(settings.network, study.described.format) / 1e9
+    return (
+        study.images["train"] * settings.training.epochs * formulas.training_flops(settings.network, study.described.format) / 1e9
+    )
 
 
 def training_minutes(wildcards, attempt):

@@ -73,6 +73,7 @@ rule tabulate_convergence:
         variants=settings_of(study.variants),
         labels=study.labels,
         accuracies=study.accuracies,
+        format=asdict(study.described.format),
         job=steps.job("tabulate_convergence"),
     shell:
         "tabulate_convergence.py {params.job:q} > {log:q} 2>&1"

@@ -33,6 +33,7 @@ rule write_overview:
         dataset=study.dataset,
         images=study.images,
         accuracies=study.accuracies,
+        format=asdict(study.described.format),
         interface=study.store.uri if study.store.is_server else None,
         trained=study.runs_from is None,
         job=steps.job("write_overview"),

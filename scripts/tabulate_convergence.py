@@ -2,6 +2,7 @@
 """Tabulate how fast each variant learns, how much it overfits, and what it costs, as CSV and as Markdown."""
 
 from convnets import settings, tables
+from convnets.data.images import ImageFormat
 from convnets.findings import convergence
 from convnets.runs import reading
 from convnets.workflow.frame import Job, step
@@ -11,7 +12,9 @@ def main(job: Job) -> None:
     """Read the runs and write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
     accuracies = job.settings["accuracies"]
-    table = convergence.table(reading.read(job.inputs["runs"], variants), variants, job.settings["labels"], accuracies)
+    images = ImageFormat.of(job.settings["format"])
+    runs = reading.read(job.inputs["runs"], variants, images)
+    table = convergence.table(runs, variants, images, job.settings["labels"], accuracies)
     tables.write_csv(table, job.output("csv"))
     shown = tables.markdown(convergence.readable(table, accuracies))
     tables.write_text(f"{shown}\n{convergence.CAPTION}", job.output("markdown"))

@@ -2,6 +2,7 @@
 """Write the overview: one HTML page with all that was found, which Snakemake's report opens with."""
 
 from convnets import settings, tables
+from convnets.data.images import ImageFormat
 from convnets.files import read_json
 from convnets.freshness import code
 from convnets.report import page, texts
@@ -16,7 +17,7 @@ def main(job: Job) -> None:
     """Read runs, tables and texts, write the page."""
     chosen, written = job.settings, texts.read(job.input("texts"))
     variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
-    runs = reading.read(job.inputs["runs"], variants)
+    runs = reading.read(job.inputs["runs"], variants, ImageFormat.of(job.settings["format"]))
     material = Material.of(chosen, runs, {path.stem: tables.read(path) for path in job.inputs["tables"]})
     published = read_json(job.input("published")) if job.inputs["published"] else {}
     own = {name: code.library_version(name) for name in LIBRARIES}

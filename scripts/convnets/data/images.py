@@ -12,6 +12,12 @@ class ImageFormat:
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
 
+    @staticmethod
+    def of(value: Mapping[str, Any]) -> "ImageFormat":
+        """Return the format whose fields, as JSON holds them, are `value`."""
+        height, width, channels = value["shape"]
+        return ImageFormat((height, width, channels), tuple(value["classes"]))
+
 
 @dataclass(frozen=True)
 class Description:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from convnets import tables
-from convnets.networks import footprint
-from convnets.networks import formulas as layers
+from convnets.data.images import ImageFormat
+from convnets.networks import footprint, formulas
 from convnets.runs.histories import UNDISTURBED
 from convnets.runs.run import Run
 from convnets.settings import Settings
@@ -27,7 +27,11 @@ CAPTION = (
 
 
 def table(
-    runs: Sequence[Run], settings: Mapping[str, Settings], labels: Mapping[str, str], accuracies: Sequence[float]
+    runs: Sequence[Run],
+    settings: Mapping[str, Settings],
+    images: ImageFormat,
+    labels: Mapping[str, str],
+    accuracies: Sequence[float],
 ) -> pd.DataFrame:
     """Return one row per variant, in the order of `labels`.
 
@@ -35,26 +39,30 @@ def table(
     ----------
     runs
         The runs of all variants.
-    settings, labels
-        What each variant is set to, and its label.
+    settings, images, labels
+        What each variant is set to, the format of the images that it is trained on, and its label.
     accuracies
         Validation accuracies. The column `reached_0.6` counts the seeds that reach 0.6; the means of iterations and seconds to
         0.6 are over these seeds.
     """
-    rows = [_row(variant, settings[variant], [run for run in runs if run.variant == variant], accuracies) for variant in labels]
+    rows = [
+        _row(variant, settings[variant], images, [run for run in runs if run.variant == variant], accuracies) for variant in labels
+    ]
     frame = pd.DataFrame(rows)
     frame.insert(1, "label", list(labels.values()))
     return frame.astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
 
 
-def _row(variant: str, settings: Settings, runs: Sequence[Run], accuracies: Sequence[float]) -> Mapping[str, object]:
+def _row(
+    variant: str, settings: Settings, images: ImageFormat, runs: Sequence[Run], accuracies: Sequence[float]
+) -> Mapping[str, object]:
     row: dict[str, object] = {
         "variant": variant,
         "seeds": len(runs),
-        "parameters": layers.network_parameters(settings.network),
-        "training_flops_per_image": layers.training_flops(settings.network),
-        "activation_bytes": footprint.activation_bytes(settings),
-        "optimizer_bytes": footprint.optimizer_bytes(settings),
+        "parameters": formulas.network_parameters(settings.network, images),
+        "training_flops_per_image": formulas.training_flops(settings.network, images),
+        "activation_bytes": footprint.activation_bytes(settings, images),
+        "optimizer_bytes": footprint.optimizer_bytes(settings, images),
     }
     row["peak_memory_bytes"] = max((run.record.peak_memory_bytes for run in runs if run.record), default=None)
     known = [run.is_disturbed for run in runs if run.is_disturbed is not None]

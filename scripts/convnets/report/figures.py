@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from convnets.data.cifar10 import CLASSES
 from convnets.errors import InputError
 from convnets.runs.layout import run_of
 from convnets.study.comparisons import PALETTE, Comparison
@@ -83,8 +82,8 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
         return figure
 
 
-def confusion_matrix(counts: Sequence[Sequence[int]], title: str) -> Figure:
-    """Draw the test images of each class (row) by predicted class (column), shape (10, 10), in percent of the row."""
+def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> Figure:
+    """Draw the test images of each class (row) by predicted class (column), shape (classes, classes), in percent of the row."""
     matrix = np.asarray(counts)
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     with mpl.rc_context({**STYLE, "axes.grid": False}):
@@ -94,8 +93,8 @@ def confusion_matrix(counts: Sequence[Sequence[int]], title: str) -> Figure:
         for row, column in np.ndindex(matrix.shape):
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=color, fontsize=8)
-        axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=45, ha="right")
-        axes.set_yticks(range(len(CLASSES)), CLASSES)
+        axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+        axes.set_yticks(range(len(classes)), classes)
         axes.set(xlabel="put into", ylabel="class")
         axes.set_title(f"{title}: percent of the test images of each class")
     return figure

@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from convnets.data.cifar10 import CLASSES
+from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
+from convnets.data.images import ImageFormat
 from convnets.networks import formulas as layers
 from convnets.networks.formulas import BYTES_PER_PARAMETER
 from convnets.networks.shapes import feature_map
@@ -20,6 +21,7 @@ from convnets.settings import Network
 TRAINING_IMAGES, VALIDATION_IMAGES = 45_000, 5_000
 BATCH_SIZE = 64
 EPOCHS, MLP_EPOCHS = 30, 50  # of the convolutional networks, of the multilayer perceptron
+IMAGES = ImageFormat(IMAGE_SHAPE, CLASSES)
 DENSE = Network(filters=(16, 32, 64), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5)
 CONV1X1 = Network(filters=(16, 32, 64), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0)
 
@@ -189,10 +191,10 @@ def _table() -> list[Erratum]:
     """Section 3.1: table 1."""
     counts = vgg16.parameters()
     vgg, stack = sum(counts.values()), vgg16.convolution_stack_parameters()
-    dense, conv1x1 = layers.network_parameters(DENSE), layers.network_parameters(CONV1X1)
-    blocks = layers.convolution_blocks_parameters(CONV1X1)
-    dense_blocks = layers.convolution_blocks_parameters(DENSE)
-    _, channels = feature_map(CONV1X1)
+    dense, conv1x1 = layers.network_parameters(DENSE, IMAGES), layers.network_parameters(CONV1X1, IMAGES)
+    blocks = layers.convolution_blocks_parameters(CONV1X1, IMAGES)
+    dense_blocks = layers.convolution_blocks_parameters(DENSE, IMAGES)
+    *_, channels = feature_map(CONV1X1, IMAGES.shape)
     head = conv1x1 - blocks
     printed = counts["conv5"] + PRINTED_HEAD
     return [

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
+from convnets.data.images import ImageFormat
 from convnets.errors import InputError
 from convnets.files import read_json
 from convnets.runs import histories
@@ -61,7 +62,7 @@ def read_record(path: Path) -> Record:
     return Record(**{**value, "usage": [Usage(**epoch) for epoch in value["usage"]]})
 
 
-def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
+def read(files: Iterable[Path], settings: Mapping[str, Settings], images: ImageFormat) -> list[Run]:
     """Read runs from their files, in the order of variants and seeds, of each the landmarks of its history.
 
     Parameters
@@ -70,6 +71,8 @@ def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
         `history.csv` and `metrics.json` of each run; where there are any, `record.json`, and `stamp.json` for the libraries.
     settings
         What each variant is set to.
+    images
+        The format of the images that they were trained on.
 
     Raises
     ------
@@ -79,7 +82,7 @@ def read(files: Iterable[Path], settings: Mapping[str, Settings]) -> list[Run]:
     folders: dict[Path, dict[str, Path]] = defaultdict(dict)
     for file in files:
         folders[file.parent][file.name] = file
-    runs = [_read_run(folder, found, settings) for folder, found in folders.items()]
+    runs = [_read_run(folder, found, settings, images) for folder, found in folders.items()]
     return sorted(runs, key=lambda run: (run.variant, run.seed))
 
 
@@ -105,7 +108,7 @@ def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(f"{file} cannot be read: {error}; remove the folder {file.parent} to train this run again")
 
 
-def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Settings]) -> Run:
+def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Settings], images: ImageFormat) -> Run:
     for name in (HISTORY, METRICS):
         if name not in files:
             raise InputError(f"the run in {folder} was given without its {name}")
@@ -116,7 +119,8 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         if RECORD in files:
             file = files[RECORD]
             record = read_record(file)
-        if STAMP in files:
+        libraries = record.libraries if record else None
+        if STAMP in files and not libraries:  # of an earlier run
             file = files[STAMP]
             libraries = read_json(file)["components"]["libraries"]
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -135,6 +139,7 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         variant=metrics.variant,
         seed=metrics.seed,
         settings=settings[metrics.variant],
+        images=images,
         landmarks=tuple(history[position] for position in kept),
         elapsed=tuple(seconds[position] for position in kept),
         metrics=metrics,

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from convnets.files import atomic_path, write_json
@@ -77,8 +77,8 @@ class Record:
     `training` is a token that this training alone bears, `began` its start in seconds since 1970, `processor` the one that it ran
     on (or those, if it went on on another, where the last bits may differ), `data` the SHA-256 of each split,
     `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
-    `precision` is that of the computation, `weights` holds the SHA-256 of the weights after each epoch, and `classes` the names of
-    the classes; earlier records do not say them.
+    `precision` is that of the computation, `weights` holds the SHA-256 of the weights after each epoch, `classes` the names of the
+    classes, and `libraries` the versions that computed; earlier records do not say them.
     """
 
     training: str
@@ -94,6 +94,7 @@ class Record:
     precision: str | None = None
     weights: Sequence[str] = ()
     classes: Sequence[str] = ()
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 # Every numeric field but the seed.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from convnets.data.images import ImageFormat
 from convnets.networks import formulas
 from convnets.runs.records import Epoch, Metrics, Record
 from convnets.settings import Settings
@@ -38,6 +39,7 @@ class Run:
     variant: str
     seed: int
     settings: Settings
+    images: ImageFormat
     landmarks: tuple[Epoch, ...]
     elapsed: tuple[float, ...]
     metrics: Metrics
@@ -71,7 +73,7 @@ class Run:
     @property
     def convolution_parameters(self) -> int:
         """Trainable parameters of the convolution blocks."""
-        return formulas.convolution_blocks_parameters(self.settings.network)
+        return formulas.convolution_blocks_parameters(self.settings.network, self.images)
 
     @property
     def dense_parameters(self) -> int:

@@ -9,6 +9,7 @@ from mlflow.entities import Metric
 
 from convnets import settings
 from convnets.data import kinds
+from convnets.data.cifar10 import CLASSES
 from convnets.errors import InputError
 from convnets.freshness import stamps
 from convnets.freshness.stamps import Stamp
@@ -80,6 +81,11 @@ class Finished:
         """Each split of the data by the name that it has in MLflow, with as much of its digest as MLflow takes."""
         kind = self.stamp.components.get("data", {}).get("kind", kinds.NEUTRAL)
         return {f"{kind}-{split}": digest[:36] for split, digest in self.record.data.items()}
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes; earlier records are all of CIFAR-10."""
+        return self.record.classes or CLASSES
 
     @property
     def params(self) -> dict[str, Any]:

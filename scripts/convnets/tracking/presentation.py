@@ -17,7 +17,7 @@ def present(finished: Finished, label: str, folder: Path) -> None:
     """Write the run's learning curves, its confusion matrix and its model card into a folder."""
     history = pd.read_csv(finished.folder / layout.HISTORY)
     style.save(figures.learning_curves(history, label), folder / delivery.LEARNING_CURVES)
-    style.save(figures.confusion_matrix(finished.record.confusion, label), folder / delivery.CONFUSION_MATRIX)
+    style.save(figures.confusion_matrix(finished.record.confusion, finished.classes, label), folder / delivery.CONFUSION_MATRIX)
     with atomic_path(folder / delivery.CARD) as temporary:
         temporary.write_text(model_card(finished, label), encoding="utf-8")
 
@@ -36,15 +36,16 @@ def model_card(finished: Finished, label: str) -> str:
     }
     return (
         f"# {label}, seed {metrics.seed}\n\n"
-        "An image classifier: takes raw 32x32 RGB images (float32, values 0 to 255, shape (n, 32, 32, 3)) and gives the\n"
-        "probabilities of CIFAR-10's ten classes. It holds its standardisation. The weights are those of the epoch with the\n"
-        "highest validation accuracy, so that accuracy is maximised over epochs; the test images were looked at once.\n\n"
+        "An image classifier. It takes raw images (float32, values 0 to 255) of the shape in its signature and gives the\n"
+        f"probabilities of {len(finished.classes)} classes: {', '.join(finished.classes)}. It holds its standardisation. The weights are\n"
+        "those of the epoch with the highest validation accuracy, so that accuracy is maximised over epochs. The test images were\n"
+        "looked at once.\n\n"
         + _table(numbers)
         + "\n## Settings\n\n"
         + _table({name: f"`{value}`" for name, value in finished.params.items()})
         + "\n## Data\n\n"
         + _table({f"{split} (SHA-256)": f"`{digest}`" for split, digest in record.data.items()})
-        + "\n## Limits\n\nTrained to compare small networks. It knows ten classes, and calls any picture one of them.\n"
+        + "\n## Limits\n\nTrained to compare small networks. It knows these classes only, and calls any picture one of them.\n"
     )
 
 

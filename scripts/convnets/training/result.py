@@ -29,8 +29,20 @@ class Result:
     weights: tuple[str, ...]
     classes: tuple[str, ...]
 
-    def record(self, training: str, began: float, device: Device, precision: str, data: Mapping[str, str]) -> Record:
-        """Return how the run was trained: by which training, begun when, on which device and data (SHA-256 of each split)."""
+    def record(
+        self, training: str, began: float, device: Device, precision: str, data: Mapping[str, str], libraries: Mapping[str, str]
+    ) -> Record:
+        """Return how the run was trained.
+
+        Parameters
+        ----------
+        training, began
+            The token of the training, and its start in seconds since 1970.
+        device, precision
+            What it was computed on, and in which precision.
+        data, libraries
+            The SHA-256 of each split, and the versions that computed.
+        """
         return Record(
             training=training,
             began=began,
@@ -45,6 +57,7 @@ class Result:
             precision=precision,
             weights=self.weights,
             classes=self.classes,
+            libraries=libraries,
         )
 
     def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:

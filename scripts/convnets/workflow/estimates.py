@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import median
 
 from convnets import settings
-from convnets.freshness import stamps
 from convnets.data.images import ImageFormat
+from convnets.freshness import stamps
 from convnets.networks.formulas import training_flops
 from convnets.runs import layout, reading, unfinished
 from convnets.runs.layout import run_of

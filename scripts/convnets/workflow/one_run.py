@@ -163,7 +163,8 @@ class Attempt:
 
         def record(result: Result) -> records.Record:
             digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
-            return result.record(begun.training, begun.began, used, chosen.training.precision, digests)
+            precision, libraries = chosen.training.precision, components["libraries"]
+            return result.record(begun.training, begun.began, used, precision, digests, libraries)
 
         before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
         observe = self._observer(chosen.training.epochs, follower)
