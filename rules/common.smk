@@ -8,7 +8,8 @@ from convnets import hardware
 from convnets.errors import InputError
 from convnets.networks import formulas
 from convnets.study import configuration
-from convnets.workflow import command, planning, submission
+from convnets.workarounds import for_snakemake
+from convnets.workflow import command, planning
 from convnets.workflow.steps import Steps
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
@@ -41,9 +42,8 @@ planning.declare(steps)
 def hold_cores_and_memory():
     """Run no more jobs at once than the machine has cores, and no more trainings than its memory suffices for."""
     asked, there = workflow.resource_settings.cores or 0, command.cores("all")
-    if asked > there:
+    if asked > there and for_snakemake.limit_cores(workflow, there):
         print(f"--cores {asked} is more than the {there} that there are here; {there} are used", file=sys.stderr)
-        workflow.register_resource("_cores", there)
     memory = hardware.available_memory()
     if memory is not None and memory < min(asked, there) * TRAINING_MB * 2**20 and "mem_mb" not in workflow.global_resources:
         workflow.register_resource("mem_mb", memory // 2**20)
@@ -53,22 +53,14 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:  # wit
     hold_cores_and_memory()
 
 
-def prepare_slurm():
-    """Let Slurm's executor endure a controller that is away, and refuse what it does not do safely."""
-    submission.remember_minimal_age()
-    if workflow.executor_settings.array_jobs:
-        try:
-            submission.refuse_arrays()
-        except InputError as error:
-            raise WorkflowError(str(error)) from None
-
-
 onstart:
     planning.note_processor(study)
     if workflow.non_local_exec:
-        submission.cancel_all_jobs()
+        for_snakemake.cancel_all_jobs()
     if workflow.executor_plugin.name == "slurm":
-        prepare_slurm()
+        for_snakemake.remember_min_job_age()
+        if workflow.executor_settings.array_jobs:
+            for_snakemake.refuse_arrays()
 
 
 # Jobs find the scripts by name from any working directory, and run them with the Python that runs Snakemake, whether its
