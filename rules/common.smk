@@ -45,7 +45,7 @@ def hold_cores_and_memory():
     if asked > there and for_snakemake.limit_cores(workflow, there):
         print(f"--cores {asked} is more than the {there} that there are here; {there} are used", file=sys.stderr)
     memory = hardware.available_memory()
-    if memory is not None and memory < min(asked, there) * TRAINING_MB * 2**20 and "mem_mb" not in workflow.global_resources:
+    if memory < min(asked, there) * TRAINING_MB * 2**20 and "mem_mb" not in workflow.global_resources:
         workflow.register_resource("mem_mb", memory // 2**20)
 
 
