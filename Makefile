@@ -12,12 +12,12 @@ SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) e
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
-	@echo 'variables: CORES=all, CONFIGFILE= (a file merged over config.yaml), PORT=5000 (of make ui), PYTHON=python3'
+	@echo 'variables: CORES=all, CONFIGFILE= (files merged over config.yaml), PORT=5000 (for make ui), PYTHON=python3'
 
 setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
 
-# uv, itself hash-pinned, installs in seconds what takes pip minutes, and compiles it to bytecode, which halves the time
-# that every job needs to import TensorFlow. What there is as source only is built with what the lock pins, too.
+# uv, itself hash-pinned, takes seconds where pip takes minutes. It also compiles to bytecode, which halves the time that each job
+# needs to import TensorFlow. Packages that come as source only are built with the lock's versions, too.
 .venv/requirements.lock: requirements.lock installer.lock
 	$(PYTHON) -c '$(SUPPORTED)'
 	$(PYTHON) -m venv --clear .venv
@@ -29,10 +29,10 @@ setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
 run: setup  ## train every variant and make every figure and table
 	$(SNAKEMAKE)
 
-report: setup  ## write <results>/report.html, the whole story in one file, from finished runs; trains nothing
+report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing
 	@$(BIN)/python scripts/write_report.py --cores $(CORES) config.yaml $(CONFIGFILE)
 
-why: setup  ## say what is stale, what changed, and how long it will take to make again
+why: setup  ## say what is stale, why, and how long it will take to update
 	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) config.yaml $(CONFIGFILE)
 
 verify: setup  ## let runs that new code or libraries made stale count as fresh, where they are the same bits; RUN=variant/seedN: one of them
@@ -41,7 +41,7 @@ verify: setup  ## let runs that new code or libraries made stale count as fresh,
 audit: setup  ## compare the results with the tracking store, both ways
 	@$(BIN)/python scripts/audit_results.py config.yaml $(CONFIGFILE)
 
-sync: setup  ## bring to the tracking store whatever it lacks of the finished results
+sync: setup  ## deliver to the tracking store what it lacks of the finished results
 	@$(BIN)/python scripts/sync_runs.py config.yaml $(CONFIGFILE)
 
 retire: setup  ## remove results that left the configuration and retire their runs; YES=1: without asking
@@ -63,7 +63,7 @@ format: setup  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-reference: setup  ## copy figures, tables, histories, summaries of the finished runs in results/ to results/reference, with an overview
+reference: setup  ## copy figures, tables, histories and summaries from results/ to results/reference, and write its overview
 	@$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
 	cd results && tar cf reference.tar data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json \
 		runs/*/*/record.json runs/*/*/stamp.json

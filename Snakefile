@@ -1,4 +1,4 @@
-# The whole comparison: from the data set through each variant's training to every figure and table.
+# The whole comparison: from the data set and the trainings to every figure, table and the overview.
 import sys
 from pathlib import Path
 
@@ -27,7 +27,7 @@ include: "rules/theory.smk"
 include: "rules/report.smk"
 
 
-# With a batch system, only trainings are submitted: all else takes seconds, and the data set comes through the login node's network.
+# Only trainings are submitted to a batch system: all else takes seconds, and compute nodes often cannot download the data set.
 rule all:
     default_target: True
     input:

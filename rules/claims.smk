@@ -1,4 +1,4 @@
-# What is concluded from the runs: claims with their verdicts, and the errata of the report.
+# The verdicts on the claims, and the errata of the report.
 
 
 rule tabulate_claims:

@@ -4,7 +4,7 @@ from convnets.data.cifar10 import BATCH_SHA256
 
 rule get_cifar10:
     output:
-        # update: not deleted before the job runs, which keeps them where they are the official ones.
+        # `update` keeps files that are there; the script keeps them if they are the official batches.
         batches=update(expand("<resources>/cifar10/{batch}", batch=BATCH_SHA256)),
         provenance=update("<resources>/cifar10/source.json"),
     log:
@@ -13,7 +13,7 @@ rule get_cifar10:
     conda:
         "../envs/data.yaml"
     params:
-        # Batches that are there are the official ones, byte for byte, so another source would bring the same again.
+        # Another source reruns nothing, since every source yields the same bytes.
         source=study.source,
         folder=subpath(output.provenance, parent=True),
     shell:

@@ -1,4 +1,4 @@
-# The page that tells the whole story, from all runs, tables and figures. Snakemake's report opens with it (make report).
+# The overview page of all runs, tables and figures. Snakemake's report opens with it (make report).
 
 
 rule write_overview:

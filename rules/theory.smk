@@ -1,4 +1,4 @@
-# What follows from formulas: VGG-16, and the memory of networks.
+# Results by formula: VGG-16, and the memory of networks.
 
 
 rule tabulate_vgg16:

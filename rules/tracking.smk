@@ -1,4 +1,4 @@
-# MLflow: the store before any training, and the comparisons' tags and figures after.
+# MLflow: create the store before any training, and publish runs and comparisons after.
 from convnets.workflow import pending
 
 

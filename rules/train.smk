@@ -22,24 +22,24 @@ rule train_variant:
         "<logs>/train_variant/{variant}/seed{seed}.log",
     benchmark:
         "<benchmarks>/train_variant/{variant}/seed{seed}.tsv"
-    # The longest first, so that none is left over at the end.
+    # Start the longest trainings first, so that none runs alone at the end.
     priority: training_cost
-    # An attempt that was killed goes on from its checkpoint; one that cannot succeed says so again at once. What a batch system
-    # runs is one attempt, and the Snakemake that submitted it counts them.
+    # A killed training resumes from its checkpoint; one that cannot succeed fails again at once. A job of a batch system is one
+    # attempt: the Snakemake that submitted it counts the attempts.
     retries: 2 if workflow.is_main_process else 0
     conda:
         "../envs/training.yaml"
     threads: 1
     resources:
-        # What a batch system is asked for. A training takes up to 1,390 MB, and the two Snakemakes around it up to 180 each.
+        # Requested from a batch system. A training takes up to 1,390 MB, and the two Snakemakes around it up to 180 MB each.
         mem_mb=training_memory,
         runtime=training_minutes,
         attempt=number_of_attempt,
         gpu=0,
     params:
-        # A training that outlived its Snakemake, or its job, is waited for, and not done twice.
+        # If a killed Snakemake left a training of this run behind, wait for it instead of training twice.
         patience=training_patience,
-        # A job of a batch system, on whatever host, does not write to a database in a file. Its run is delivered where the workflow runs.
+        # A job of a batch system does not write to an SQLite store. The workflow's own host delivers its run.
         submitted="--submitted" if not workflow.is_main_process else "",
         job=steps.job("train_variant"),
     shell:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
+from convnets.freshness import code as executed
+from convnets.freshness import fingerprint
 from convnets.study import configuration
-from convnets.freshness import code as executed, fingerprint
 
 SCRIPTS = ROOT / "scripts"
 

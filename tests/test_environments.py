@@ -62,6 +62,11 @@ def rules() -> dict[str, str]:
     return found
 
 
+def packages_and_names(names: frozenset[str]) -> set[str]:
+    """Return the dotted names, and those of the packages and modules that hold them."""
+    return {".".join(parts[:end]) for parts in (name.split(".") for name in names) for end in range(1, len(parts) + 1)}
+
+
 @pytest.mark.parametrize(("script", "environment"), sorted(rules().items()))
 def test_an_environment_holds_what_its_scripts_import(script: str, environment: str) -> None:
     imported: set[str] = set()
@@ -70,8 +75,8 @@ def test_an_environment_holds_what_its_scripts_import(script: str, environment: 
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            names = executed.read_module(path).imported
-            waiting += [executed.PACKAGE / f"{name[9:]}.py" for name in names if name.startswith("convnets.")]
+            _, names = executed.read_module(path)
+            waiting += filter(None, (executed.find_module(ROOT / "scripts", name) for name in packages_and_names(names)))
             imported |= {name.split(".")[0] for name in names}
     needed = {PACKAGES.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"convnets"}}
     assert needed <= set(pins(ROOT / "envs" / f"{environment}.yaml"))

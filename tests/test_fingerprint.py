@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from convnets.freshness.steps import TRAINING, Steps
 from edited import SCRIPTS, edit, forget, nothing_remembered, package, run_fingerprint, step_digest
 
+from convnets.freshness import code as executed
+from convnets.freshness import fingerprint
 from convnets.study import configuration
-from convnets.freshness import code as executed, fingerprint
-from convnets.freshness.steps import TRAINING, Steps
 
 __all__ = ["nothing_remembered", "package"]
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from convnets.freshness.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
 from test_steps import finish
 from workflow import CONFIG, Workflow, wildcards_of
 
-from convnets.workflow import command, hosts
-from convnets.study import configuration
-from convnets.freshness import fingerprint
 from convnets import hardware
 from convnets.files import write_json
-from convnets.freshness.steps import DATA, DOWNLOAD, STORE, TRAINING, Steps
+from convnets.freshness import fingerprint
+from convnets.study import configuration
+from convnets.workflow import command, hosts
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import re
 from pathlib import Path
 
 import pytest
+from convnets.freshness.steps import Steps
 from staleness import CLAIMS, SMALL, TABLES, audited, finished, foreseen, settle, with_overview
 from workflow import Workflow
 
-from convnets.study import configuration
 from convnets.freshness import fingerprint
-from convnets.freshness.steps import Steps
+from convnets.study import configuration
 
 VARIANTS = ("conv2", "conv2_1x1")
 FORMULAS = {"tabulate_memory", "tabulate_vgg16", "tabulate_convergence", *CLAIMS}

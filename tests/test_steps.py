@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from convnets.freshness.steps import STORE, TRAINING, Steps
 
-from convnets.study import configuration
 from convnets.freshness import stamps
 from convnets.runs import unfinished
-from convnets.freshness.steps import STORE, TRAINING, Steps
+from convnets.study import configuration
 from convnets.study.stores import Store, Tracked
 
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Say of a Slurm job, by its id, what Snakemake asks: running, success or failed. Another batch system needs another such script.
-# A controller that does not answer says nothing of the job. One that does not know it says "Invalid job id"; so does one that has
-# just been started and is still reading what there was, so that this counts after some minutes only.
-missed=logs/generic/$1.missed # holds when the job was first found unknown
+# Print the status of a Slurm job, given by its id: running, success or failed. Another batch system needs a script of its own.
+# If the controller does not answer, the job counts as running. If it answers "Invalid job id", the job counts as failed after five
+# minutes, because a controller that has just been started gives this answer until it has read its state.
+missed=logs/generic/$1.missed # holds the time at which the job was first unknown
 answer=$(scontrol --oneliner show job "$1" 2>&1)
 case $answer in *JobState=*) rm -f "$missed" ;; esac
 case $answer in

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Say of a Grid Engine job, by its id, what Snakemake asks: running, success or failed.
+# Print the status of a Grid Engine job, given by its id: running, success or failed.
 job=$1
-missed=logs/sge/$job.missed # holds when the job was first found nowhere
-# A master that does not answer says nothing of the job.
+missed=logs/sge/$job.missed # holds the time at which the job was first unknown
+# If the master does not answer, the job counts as running.
 jobs=$(qstat -u '*' 2>/dev/null) || { echo running; exit; }
 state=$(echo "$jobs" | awk -v job="$job" '$1 == job { print $5; exit }')
 case $state in
-    *E*) echo failed; exit ;;  # it could not be started, and will not be
+    *E*) echo failed; exit ;;  # Grid Engine could not start it and does not try again
     ?*) rm -f "$missed"; echo running; exit ;;
 esac
-# What has ended is in the accounting file, soon after or, with a slow file system, minutes. The last record counts, since a job may
-# have been started more than once.
+# An ended job is in the accounting file, on a slow file system after some minutes. A restarted job has several records; the last
+# one counts.
 if record=$(qacct -j "$job" 2>/dev/null); then
     rm -f "$missed"
     echo "$record" | awk '

@@ -7,6 +7,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 # Instruction sets that multiply bfloat16 matrices: x86-64 (AVX-512, AMX) and Arm.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
@@ -33,33 +35,30 @@ def processor() -> str:
 
 
 def resident_memory() -> int:
-    """Return the bytes that this process has in memory now, or the most it ever had where the system does not say."""
-    with suppress(OSError):
-        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * resource.getpagesize()
-    return peak_memory()
+    """Return the bytes that this process has in memory."""
+    return psutil.Process().memory_info().rss
 
 
 def peak_memory() -> int:
-    """Return the most bytes that this process ever had in memory."""
-    with suppress(OSError, KeyError):  # what `getrusage` says on Linux begins with the memory of the process that started this one
+    """Return the most bytes that this process ever had in memory. psutil does not know it on Linux and macOS."""
+    with suppress(OSError, KeyError):  # `getrusage` on Linux begins with the memory of the process that started this one
         fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
-def available_memory(processes: Path = Path("/proc"), control_groups: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return the bytes of memory that this process may still take, or None where the system does not say so as Linux does.
+def available_memory(processes: Path = Path("/proc"), control_groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes of memory that this process may still take.
 
-    That is what the machine has left, or what a control group (of a container, a batch job or what it is part of) has, if that is
-    less. Pages of files that the system can drop at any time count as free.
+    That is what the machine has left. On Linux it is what a control group of this process has left (of a container, a batch job
+    or a group around it), if that is less; psutil knows no control groups. Pages of files that can be dropped count as free.
     """
+    left = psutil.virtual_memory().available
     try:
-        fields = dict(line.split(":") for line in (processes / "meminfo").read_text(encoding="utf-8").splitlines())
-        left = int(fields["MemAvailable"].split()[0]) * 1024
         groups = (processes / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
-    except (OSError, KeyError, ValueError, IndexError):
-        return None
+    except OSError:
+        return left
     for line in groups:
         _, controllers, path = line.split(":", 2)
         if controllers == "":  # version 2 of control groups

@@ -5,10 +5,9 @@ For each variant and seed there is one active run: one that ends well supersedes
 
 import logging
 import os
-import sqlite3
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # of PostgreSQL's client
 
 import mlflow
-import mlflow.store.db.utils
 from mlflow.entities import Run
 
 from convnets.errors import InputError
@@ -32,6 +30,7 @@ from convnets.freshness import fingerprint
 from convnets.runs import unfinished
 from convnets.study import credentials
 from convnets.study.stores import Store, own_database
+from convnets.workarounds import for_mlflow
 
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
@@ -42,18 +41,11 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
 PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
 LOCKED = "database is locked"  # SQLite's words
-MOVED_COLUMNS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
 
 logger = logging.getLogger(__name__)
 # Whatever a database refuses is raised as well, and told in one line; here MLflow would print each with a stack trace.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-mlflow.store.db.utils.MAX_RETRY_COUNT = 1  # else MLflow tries for minutes to connect to a database that is away
+for_mlflow.connect_once()
 
 
 class StoreError(InputError):
@@ -190,7 +182,7 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
         elif (
             location and results and store.database == own_database(results) and _has_moved(experiment.artifact_location, location)
         ):
-            _move_artifacts(store.database, experiment.artifact_location, location)
+            for_mlflow.move_artifacts(store.database, experiment.artifact_location, location)
         connection = connect(store)
         for key, value in KIND.items():  # one that somebody else has created
             client.set_experiment_tag(connection.experiment, key, value)
@@ -200,16 +192,6 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
 def _has_moved(old: str, new: str) -> bool:
     """Return whether artifacts are in another folder than the experiment says; what a server passes on is in no folder."""
     return old.startswith("file:") and old != new
-
-
-def _move_artifacts(database: Path, old: str, new: str) -> None:
-    """Let an SQLite store that was moved find its artifacts again: it holds absolute addresses, and MLflow has no call for it."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in MOVED_COLUMNS:
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608
-                (new, len(old) + 1, len(old) + 1, f"{old}/"),
-            )
 
 
 def close_abandoned(store: Store, trainings: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
-from mlflow.exceptions import MlflowException
 
 from convnets.files import write_json
 from convnets.freshness import stamps
@@ -23,6 +22,7 @@ from convnets.tracking import connection as tracking
 from convnets.tracking import logged_models
 from convnets.tracking.connection import Connection
 from convnets.tracking.finished_run import Finished, Identity
+from convnets.workarounds import for_mlflow
 
 FILES = "files"  # the artifact folder that holds a run's files as they are
 # What `presentation` adds to a run's artifacts.
@@ -106,10 +106,7 @@ def _fill(
     client, run_id = connection.client, run.info.run_id
     log_points(connection, run_id, finished.points())
     if not run.inputs or not run.inputs.dataset_inputs:
-        try:
-            client.log_inputs(run_id, _data_inputs(finished.data_sets))
-        except MlflowException:  # runs that are the first to name a data set race to insert it; the loser finds it there now
-            client.log_inputs(run_id, _data_inputs(finished.data_sets))
+        for_mlflow.log_inputs(client, run_id, _data_inputs(finished.data_sets))
     finished = _record_id(finished, run_id)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -1,11 +1,9 @@
 """The Keras models that runs have logged in an MLflow store: one to each run, with its signature and an input example."""
 
-import io
+import tempfile
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -16,6 +14,7 @@ from mlflow.models.model import MLMODEL_FILE_NAME
 
 from convnets.tracking.connection import Connection
 from convnets.tracking.finished_run import Finished, point_of
+from convnets.workarounds import for_mlflow
 
 
 def of_run(connection: Connection, run_id: str) -> list[LoggedModel]:
@@ -52,24 +51,22 @@ def log(connection: Connection, run: Run, finished: Finished, load_model: Callab
         connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     connection.client.log_batch(run_id, [point_of(*number, model=logged.model_id) for number in finished.summary()])
 
-    def save(path: str, mlflow_model: Model, **options: Any) -> None:  # noqa: ANN401
-        Path(path).mkdir()  # MLflow 3.17 writes the input example before it makes the folder
-        mlflow_model.run_id = run_id
-        mlflow.keras.save_model(path=path, mlflow_model=mlflow_model, **options)
-
     example = np.full((1, *model.input_shape[1:]), 127.0, np.float32)  # a grey image
-    with redirect_stdout(io.StringIO()):  # MLflow tries the example, and Keras draws a bar for it
-        Model.log(
-            None,
-            SimpleNamespace(save_model=save),
-            name="model",
-            model_id=logged.model_id,
-            model=model,
+    described = Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id, model_uuid=logged.model_id)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        for_mlflow.make_model_folder(folder)
+        mlflow.keras.save_model(
+            model,
+            str(folder),
+            mlflow_model=described,
             signature=mlflow.models.infer_signature(example, model.predict(example, verbose=0)),
             input_example=example,
             # Given, since MLflow would otherwise load the model in a new process to find out.
             pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
         )
+        connection.client.log_model_artifacts(logged.model_id, str(folder))
+    connection.client.finalize_logged_model(logged.model_id, "READY")
 
 
 def _create(connection: Connection, run_id: str, finished: Finished) -> LoggedModel:

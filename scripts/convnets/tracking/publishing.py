@@ -20,6 +20,7 @@ from convnets.tracking import delivery, presentation, registry
 from convnets.tracking import interface as pages
 from convnets.tracking.connection import Connection, StoreError
 from convnets.tracking.finished_run import Finished
+from convnets.workarounds.for_mlflow import VIEW_TAG, saved_here
 
 COMPARED = 20  # runs on a page that sets them side by side; its address, with all their ids, is part of a tag
 
@@ -255,11 +256,9 @@ def _publish_comparisons(
 def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> None:
     """Take back the views of former comparisons."""
     client, experiment = connection.client, connection.experiment
-    for key, value in client.get_experiment(experiment).tags.items():
-        name = key.removeprefix(pages.VIEW_TAG)
-        # A view that a user has saved bears the time of that.
-        if name != key and name not in {pages.OVERVIEW, *comparisons} and '"createdAt": 0,' in value:
-            client.delete_experiment_tag(experiment, key)
+    for name in saved_here(client.get_experiment(experiment).tags):
+        if name not in {pages.OVERVIEW, *comparisons}:
+            client.delete_experiment_tag(experiment, f"{VIEW_TAG}{name}")
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:

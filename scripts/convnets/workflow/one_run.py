@@ -230,10 +230,8 @@ class Attempt:
     def _check_memory(self) -> None:
         data = self.job.input("dataset")
         needed = BASE_MEMORY + 2 * data.stat().st_size if data.is_file() else 0
-        available = hardware.available_memory()
-        if available is None:
-            return
-        available += hardware.resident_memory()  # by the imports, whose part need not be had again
+        # What this process has already taken, for its imports, is not needed again.
+        available = hardware.available_memory() + hardware.resident_memory()
         if available < needed:
             raise InputError(
                 f"{self.name}: needs about {needed / 2**20:,.0f} MiB of memory, and {available / 2**20:,.0f} are available; "

@@ -1,0 +1,169 @@
+"""Work-arounds for MLflow: its client, its database store and its user interface."""
+
+import base64
+import json
+import sqlite3
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convnets.workarounds.workaround import Workaround
+
+ATTEMPTS = Workaround(
+    "connect_once",
+    "MLflow tries ten times, for 100 seconds, to connect to a database that is away, and no setting changes that.",
+    "mlflow",
+    "==3.17.*",
+    ("https://github.com/mlflow/mlflow/pull/3784", "https://github.com/mlflow/mlflow/issues/2900"),
+)
+ADDRESSES = Workaround(
+    "move_artifacts",
+    "A store holds the absolute addresses of its artifacts, and no call changes them. In a store that was moved, the artifacts are "
+    "not found.",
+    "mlflow",
+    "==3.17.*",
+    ("https://github.com/mlflow/mlflow/issues/3144",),
+)
+EXAMPLE = Workaround(
+    "make_model_folder",
+    "`mlflow.keras.save_model` writes the input example before it makes the model's folder, and fails.",
+    "mlflow",
+    "==3.17.*",
+    ("https://github.com/mlflow/mlflow/issues/16183",),
+)
+DATASETS = Workaround(
+    "log_inputs",
+    "`MlflowClient.log_inputs` fails if another process inserts the same data set between its query and its own insertion.",
+    "mlflow",
+    "==3.17.*",
+)
+VIEWS = Workaround(
+    "saved_views",
+    "Only the user interface can save a view of the run list (columns, order, charts). No call does.",
+    "mlflow",
+    "==3.17.*",
+    ("https://github.com/mlflow/mlflow/issues/4713", "https://github.com/mlflow/mlflow/issues/12764"),
+)
+ALL = (ATTEMPTS, ADDRESSES, EXAMPLE, DATASETS, VIEWS)
+
+VIEW_TAG = "mlflow.sharedViewState."  # prefix of the experiment tags in which the interface saves views
+ADDRESS_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+LEADING_COLUMNS = ("0", "attributes.`Run Name`", "runDateAndNestInfo", "duration")  # the interface's ids
+NEVER = '"createdAt": 0,'  # views that a user saves bear the time of saving
+
+
+def connect_once() -> None:
+    """Let MLflow give up a database that is away after one attempt."""
+    if ATTEMPTS.applies():
+        import mlflow.store.db.utils
+
+        mlflow.store.db.utils.MAX_RETRY_COUNT = 1
+
+
+def move_artifacts(database: Path, old: str, new: str) -> None:
+    """Replace the address of the artifacts' folder throughout an SQLite store."""
+    if not ADDRESSES.applies():
+        return
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in ADDRESS_COLUMNS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608
+                (new, len(old) + 1, len(old) + 1, f"{old}/"),
+            )
+
+
+def make_model_folder(folder: Path) -> None:
+    """Make the folder into which `mlflow.keras.save_model` is about to write."""
+    if EXAMPLE.applies():
+        folder.mkdir()
+
+
+def log_inputs(client: Any, run_id: str, inputs: Sequence[Any]) -> None:  # noqa: ANN401  (MLflow ships partial types)
+    """Log the data sets of a run; if that fails, try again, since the data sets may be in the store now."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_inputs(run_id, inputs)
+    except MlflowException:
+        if not DATASETS.applies():
+            raise
+        client.log_inputs(run_id, inputs)
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of the run list, with line charts.
+
+    `search` and `order` are written as in the interface's search box. `group_by` is the tag whose runs are drawn as their mean;
+    with None each run is drawn. `sections` gives a title to each x axis; below it stands a chart of each of `metrics`.
+    """
+
+    title: str
+    search: str
+    order: str
+    ascending: bool
+    group_by: str | None
+    columns: Sequence[str]
+    sections: Mapping[str, str]
+    metrics: Sequence[str]
+
+    def saved(self) -> str:
+        """Return the view as the interface saves it; compressed, since a tag of an experiment holds 5,000 characters."""
+        packed = base64.b64encode(zlib.compress(json.dumps(self._state()).encode())).decode()
+        return json.dumps({"name": self.title, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"})
+
+    def _state(self) -> dict[str, Any]:
+        sections = [
+            {"uuid": axis, "name": name, "display": True, "isReordered": False, "columns": 2, "cardHeight": 360}
+            for axis, name in self.sections.items()
+        ]
+        charts = [
+            {"type": "LINE", "uuid": f"{axis}-{metric}", "metricSectionId": axis, "xAxisKey": axis, "runsCountToCompare": 20}
+            | {
+                "metricKey": metric,
+                "selectedMetricKeys": [metric],
+                "displayName": metric,
+                "scaleType": "linear",
+                "lineSmoothness": 0,
+            }
+            for axis in self.sections
+            for metric in self.metrics
+        ]
+        grouped = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": self.group_by}]}
+        return {
+            "searchFilter": self.search,
+            "orderByKey": self.order,
+            "orderByAsc": self.ascending,
+            "startTime": "ALL",
+            "lifecycleFilter": "Active",
+            "datasetsFilter": [],
+            "selectedColumns": list(self.columns),
+            "columnOrder": [*LEADING_COLUMNS, *self.columns],  # otherwise all params come before all metrics, and tags last
+            "columnWidths": {name: 8 * len(name) + 20 for name in self.columns},
+            "groupBy": grouped if self.group_by else None,
+            "runsPinned": [],
+            "runsHidden": [],
+            "runsExpanded": {},
+            "compareRunSections": sections,
+            "compareRunCharts": charts,
+            "hideEmptyCharts": True,
+        }
+
+
+def view_address(key: str) -> str:
+    """Return the part of an address that opens a view by its key; empty if views cannot be saved."""
+    return f"viewStateShareKey={key}&" if VIEWS.applies() else ""
+
+
+def saved_here(tags: Mapping[str, str]) -> list[str]:
+    """Return the keys of the views among an experiment's tags that this project saved, not a user."""
+    return [key.removeprefix(VIEW_TAG) for key, value in tags.items() if key.startswith(VIEW_TAG) and NEVER in value]

@@ -1,0 +1,121 @@
+"""Work-arounds for Snakemake, its interface for executors, and its executor for Slurm."""
+
+from typing import Any
+
+from convnets.workarounds.workaround import Workaround
+
+CORES = Workaround(
+    "limit_cores",
+    "Snakemake runs as many jobs at once as `--cores` says, even on a machine with fewer cores. No public call lowers the number.",
+    "snakemake",
+    "==9.27.*",
+)
+ARRAYS = Workaround(
+    "refuse_arrays",
+    "Each job of a Slurm array checks and removes the outputs of the array's first job instead of its own. Jobs handed over while "
+    "others of their rule are pending are dropped, and Snakemake waits for ever.",
+    "snakemake-executor-plugin-slurm",
+    "==2.8.*",
+    (
+        "https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/447",
+        "https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473",
+    ),
+)
+MIN_JOB_AGE = Workaround(
+    "remember_min_job_age",
+    "The executor asks the controller for MinJobAge before each status check. If the controller does not answer, the executor asks "
+    "the accounting database about its jobs, even where there is none.",
+    "snakemake-executor-plugin-slurm",
+    "==2.8.*",
+)
+INTERRUPT = Workaround(
+    "cancel_all_jobs",
+    "An interrupt cancels the jobs on the executor's list, which is empty while a status check runs. The jobs then go on. If the "
+    "controller is away, none is cancelled.",
+    "snakemake-interface-executor-plugins",
+    "==9.4.*",
+    ("https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/397",),
+)
+ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT)
+
+
+def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake ships no types)
+    """Limit the cores that all jobs of a workflow use at once, and return whether that was possible."""
+    if CORES.applies():
+        workflow.register_resource("_cores", cores)
+        return True
+    return False
+
+
+def refuse_arrays() -> None:
+    """Refuse arrays of Slurm jobs.
+
+    Raises
+    ------
+    snakemake_interface_common.exceptions.WorkflowError
+        The installed executor loses results in arrays.
+    """
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    if ARRAYS.applies():
+        raise WorkflowError(
+            f"slurm-array-jobs: with {ARRAYS.package} {ARRAYS.versions}, a job of an array that fails removes the results of "
+            "another; use groups instead: uncomment their line in profiles/slurm/config.yaml (docs/clusters.md)"
+        )
+
+
+def remember_min_job_age() -> None:
+    """Ask Slurm for MinJobAge until it answers, and keep the answer."""
+    if not MIN_JOB_AGE.applies():
+        return
+    import snakemake_executor_plugin_slurm as plugin
+
+    ask, known = plugin.get_min_job_age, list[int]()
+
+    def min_job_age() -> int | None:
+        if not known and (age := ask()) is not None:
+            known.append(age)
+        return known[0] if known else None
+
+    plugin.get_min_job_age = min_job_age
+    min_job_age()
+
+
+def cancel_all_jobs() -> None:
+    """Cancel every submitted job on an interrupt. If the controller is away, wait for it and cancel them then."""
+    if not INTERRUPT.applies():
+        return
+    from snakemake_interface_common.exceptions import WorkflowError
+    from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+    submitted: dict[int, object] = {}  # by identity, since jobs are mutable
+    report_submission = RemoteExecutor.report_job_submission
+    report_success, report_error = RemoteExecutor.report_job_success, RemoteExecutor.report_job_error
+
+    def report_job_submission(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
+        submitted[id(job)] = job
+        report_submission(executor, job, *others, **options)
+
+    def report_job_success(executor: RemoteExecutor, job: object) -> None:
+        submitted.pop(id(job), None)
+        report_success(executor, job)
+
+    def report_job_error(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
+        submitted.pop(id(job), None)
+        report_error(executor, job, *others, **options)
+
+    def cancel_submitted(executor: RemoteExecutor) -> None:
+        if submitted:  # cluster-generic fails on an empty list
+            executor.cancel_jobs(list(submitted.values()))
+
+    def cancel(executor: RemoteExecutor) -> None:
+        try:
+            cancel_submitted(executor)
+        except WorkflowError:  # the controller is away
+            executor.shutdown()  # returns when the controller has answered
+            cancel_submitted(executor)
+        else:
+            executor.shutdown()
+
+    for method in (report_job_submission, report_job_success, report_job_error, cancel):
+        setattr(RemoteExecutor, method.__name__, method)

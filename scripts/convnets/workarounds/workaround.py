@@ -1,0 +1,39 @@
+"""A work-around: the bug, its upstream threads, and the versions that it is for."""
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+
+from packaging.specifiers import SpecifierSet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Workaround:
+    """A work-around for a bug of another project.
+
+    `bug` says what is wrong there. `versions` are those of `package` that the work-around was tested with, as packaging writes
+    them. `threads` are the addresses of upstream threads about the bug; there are none if no thread is known.
+    """
+
+    name: str
+    bug: str
+    package: str
+    versions: str
+    threads: tuple[str, ...] = ()
+
+    def applies(self) -> bool:
+        """Return whether the work-around is for the installed version. If it is not, say so once."""
+        installed = version(self.package)
+        if installed in SpecifierSet(self.versions):
+            return True
+        _warn(f"work-around {self.name} is left out: it is for {self.package} {self.versions}, and {installed} is installed")
+        return False
+
+
+@cache
+def _warn(line: str) -> None:
+    """Log a line, once in each process."""
+    logger.warning(line)

@@ -1,0 +1,77 @@
+"""Every work-around: for the installed version, left out for any other, and documented.
+
+The bugs themselves are in test_workarounds_for_mlflow.py and test_workarounds_for_snakemake.py.
+"""
+
+import logging
+from pathlib import Path
+from unittest import mock
+
+import mlflow.store.db.utils
+import pytest
+import snakemake_executor_plugin_slurm as plugin
+from conftest import ROOT
+from mlflow.exceptions import MlflowException
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+from convnets.tracking import interface
+from convnets.workarounds import for_mlflow, for_snakemake, workaround
+from convnets.workarounds.workaround import Workaround
+
+ALL = {work_around.name: work_around for work_around in (*for_snakemake.ALL, *for_mlflow.ALL)}
+
+
+@pytest.fixture
+def another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every package is installed in a version that no work-around is for."""
+    monkeypatch.setattr(workaround, "version", lambda _: "99.1")
+    workaround._warn.cache_clear()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_work_around_is_for_the_installed_version(name: str) -> None:
+    assert ALL[name].applies(), f"{name}: run its test with this version, then extend `versions`, or remove the work-around"
+
+
+@pytest.mark.usefixtures("another_version")
+@pytest.mark.parametrize("name", ALL)
+def test_a_work_around_for_another_version_is_left_out_with_one_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    one = ALL[name]
+    with caplog.at_level(logging.WARNING):
+        assert [one.applies(), one.applies()] == [False, False]
+    line = f"work-around {name} is left out: it is for {one.package} {one.versions}, and 99.1 is installed"
+    assert [record.getMessage() for record in caplog.records] == [line]
+
+
+@pytest.mark.usefixtures("another_version")
+def test_what_is_left_out_changes_nothing(tmp_path: Path) -> None:
+    ask, cancel, attempts = plugin.get_min_job_age, RemoteExecutor.cancel, mlflow.store.db.utils.MAX_RETRY_COUNT
+    workflow, client = mock.Mock(), mock.Mock()
+    assert not for_snakemake.limit_cores(workflow, 2)
+    assert workflow.mock_calls == []
+    for_snakemake.refuse_arrays()
+    for_snakemake.remember_min_job_age()
+    for_snakemake.cancel_all_jobs()
+    for_mlflow.connect_once()
+    assert (plugin.get_min_job_age, RemoteExecutor.cancel, mlflow.store.db.utils.MAX_RETRY_COUNT) == (ask, cancel, attempts)
+    for_mlflow.move_artifacts(tmp_path / "mlflow.db", "file:///old", "file:///new")
+    for_mlflow.make_model_folder(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+    client.log_inputs.side_effect = MlflowException("no")
+    with pytest.raises(MlflowException):
+        for_mlflow.log_inputs(client, "run", [])
+    assert client.log_inputs.call_count == 1
+    assert interface.views({"depth": "Layers"}, several_seeds=False) == {}
+    assert interface.runs_page("1") == "#/experiments/1/runs?workflowType=machine_learning"
+    assert interface.curves_page("1", "depth") == "#/experiments/1/runs?compareRunsMode=CHART&workflowType=machine_learning"
+
+
+def described(one: Workaround) -> str:
+    """Return the section of the documentation on a work-around, without its line breaks."""
+    threads = ", ".join(f"<{thread}>" for thread in one.threads) or "no thread known"
+    return f"`{one.name}` {one.bug} - Versions: {one.package} {one.versions} - Upstream: {threads}"
+
+
+def test_the_documentation_lists_the_work_arounds() -> None:
+    _, *sections = (ROOT / "docs" / "workarounds.md").read_text(encoding="utf-8").split("\n## ")
+    assert [" ".join(section.split()) for section in sections] == [described(one) for one in ALL.values()]
