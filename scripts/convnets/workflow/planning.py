@@ -20,11 +20,17 @@ from convnets.workflow.steps import Steps
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 
 _declared: list[Steps] = []  # by the Snakefile that was read last
+_is_loading = False
 
 
 def declare(steps: Steps) -> None:
     """Let the steps of a Snakefile be what `load` returns."""
     _declared[:] = [steps]
+
+
+def is_loading() -> bool:
+    """Return whether the Snakefile is read by `load`, which writes nothing."""
+    return _is_loading
 
 
 def load(configfiles: Sequence[Path]) -> Steps:
@@ -39,13 +45,19 @@ def load(configfiles: Sequence[Path]) -> Steps:
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
     configuration.resolve(configuration.read(configfiles))  # in its own words, if it cannot be used
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api, redirect_stdout(io.StringIO()):
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=configfiles),
-            snakefile=SNAKEFILE,
-        )
-        workflow.list_rules()
+    global _is_loading
+    output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
+    _is_loading = True
+    try:
+        with SnakemakeApi(output) as api, redirect_stdout(io.StringIO()):
+            workflow = api.workflow(
+                resource_settings=ResourceSettings(cores=1),
+                config_settings=ConfigSettings(configfiles=configfiles),
+                snakefile=SNAKEFILE,
+            )
+            workflow.list_rules()
+    finally:
+        _is_loading = False
     return _declared[0]
 
 

@@ -70,7 +70,8 @@ class Steps:
     is_forced
         Returns whether the command line forces one of some rules or files.
     plans
-        Whether this process plans the workflow, and is not a job of it on another host.
+        Whether this process plans the workflow: it is neither a job of it nor a command that only asks what is stale. Only then
+        are time stamps and the marker written.
     """
 
     def __init__(self, rules: Any, study: Configuration, is_forced: Callable[[set[str]], bool], *, plans: bool = True) -> None:  # noqa: ANN401
@@ -82,7 +83,7 @@ class Steps:
         self._found: dict[str, Step] = {}
         self._reasons: dict[str, list[str]] = {}
         self._stale: dict[str, bool] = {}
-        self._is_marked = not plans
+        self._plans, self._is_marked = plans, False
 
     # For rules
 
@@ -142,7 +143,7 @@ class Steps:
 
     def _mark(self) -> None:
         """Write the marker, once."""
-        if self._is_marked:
+        if self._is_marked or not self._plans:
             return
         self._is_marked = True
         with atomic_path(MARKER) as temporary:
@@ -262,6 +263,8 @@ class Steps:
 
         They are older after a checkout, or a copy without time stamps.
         """
+        if not self._plans:
+            return
         for step in self.in_order():
             newest = max((_time(file) for files in step.inputs.values() for file in files), default=0.0)
             older = [file for file in (*step.files, step.stamp) if 0 < _time(file) < newest]
