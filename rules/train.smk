@@ -3,7 +3,7 @@
 
 rule train_variant:
     input:
-        dataset=steps.when_stale("train_variant", "<results>/data/cifar10.npz"),
+        dataset=steps.when_stale("train_variant", "<results>/data/cifar10.npz", may_be_missing=True),
         manifest=steps.when_stale("train_variant", "<results>/data/manifest.json"),
         plan=steps.when_stale("train_variant", "<results>/tracking/plan.json"),
         stale=steps.marker("train_variant"),

@@ -107,12 +107,14 @@ class Steps:
 
         return stale
 
-    def when_stale(self, rule: str, path: str) -> InputFunction:
+    def when_stale(self, rule: str, path: str, *, may_be_missing: bool = False) -> InputFunction:
         """Return an input function that names a file only where the rule's step is to be made.
 
-        So a fresh step is not made again with the file, which need not even be there.
+        So a fresh step is not made again with the file. `may_be_missing` says that nothing else needs it: while all steps of the
+        rule are fresh, it need not be there.
         """
-        self._needed_by[self._apply(path)] = rule
+        if may_be_missing:
+            self._needed_by[self._apply(path)] = rule
 
         def needed(wildcards: Any) -> list[str]:  # noqa: ANN401
             step = self[key_of(rule, wildcards)]
