@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from convnets.report2021 import vgg16_figure as drawing, vgg16
-from convnets.report import figures
 from convnets import tables
+from convnets.report import figures
+from convnets.report2021 import vgg16
+from convnets.report2021 import vgg16_figure as drawing
 from convnets.runs.records import Metrics
 
 REPORTED = {

@@ -12,12 +12,12 @@ import pytest
 from commands import assert_one_line, run
 from conftest import ROOT
 
-from convnets.workflow import command
+from convnets.files import write_json
 from convnets.freshness import fingerprint, stamps
 from convnets.runs import unfinished
-from convnets.files import write_json
-from convnets.study.stores import Store
 from convnets.runs.unfinished import Begun
+from convnets.study.stores import Store
+from convnets.workflow import command
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 

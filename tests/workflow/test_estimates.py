@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from convnets.freshness.steps import Steps
 from finished_runs import NETWORK, write_run
 
+from convnets.freshness import stamps
+from convnets.networks import formulas as layers
 from convnets.study import configuration
 from convnets.workflow import estimates
-from convnets.networks import formulas as layers
-from convnets.freshness import stamps
-from convnets.freshness.steps import Steps
 
 
 @pytest.fixture
