@@ -35,7 +35,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-steps = Steps(rules, study, is_forced, plans=workflow.is_main_process)
+steps = Steps(rules, study, is_forced, plans=workflow.is_main_process and not planning.is_loading())
 planning.declare(steps)
 
 

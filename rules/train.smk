@@ -7,6 +7,7 @@ rule train_variant:
         unpack(
             steps.when_stale(
                 "train_variant",
+                may_be_missing="dataset",
                 dataset="<results>/data/dataset.npz",
                 manifest="<results>/data/manifest.json",
                 plan="<results>/tracking/plan.json",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convnets.study.stores import Store
 
 ROOT = Path(__file__).parents[1]
-pytest.register_assert_rewrite("commands", "edited", "staleness", "submitted", "tracked", "workflow")
+pytest.register_assert_rewrite("commands", "edited", "made_up", "staleness", "submitted", "tracked", "workflow")
 
 hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
 hypothesis.settings.load_profile("project")
@@ -29,16 +29,20 @@ hypothesis.settings.load_profile("project")
 
 # The files that take longest, those first that mostly wait for a batch system; the others follow.
 SLOWEST = (
-    *("test_slurm_slow", "test_staleness_of_settings_slow", "test_staleness_of_files_slow", "test_gridengine_slow"),
-    *("test_staleness_of_code_slow", "test_interruption_slow", "test_tracked_trainings_slow", "test_train_variant_slow"),
-    *("test_servers_slow", "test_workflow_slow", "test_scripts"),
+    *("test_slurm_slow", "test_gridengine_slow", "test_staleness_slow", "test_stores_slow", "test_killed_slow"),
+    *("test_interruption_slow", "test_tracked_trainings_slow", "test_train_variant_slow", "test_servers_slow"),
+    *("test_workflow_slow", "test_scripts"),
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process is left alone with one of them in the end."""
+    """Mark the tests of slow files, and begin with the files that take longest, so that none of them is left alone in the end."""
     ranks = {name: rank for rank, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+    for item in items:
+        if item.path.stem.endswith("_slow"):
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -68,7 +68,6 @@ def _with_packages(root: Path, path: str) -> Iterator[str]:
             yield name
 
 
-@cache
 def read_module(file: Path) -> tuple[str, frozenset[str]]:
     """Return the digest of a module, "" of one that holds no code, and the dotted names that it imports.
 
@@ -77,13 +76,21 @@ def read_module(file: Path) -> tuple[str, frozenset[str]]:
     ValueError
         It has a relative import, which is not followed.
     """
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    try:
+        return _read(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+@cache
+def _read(text: str) -> tuple[str, frozenset[str]]:
+    tree = ast.parse(text)
     for_types = {id(inner) for node in ast.walk(tree) if _is_for_types(node) for inner in ast.walk(node)}
     imported: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in for_types:
             if isinstance(node, ast.ImportFrom) and node.level:
-                raise ValueError(f"{file}: relative imports are not followed; write `from convnets... import ...`")
+                raise ValueError("relative imports are not followed; write `from convnets... import ...`")
             module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
             imported.update(f"{module}{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Attribute) and node.attr in CARRIED:

@@ -38,8 +38,8 @@ def model_card(finished: Finished, label: str) -> str:
         f"# {label}, seed {metrics.seed}\n\n"
         "An image classifier. It takes raw images (float32, values 0 to 255) of the shape in its signature and gives the\n"
         f"probabilities of {len(finished.classes)} classes: {', '.join(finished.classes)}.\n"
-        "It holds its standardisation. The weights are those of the epoch with the highest validation accuracy, so that accuracy is maximised over epochs. The test images were\n"
-        "looked at once.\n\n"
+        "It holds its standardisation. The weights are those of the epoch with the highest validation accuracy, so that\n"
+        "accuracy is maximised over epochs. The test images were looked at once.\n\n"
         + _table(numbers)
         + "\n## Settings\n\n"
         + _table({name: f"`{value}`" for name, value in finished.params.items()})

@@ -20,11 +20,17 @@ from convnets.workflow.steps import Steps
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 
 _declared: list[Steps] = []  # by the Snakefile that was read last
+_is_loading = False
 
 
 def declare(steps: Steps) -> None:
     """Let the steps of a Snakefile be what `load` returns."""
     _declared[:] = [steps]
+
+
+def is_loading() -> bool:
+    """Return whether the Snakefile is read by `load`, which writes nothing."""
+    return _is_loading
 
 
 def load(configfiles: Sequence[Path]) -> Steps:
@@ -39,12 +45,16 @@ def load(configfiles: Sequence[Path]) -> Steps:
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
     configuration.resolve(configuration.read(configfiles))  # in its own words, if it cannot be used
+    global _is_loading
     config = ConfigSettings(configfiles=configfiles)
+    output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
+    _is_loading = True
     logging.disable(logging.WARNING)  # Snakemake says how it merges the files, and prints the names of the rules
     try:
-        with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api, redirect_stdout(io.StringIO()):
+        with SnakemakeApi(output) as api, redirect_stdout(io.StringIO()):
             api.workflow(resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=SNAKEFILE).list_rules()
     finally:
+        _is_loading = False
         logging.disable(logging.NOTSET)
     return _declared[0]
 

@@ -71,7 +71,8 @@ class Steps:
     is_forced
         Returns whether the command line forces one of some rules or files.
     plans
-        Whether this process plans the workflow, and is not a job of it on another host.
+        Whether this process plans the workflow: it is neither a job of it nor a command that only asks what is stale. Only then
+        are time stamps and the marker written.
     """
 
     def __init__(self, rules: Any, study: Configuration, is_forced: Callable[[set[str]], bool], *, plans: bool = True) -> None:  # noqa: ANN401
@@ -83,7 +84,7 @@ class Steps:
         self._found: dict[str, Step] = {}
         self._reasons: dict[str, list[str]] = {}
         self._stale: dict[str, bool] = {}
-        self._is_marked = not plans
+        self._plans, self._is_marked = plans, False
 
     # For rules
 
@@ -107,13 +108,14 @@ class Steps:
 
         return stale
 
-    def when_stale(self, rule: str, **files: str) -> Callable[[Any], Mapping[str, str]]:
+    def when_stale(self, rule: str, may_be_missing: str, **files: str) -> Callable[[Any], Mapping[str, str]]:
         """Return an input function, to be unpacked, that names files and the marker only where the rule's step is to be made.
 
-        So a fresh step is not made again with the files, which need not even be there.
+        So a fresh step is not made again with the files. `may_be_missing` names one that nothing else needs: while all steps of
+        the rule are fresh, it need not be there.
         """
         self._checks[rule] = None
-        self._needed_by |= {self._apply(path): rule for path in files.values()}
+        self._needed_by[self._apply(files[may_be_missing])] = rule
 
         def needed(wildcards: Any) -> Mapping[str, str]:  # noqa: ANN401
             if not self._is_to_be_made(key_of(rule, wildcards)):
@@ -155,7 +157,7 @@ class Steps:
 
     def _mark(self) -> None:
         """Write the marker, once."""
-        if self._is_marked:
+        if self._is_marked or not self._plans:
             return
         self._is_marked = True
         with atomic_path(MARKER) as temporary:
@@ -275,6 +277,8 @@ class Steps:
 
         They are older after a checkout, or a copy without time stamps.
         """
+        if not self._plans:
+            return
         for step in self.in_order():
             newest = max((_time(file) for files in step.inputs.values() for file in files), default=0.0)
             older = [file for file in (*step.files, step.stamp) if 0 < _time(file) < newest]

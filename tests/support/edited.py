@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
-from convnets.freshness import code as executed
-from convnets.freshness import fingerprint
+from convnets.freshness import code, fingerprint
 from convnets.study import configuration
 
 SCRIPTS = ROOT / "scripts"
@@ -20,14 +19,13 @@ def run_fingerprint(config: dict[str, Any], variant: str = "conv3_1x1", seed: in
     return fingerprint.digest(fingerprint.run_components(resolved.variants[variant], seed, resolved.dataset))
 
 
-def step_digest(script: Path) -> str:
-    return fingerprint.digest(fingerprint.step_components(script, {}))
+def step_digest(script: str) -> str:
+    return fingerprint.digest(fingerprint.step_components(script, {}, {}))
 
 
 def forget() -> None:
-    executed.rule.cache_clear()
-    executed.read_module.cache_clear()
-    executed.code.cache_clear()
+    """Let the code be read again."""
+    code._code_of.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -39,15 +37,14 @@ def nothing_remembered() -> Iterator[None]:
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the library, which the fingerprint is made to read."""
-    copy = tmp_path / "scripts" / "convnets"
     shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(executed, "PACKAGE", copy)
+    monkeypatch.setattr(code, "SCRIPTS", tmp_path / "scripts")
     forget()
-    return copy
+    return tmp_path / "scripts" / "convnets"
 
 
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
-    assert old in text
+    assert old in text, (path, old)
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     forget()
