@@ -26,13 +26,13 @@ from compare_training import CORES, ROOT, report, rounds
 
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from convnets.study import configuration  # noqa: E402
 from convnets import files  # noqa: E402
 from convnets.freshness import fingerprint, stamps  # noqa: E402
-from convnets.runs import layout, reading, records  # noqa: E402
-from convnets.tracking import connection as tracking  # noqa: E402
+from convnets.runs import layout, reading  # noqa: E402
 from convnets.settings import Settings  # noqa: E402
+from convnets.study import configuration  # noqa: E402
 from convnets.study.stores import Membership, Plan, Store  # noqa: E402
+from convnets.tracking import connection as tracking  # noqa: E402
 
 UNTRACKED = "untracked"
 

@@ -53,13 +53,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import train_variant
-    from convnets.training import checkpoints, loop as training
-    from convnets.study import configuration
     from convnets.data import dataset
     from convnets.freshness import fingerprint, stamps
-    from convnets.tracking import following, logged_models, presentation, connection as tracking
     from convnets.networks import builders as networks
+    from convnets.study import configuration
     from convnets.study.stores import Membership, Plan, Store
+    from convnets.tracking import connection as tracking
+    from convnets.tracking import following, logged_models, presentation
+    from convnets.training import checkpoints
+    from convnets.training import loop as training
 
     seconds["imports"] = time.perf_counter() - STARTED
     for phase, module, names in (

@@ -36,11 +36,12 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from convnets.study import configuration  # noqa: E402
-from convnets.runs import layout, records  # noqa: E402
-from convnets.freshness import stamps  # noqa: E402
-from convnets.runs.records import Epoch, Metrics, Record, Usage  # noqa: E402
 from convnets.freshness.steps import DATA, STORE, TRAINING, Step, Steps  # noqa: E402
+
+from convnets.freshness import stamps  # noqa: E402
+from convnets.runs import layout, records  # noqa: E402
+from convnets.runs.records import Epoch, Metrics, Record, Usage  # noqa: E402
+from convnets.study import configuration  # noqa: E402
 
 PERCEPTRONS, EPOCHS = 10, 30
 STAND_IN = """\
@@ -121,7 +122,8 @@ def track(steps: Steps, folders: list[Path]) -> None:
     from mlflow.entities import Run
     from mlflow.models.model import MLMODEL_FILE_NAME
 
-    from convnets.tracking import delivery, logged_models, connection as tracking
+    from convnets.tracking import connection as tracking
+    from convnets.tracking import delivery, logged_models
     from convnets.tracking.finished_run import Finished
 
     connection = tracking.connect(steps.configuration.store)

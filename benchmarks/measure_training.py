@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from convnets import device as backend, loop as training
-from convnets.study import configuration
+from convnets import device as backend
+from convnets import loop as training
 from convnets.data import dataset
-from convnets.networks import formulas as layers, builders as networks
+from convnets.networks import builders as networks
+from convnets.networks import formulas as layers
+from convnets.study import configuration
 
 import tensorflow as tf  # isort: skip
 

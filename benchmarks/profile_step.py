@@ -17,12 +17,13 @@ import numpy as np
 from compare_training import CORES, ROOT
 from measure_training import peak
 
-from convnets import device as backend, loop as training
-from convnets.study import configuration
+from convnets import device as backend
+from convnets import loop as training
 from convnets.data import dataset
-from convnets.networks import builders as networks
 from convnets.data.cifar10 import IMAGE_SHAPE
+from convnets.networks import builders as networks
 from convnets.settings import Network
+from convnets.study import configuration
 
 import tensorflow as tf  # isort: skip
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip

@@ -9,14 +9,15 @@ from typing import Any
 import mlflow
 import numpy as np
 
-from convnets.tracking import delivery, presentation, connection as tracking
 from convnets.freshness import fingerprint, stamps
-from convnets.networks import builders as networks
+from convnets.networks import builders
 from convnets.runs import layout, records
-from convnets.tracking.finished_run import Finished
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Augmentation, Network, Optimizer, Settings, Training
 from convnets.study.stores import Membership, Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, presentation
+from convnets.tracking.finished_run import Finished
 
 MEMBER = Membership("a label", {"depth": "Number of layers"})
 NETWORK = Network((), 0, "dense", (4,), 0.5)
@@ -32,7 +33,7 @@ def new_store(folder: Path) -> Store:
 
 def write_model(path: Path) -> None:
     """Write a small model, as a training does."""
-    classifier = networks.build(NETWORK, np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
+    classifier = builders.build(NETWORK, np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
     classifier.model.compile("sgd", "sparse_categorical_crossentropy")
     classifier.model.save(path)
 
@@ -51,7 +52,7 @@ def deliver(store: Store, finished: Finished, *, again: bool = False) -> str:
         presentation.present(finished, "a label", folder)
 
     def load() -> Any:
-        return networks.load(finished.folder / layout.MODEL)
+        return builders.load(finished.folder / layout.MODEL)
 
     return delivery.deliver(tracking.connect(store), finished, MEMBER, present, load, again=again)
 

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, deliver, new_store, points, write_run
 
-from convnets.tracking import delivery, finished_run, logged_models, connection as tracking
-from convnets.networks import builders as networks
-from convnets.runs import layout, records
 from convnets.freshness import stamps
+from convnets.networks import builders
+from convnets.runs import layout, records
 from convnets.study import stores
-from convnets.tracking.finished_run import Finished
 from convnets.study.stores import Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, finished_run, logged_models
 from convnets.tracking.connection import StoreError
+from convnets.tracking.finished_run import Finished
 
 
 def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_the_model_can_be_used_from_the_store(store: Store, model: Path, tmp_pat
     (logged,) = mlflow.MlflowClient(store.uri).get_run(run_id).outputs.model_outputs
     uri = f"models:/{logged.model_id}"
     images = np.random.default_rng(0).integers(256, size=(4, 32, 32, 3)).astype(np.float32)
-    expected = networks.load(model)(images).numpy()
+    expected = builders.load(model)(images).numpy()
     np.testing.assert_array_equal(mlflow.keras.load_model(uri)(images), expected)
     np.testing.assert_allclose(mlflow.pyfunc.load_model(uri).predict(images), expected, rtol=1e-6)
     info = mlflow.models.get_model_info(uri)
