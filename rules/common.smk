@@ -19,7 +19,9 @@ TRAINING_MB = 2000  # of memory, with the Snakemakes around it in a batch system
 
 
 def is_forced(names):
-    """Return whether the command line forces one of these rules or files."""
+    """Return whether the command line forces one of these rules or files; whatever a batch system runs is to be made."""
+    if not workflow.is_main_process:
+        return True
     asked = workflow.dag_settings
     forced = {*asked.forcerun, *(asked.targets if asked.forcetargets else ())}
     return asked.forceall or not forced.isdisjoint(names)
