@@ -10,6 +10,7 @@ from convnets.data.dataset import Dataset
 from convnets.networks import builders, formulas
 from convnets.settings import Augmentation, Network
 from convnets.study import configuration
+from convnets.training import loop
 
 import keras  # isort: skip
 import tensorflow as tf  # isort: skip
