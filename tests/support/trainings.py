@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from conftest import ROOT
 from finished_runs import MEMBER, all_runs, points
+from jobs import write_job
 from waiting import SECONDS
 
 from convnets.data import dataset
 from convnets.data.dataset import Dataset, DatasetSettings
 from convnets.files import write_json
-from convnets.freshness import fingerprint, stamps
-from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD, Layout
+from convnets.freshness import fingerprint
+from convnets.runs.layout import HISTORY, METRICS, MODEL, Layout
 from convnets.runs.unfinished import PATIENCE_S, name_of
 from convnets.settings import from_dict
 from convnets.study.stores import Membership, Plan, Store
@@ -28,7 +29,6 @@ from convnets.workflow.frame import Job
 from convnets.workflow.one_run import Attempt
 
 STARTED = "started\n"  # in the log, before each start
-OUTPUTS = {"history": HISTORY, "metrics": METRICS, "model": MODEL, "record": RECORD, "stamp": stamps.STAMP}
 SETTINGS: dict[str, Any] = {
     "network": {"filters": [], "kernel_size": 0, "head": "dense", "dense_units": [4], "dropout": 0.5},
     "training": {
@@ -92,19 +92,9 @@ class Training:
         self.folder, self.data, self.store, self.variant = folder, data, store, variant
         self.run, self.unfinished = layout.run(variant, seed), layout.trainings / name_of(variant, seed)
         self.job, self.log_file = folder / f"{variant}-seed{seed}.json", folder / f"{variant}-seed{seed}.log"
-        components = fingerprint.run_components(from_dict(settings), seed, split)
-        self.fingerprint = fingerprint.digest(components)
-        plan = folder / "plan.json"
-        Plan(store, False, {variant: member}).write(plan)
-        inputs = {"dataset": data / "data.npz", "manifest": data / "manifest.json", "plan": plan}
-        job = {
-            "rule": "train_variant",
-            "fingerprint": self.fingerprint,
-            "components": {name: part for name, part in components.items() if name not in ("modules", "libraries")},
-            "inputs": {name: [str(path)] for name, path in inputs.items()},
-            "outputs": {name: [str(self.run / file)] for name, file in OUTPUTS.items()},
-        }
-        write_json(self.job, job)
+        Plan(store, False, {variant: member}).write(folder / "plan.json")
+        inputs = {"dataset": data / "data.npz", "manifest": data / "manifest.json", "plan": folder / "plan.json"}
+        self.fingerprint = write_job(self.job, self.run, from_dict(settings), split, inputs)
 
     def command(self, *options: object, within: float | None = SECONDS) -> list[str]:
         """Return the command that the workflow runs; a delivery has these seconds, or the usual ones."""
