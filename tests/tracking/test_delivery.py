@@ -23,7 +23,7 @@ from convnets.tracking.finished_run import Finished
 
 def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:
     finished = write_run(tmp_path, model, seed=3)
-    run_id = deliver(store, finished)
+    run_id = deliver(store, finished, is_presented=True)
     client = mlflow.MlflowClient(store.uri)
     run = client.get_run(run_id)
     assert (run.info.run_name, run.info.status) == ("mlp100-seed3", "FINISHED")

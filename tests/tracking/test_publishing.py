@@ -12,7 +12,7 @@ from typing import Any
 
 import mlflow
 import pytest
-from finished_runs import all_runs, points, write_run
+from finished_runs import all_runs, points, stand_in, write_run
 
 from convnets.runs import records
 from convnets.runs.records import Metrics
@@ -60,6 +60,11 @@ class Results:
 
     def tracked(self) -> dict[str, Any]:
         return {run.data.tags["variant"]: run for run in tracking.connect(self.plan.store).runs()}
+
+
+@pytest.fixture(autouse=True)
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing.presentation, "present", lambda _run, _label, folder: stand_in(folder))
 
 
 @pytest.fixture
