@@ -20,15 +20,17 @@ import time
 import uuid
 from collections import defaultdict
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from compare_training import CORES, ROOT, report, rounds
 
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "support")]
 
 from convnets import files  # noqa: E402
-from convnets.freshness import fingerprint, stamps  # noqa: E402
-from convnets.runs import layout, reading  # noqa: E402
+from convnets.freshness import fingerprint  # noqa: E402
+from convnets.runs import reading  # noqa: E402
+from convnets.runs.layout import HISTORY, Layout  # noqa: E402
 from convnets.settings import Settings  # noqa: E402
 from convnets.study import configuration  # noqa: E402
 from convnets.study.stores import Membership, Plan, Store  # noqa: E402
@@ -39,26 +41,27 @@ UNTRACKED = "untracked"
 
 def train(settings: Settings, variant: str, dataset: Path, store: Store) -> tuple[float, float]:
     """Train once per core, at once; return the wall time and the mean seconds of the epochs of a training."""
+    from jobs import write_job
+
     folder = Path(tempfile.mkdtemp())
-    manifest = dataset.parent / "manifest.json"
-    split = fingerprint.of_manifest(files.read_json(manifest))
-    Plan(store, False, {variant: Membership(variant, {})}).write(folder / "plan.json")
+    inputs = {"dataset": dataset, "manifest": dataset.parent / "manifest.json", "plan": folder / "plan.json"}
+    split = fingerprint.of_manifest(files.read_json(inputs["manifest"]))
+    runs = partial(Layout(folder / "results").run, variant)
+    Plan(store, False, {variant: Membership(variant, {})}).write(inputs["plan"])
     try:
         started = time.monotonic()
         processes = []
         for seed in range(1, CORES + 1):
-            components = fingerprint.run_components(settings, seed, split)
-            command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", variant, "--seed", seed]
-            command += ["--settings", stamps.to_json(components["settings"]), "--fingerprint", fingerprint.digest(components)]
-            command += ["--dataset", dataset, "--manifest", manifest, "--plan", folder / "plan.json"]
-            command += ["--unfinished", folder / f"unfinished{seed}", "--run", folder / f"seed{seed}"]
+            job = folder / f"job{seed}.json"
+            write_job(job, runs(seed), settings, split, inputs)
+            command = [sys.executable, ROOT / "scripts" / "train_variant.py", job]
             with (folder / f"log{seed}").open("w") as log:
                 processes.append(subprocess.Popen(list(map(str, command)), stdout=log, stderr=log))
         statuses = [process.wait() for process in processes]
         if any(statuses):
             raise SystemExit((folder / "log1").read_text())
         seconds = time.monotonic() - started
-        histories = [reading.read_history(folder / f"seed{seed}" / layout.HISTORY) for seed in range(1, CORES + 1)]
+        histories = [reading.read_history(runs(seed) / HISTORY) for seed in range(1, CORES + 1)]
         return seconds, sum(epoch.seconds for history in histories for epoch in history) / CORES
     finally:
         shutil.rmtree(folder)

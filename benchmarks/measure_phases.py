@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "support")]
 STARTED = time.perf_counter()
 
 seconds: dict[str, float] = defaultdict(float)
@@ -51,16 +51,20 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
     arguments = parser.parse_args()
 
+    from jobs import write_job
+
     import train_variant
     from convnets.data import dataset
-    from convnets.freshness import fingerprint, stamps
+    from convnets.freshness import fingerprint
     from convnets.networks import builders as networks
+    from convnets.runs.layout import Layout
     from convnets.study import configuration
     from convnets.study.stores import Membership, Plan, Store
     from convnets.tracking import connection as tracking
     from convnets.tracking import following, logged_models, presentation
     from convnets.training import checkpoints
     from convnets.training import loop as training
+    from convnets.workflow import one_run
 
     seconds["imports"] = time.perf_counter() - STARTED
     for phase, module, names in (
@@ -71,7 +75,7 @@ def main() -> None:
         ("tracking: waiting for the follower", following.Follower, ("tell", "stop")),
         ("tracking: model", logged_models, ("log",)),
         ("tracking: figures and card", presentation, ("present",)),
-        ("tracking: all else of the delivery", train_variant, ("deliver",)),
+        ("tracking: all else of the delivery", one_run, ("deliver",)),
         ("fingerprint and stamp", fingerprint, ("run_components",)),
     ):
         for name in names:
@@ -83,18 +87,17 @@ def main() -> None:
     config["variants"][arguments.variant]["epochs"] = arguments.epochs
     resolved = configuration.resolve(config)
     settings = resolved.variants[arguments.variant]
-    mark = fingerprint.digest(fingerprint.run_components(settings, 1, resolved.dataset))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
         tracking.create_store(store, folder / "artifacts")
         Plan(store, False, {arguments.variant: Membership("label", {})}).write(folder / "plan.json")
-        options = {"variant": arguments.variant, "seed": 1, "settings": stamps.to_json(settings.canonical()), "fingerprint": mark}
-        options |= {"dataset": arguments.results / "data" / "cifar10.npz", "manifest": arguments.results / "data" / "manifest.json"}
-        options |= {"plan": folder / "plan.json", "unfinished": folder / "unfinished", "run": folder / "run"}
-        sys.argv = ["train_variant.py", *(text for key, value in options.items() for text in (f"--{key}", str(value)))]
+        data, run = arguments.results / "data", Layout(folder / "results").run(arguments.variant, 1)
+        inputs = {"dataset": data / "cifar10.npz", "manifest": data / "manifest.json", "plan": folder / "plan.json"}
+        write_job(folder / "job.json", run, settings, resolved.dataset, inputs)
+        sys.argv = ["train_variant.py", str(folder / "job.json")]
         timed("all else", train_variant.main)()
-        rate = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))["images_per_second"]
+        rate = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["images_per_second"]
     total = sum(seconds.values())
     for phase, took in sorted(seconds.items(), key=lambda item: -item[1]):
         print(f"{phase:34s} {took:8.2f} s {took / total:7.1%}")

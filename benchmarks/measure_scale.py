@@ -34,19 +34,18 @@ from unittest import mock
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from convnets.freshness.steps import DATA, STORE, TRAINING, Step, Steps  # noqa: E402
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "support")]
 
 from convnets.freshness import stamps  # noqa: E402
 from convnets.runs import layout, records  # noqa: E402
 from convnets.runs.records import Epoch, Metrics, Record, Usage  # noqa: E402
-from convnets.study import configuration  # noqa: E402
+from convnets.workflow import planning  # noqa: E402
+from convnets.workflow.steps import Step, Steps  # noqa: E402
 
 PERCEPTRONS, EPOCHS = 10, 30
 STAND_IN = """\
 #!/bin/sh
-while [ $# -gt 1 ]; do [ "$1" = --run ] && run=$2; shift; done
+run=$(sed -n 's|.*"\\([^"]*\\)/stamp.json".*|\\1|p' "$1")
 mkdir -p "$run" && mv "ready/$run"/* "$run" && touch "$run"/*
 """
 TRIVIAL = """
@@ -126,7 +125,7 @@ def track(steps: Steps, folders: list[Path]) -> None:
     from convnets.tracking import delivery, logged_models
     from convnets.tracking.finished_run import Finished
 
-    connection = tracking.connect(steps.configuration.store)
+    connection = tracking.connect(steps.study.store)
 
     def log_model(_: object, run: Run, *__: object) -> None:
         model = connection.client.create_logged_model(connection.experiment, "model", run.info.run_id)
@@ -146,7 +145,7 @@ def track(steps: Steps, folders: list[Path]) -> None:
     with mock.patch.object(logged_models, "log", log_model):
         for folder in folders:
             run = Finished.read(folder)
-            member = steps.configuration.plan.members[run.metrics.variant]
+            member = steps.study.plan.members[run.metrics.variant]
             run_id = delivery.deliver(connection, run, member, present, lambda: None)
     if lacking := delivery.missing(connection, run_id, run.folder):
         sys.exit(f"the stand-in for tracking brings no {', '.join(lacking)}, which `make sync` would bring again")
@@ -177,8 +176,8 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
     copy_project(project, batches)
     (project / "config.yaml").write_text(yaml.safe_dump(config_of(runs), sort_keys=False))
     os.chdir(project)
-    steps = Steps(configuration.resolve(configuration.read([Path("config.yaml")])))
-    trainings = [key for key, step in steps.all.items() if step.rule == TRAINING]
+    steps = planning.load([Path("config.yaml")])
+    trainings = [step.key for step in steps.trainings()]
 
     def note(what: str, seconds: float, peak: float | None = None) -> None:
         row = {"runs": len(trainings), "what": what, "seconds": round(seconds, 2), "peak_mb": peak and round(peak)}
@@ -187,14 +186,14 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
 
     snakemake: list[str | Path] = [sys.executable, "-m", "snakemake", "--cores", "2"]
     (folder / "trivial").mkdir()
-    variants = len(steps.configuration.variants)
+    variants = len(steps.study.variants)
     (folder / "trivial" / "Snakefile").write_text(TRIVIAL.format(variants=variants, seeds=len(trainings) // variants))
     quiet: list[str | Path] = [*snakemake, "--quiet", "all", "--scheduler", "greedy", "--scheduler-subsample", "500"]
     dry = [*quiet, "--dry-run"]
     note("dry-run of a trivial workflow", *measured(dry, folder / "trivial", log))
     note("dry-run, nothing made", *measured(dry, project, log))
     note("make why, nothing made", *measured([sys.executable, "scripts/explain_steps.py", "config.yaml"], project, log))
-    until = [output for key in (DATA, STORE) for output in steps.all[key].outputs]
+    until = [file for key in ("prepare_dataset", "create_store") for file in steps[key].files]
     measured([*snakemake, *until], project, log)
     write_model(folder / "model.keras")
     started = time.perf_counter()
@@ -214,9 +213,10 @@ def measure(runs: int, folder: Path, batches: Path, publish: int) -> list[Mappin
     rules = ["publish_comparisons"] if runs > publish else []
     following = [*snakemake, "--printshellcmds", *(["--omit-from", *rules] if rules else [])]
     note("all that follows the runs", *measured(following, project, log))
-    commands = re.findall(r"(?m)^Shell command: (.* --stamp (\S+\.json).*)$", log.read_text())
+    commands = re.findall(r"(?m)^Shell command: (\w+\.py (\S+\.json) .*)$", log.read_text())
     os.environ["PATH"] = os.pathsep.join([str(project / "scripts"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    for command, stamp in commands:
+    for command, job in commands:
+        (stamp,) = json.loads(Path(job).read_text())["outputs"]["stamp"]
         seconds = json.loads(Path(stamp).read_text())["seconds"]
         name = Path(stamp).relative_to("results/stamps").with_suffix("").as_posix()
         note(name, seconds, measured(["bash", "-c", command], project, log)[1])

@@ -9,21 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from convnets import device as backend
-from convnets import loop as training
+from convnets import device
 from convnets.data import dataset
-from convnets.networks import builders as networks
-from convnets.networks import formulas as layers
+from convnets.networks import builders, formulas
 from convnets.study import configuration
+from convnets.training import loop
 
 import tensorflow as tf  # isort: skip
 
 ROOT = Path(__file__).parents[1]
 
 
-def throughput(settings: training.Settings, data: dataset.Dataset) -> float:
+def throughput(settings: loop.Settings, data: dataset.Dataset) -> float:
     """Return the images a second of the epochs with their validation, as `metrics.json` counts them; the first one warms up."""
-    result = training.train(settings, 1, data, lambda _: None)
+    result = loop.train(settings, 1, data, lambda _: None)
     seconds = [epoch.seconds for epoch in result.history[1:]]
     return len(seconds) * (len(data.train) // result.batch_size * result.batch_size) / sum(seconds)
 
@@ -37,7 +36,7 @@ def main() -> None:
     parser.add_argument("--precision", required=True)
     parser.add_argument("--amount", type=int, required=True, help="epochs, or iterations")
     arguments = parser.parse_args()
-    backend.configure(1)
+    device.configure(1)
     if arguments.what == "peak":
         print(peak(arguments.precision))
         return
@@ -52,18 +51,18 @@ def main() -> None:
     print(step(settings, data, arguments.amount))
 
 
-def step(settings: training.Settings, data: dataset.Dataset, iterations: int) -> float:
+def step(settings: loop.Settings, data: dataset.Dataset, iterations: int) -> float:
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
-    classifier = networks.build(settings.network, data.mean, data.deviation, settings.training.precision)
-    optimizer = training._built_optimizer(settings, classifier)
-    run = training._training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    classifier = builders.build(settings.network, data.mean, data.deviation, settings.training.precision)
+    optimizer = loop._built_optimizer(settings, classifier)
+    run = loop._training_function(classifier, optimizer, data.train, settings.training.augmentation)
     rng = np.random.default_rng(1)
     order = rng.integers(len(data.train), size=(iterations, settings.training.batch_size), dtype=np.int32)
     seed = np.array([1, 2], np.int32)
-    training._run_epoch(run, order[: iterations // 4], seed, 0)
+    loop._run_epoch(run, order[: iterations // 4], seed, 0)
     started = time.perf_counter()
-    training._run_epoch(run, order, seed, 0)
-    return order.size * layers.training_flops(settings.network) / (time.perf_counter() - started)
+    loop._run_epoch(run, order, seed, 0)
+    return order.size * formulas.training_flops(settings.network) / (time.perf_counter() - started)
 
 
 def peak(precision: str, side: int = 1024, repeats: int = 100) -> float:

@@ -17,13 +17,13 @@ import numpy as np
 from compare_training import CORES, ROOT
 from measure_training import peak
 
-from convnets import device as backend
-from convnets import loop as training
+from convnets import device
 from convnets.data import dataset
 from convnets.data.cifar10 import IMAGE_SHAPE
-from convnets.networks import builders as networks
+from convnets.networks import builders
 from convnets.settings import Network
 from convnets.study import configuration
+from convnets.training import loop
 
 import tensorflow as tf  # isort: skip
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip
@@ -68,15 +68,15 @@ def group_of(name: str) -> tuple[str, int]:
     return next((group for part, group in GROUPS.items() if part in name), "all other operations"), 0
 
 
-def profile(run: training.TrainingFunction, order: np.ndarray, seed: np.ndarray) -> tuple[float, dict[tuple[str, int], float]]:
+def profile(run: loop.TrainingFunction, order: np.ndarray, seed: np.ndarray) -> tuple[float, dict[tuple[str, int], float]]:
     """Return the milliseconds of a step, and those of each group while the profiler looks."""
-    training._run_epoch(run, order, seed, 0)
+    loop._run_epoch(run, order, seed, 0)
     started = time.perf_counter()
-    training._run_epoch(run, order, seed, 0)
+    loop._run_epoch(run, order, seed, 0)
     step = (time.perf_counter() - started) / len(order) * 1e3
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
-        training._run_epoch(run, order, seed, 0)
+        loop._run_epoch(run, order, seed, 0)
         tf.profiler.experimental.stop()
         (file,) = Path(folder).rglob("*.xplane.pb")
         space = xplane_pb2.XSpace.FromString(file.read_bytes())
@@ -101,15 +101,15 @@ def main() -> None:
     config = configuration.read([ROOT / "config.yaml"])
     config["training"]["precision"] = arguments.precision
     settings = configuration.resolve(config).variants[arguments.variant]
-    backend.configure(1)
+    device.configure(1)
     data = dataset.load(arguments.dataset)
-    classifier = networks.build(settings.network, data.mean, data.deviation, settings.training.precision)
-    optimizer = training._built_optimizer(settings, classifier)
-    run = training._training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    classifier = builders.build(settings.network, data.mean, data.deviation, settings.training.precision)
+    optimizer = loop._built_optimizer(settings, classifier)
+    run = loop._training_function(classifier, optimizer, data.train, settings.training.augmentation)
     batch, seed = settings.training.batch_size, np.array([1, 2], np.int32)
     order = np.random.default_rng(1).integers(len(data.train), size=(STEPS, batch), dtype=np.int32)
     while arguments.beside:
-        training._run_epoch(run, order, seed, 0)
+        loop._run_epoch(run, order, seed, 0)
         print(flush=True)
     others = [subprocess.Popen([sys.executable, *sys.argv, "--beside"], stdout=subprocess.PIPE) for _ in range(CORES - 1)]
     try:

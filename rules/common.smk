@@ -20,7 +20,9 @@ TRAINING_MB = 2000  # memory of a training, with the two Snakemakes around it in
 
 
 def is_forced(names):
-    """Return whether the command line forces one of these rules or files."""
+    """Return whether the command line forces one of these rules or files; whatever a batch system runs is to be made."""
+    if not workflow.is_main_process:
+        return True
     asked = workflow.dag_settings
     forced = {*asked.forcerun, *(asked.targets if asked.forcetargets else ())}
     return asked.forceall or not forced.isdisjoint(names)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convnets.study.stores import Store
 
 ROOT = Path(__file__).parents[1]
-pytest.register_assert_rewrite("commands", "edited", "made_up", "staleness", "submitted", "tracked", "workflow")
+pytest.register_assert_rewrite("commands", "edited", "made_up", "staleness", "submitted", "tracked", "trainings", "workflow")
 
 hypothesis.settings.register_profile("project", deadline=None)  # machines differ too much for a time limit per example
 hypothesis.settings.load_profile("project")

@@ -100,9 +100,7 @@ class Attempt:
                 if not self._is_finished():
                     raise
                 # The run is made. To exit as if it were not would let Snakemake remove it.
-                logger.warning(
-                    "asked to stop when finished, before all was tracked; the next run of the workflow, or `make sync`, does that"
-                )
+                logger.warning("asked to stop when finished; the next run of the workflow, or `make sync`, tracks what is missing")
 
     def _is_finished(self) -> bool:
         """Return whether the run is there, whole, as it would be trained now."""
@@ -120,17 +118,16 @@ class Attempt:
                 list(self.run.iterdir())  # asks the server, which the name of a file that was not there a moment ago does not
         return True
 
-    def _refusal(self, plan: Plan) -> str:
+    def why_untracked(self, plan: Plan) -> str:
         """Say why this process does not use the store; nothing if it does."""
-        if self.is_submitted and plan.store.database:
-            return "a job of a batch system does not write to a database in a file"
-        return ""
+        is_left_alone = self.is_submitted and plan.store.database
+        return "a job of a batch system leaves a database in a file alone" if is_left_alone else ""
 
     def _fetch(self, plan: Plan) -> bool:
         """Return whether the store has the run, and its files could be fetched."""
         from convnets.tracking import reuse
 
-        if self._refusal(plan):
+        if self.why_untracked(plan):
             return False
         return reuse.fetch(plan.store, self.variant, self.seed, self.job.fingerprint, self.run)
 
@@ -138,7 +135,7 @@ class Attempt:
         """Train and write the run's files; return the Keras model, and what has followed the training into the store."""
         started = time.monotonic()
         self._check_memory()
-        used = device.configure(self.threads, gpu=self.gpu)
+        used, mark = device.configure(self.threads, gpu=self.gpu), self.job.fingerprint
         import tensorflow
 
         from convnets.training import checkpoints, loop, outcome
@@ -148,37 +145,34 @@ class Attempt:
         data = dataset.load(self.job.input("dataset"))
         manifest = files.read_json(self.job.input("manifest"))
         components = fingerprint.run_components(chosen, self.seed, fingerprint.of_manifest(manifest))
-        if fingerprint.digest(components) != self.job.fingerprint:
-            raise InputError(
-                f"{self.name}: the code, the data set or a library is no longer what this run was planned with; "
-                "run the workflow again"
-            )
+        if fingerprint.digest(components) != mark:
+            changed = "the code, the data set or a library is no longer what this run was planned with"
+            raise InputError(f"{self.name}: {changed}; run the workflow again")
         dataset.check(data, manifest, self.job.input("dataset"))
-        resumed = checkpoints.read(self.unfinished, self.job.fingerprint)
+        resumed = checkpoints.read(self.unfinished, mark)
         if resumed:
             logger.info("going on after %s, of %d", resumed, chosen.training.epochs)
-        begun = unfinished.begin(self.unfinished, self.job.fingerprint, plan.store.uri, plan.store.experiment)
-        identity = Identity(self.variant, self.seed, self.job.fingerprint, begun.training, begun.began)
-        follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self._refusal(plan))
+        begun = unfinished.begin(self.unfinished, mark, plan.store.uri, plan.store.experiment)
+        identity = Identity(self.variant, self.seed, mark, begun.training, begun.began)
+        follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self.why_untracked(plan))
 
         def record(result: Result) -> records.Record:
             digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
             precision, libraries = chosen.training.precision, components["libraries"]
             return result.record(begun.training, begun.began, used, precision, digests, libraries)
 
+        outputs = [self.run / file for file in RUN_FILES]
         before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
         observe = self._observer(chosen.training.epochs, follower)
         try:
             with followed(follower, self.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
                 try:
-                    with stamps.stamping(self.run / stamps.STAMP, components, [], [self.run / file for file in RUN_FILES], before):
-                        result, metrics = outcome.produce(
-                            self.run, chosen, self.job.fingerprint, data, observe, resumed, is_to_stop, record
-                        )
+                    with stamps.stamping(self.job.output("stamp"), components, [], outputs, before):
+                        result, metrics = outcome.produce(self.run, chosen, mark, data, observe, resumed, is_to_stop, record)
                 except loop.StoppedError as stopped:
                     self._keep(stopped.state)
         except loop.NonFiniteLossError as error:
-            unfinished.failed(self.unfinished, self.job.fingerprint, f"{self.name}: {error}")
+            unfinished.failed(self.unfinished, mark, f"{self.name}: {error}")
             raise InputError(f"{self.name}: {error}") from error
         except tensorflow.errors.ResourceExhaustedError as error:
             raise MemoryError from error
@@ -205,9 +199,7 @@ class Attempt:
             )
             try:
                 checkpoints.write(self.unfinished, self.job.fingerprint, state)
-            except (
-                OSError
-            ) as error:  # a disk that is full: to go on would lose all that follows, since results have no place either
+            except OSError as error:  # a full disk: to go on would lose all that follows, since results have no place either
                 raise InputError(
                     f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
                     f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
@@ -242,7 +234,8 @@ class Attempt:
         """Bring the run to the store. If that does not succeed in time, the run is finished all the same, and delivered later."""
         from convnets.tracking.presentation import present
 
-        if self._refusal(plan):
+        if reason := self.why_untracked(plan):
+            logger.info("finished; %s, so this run is brought to the store where the workflow runs", reason)
             return
         try:
             finished = Finished.read(self.run)

@@ -4,25 +4,19 @@ import json
 import queue
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import ROOT
 from faulty_proxy import FaultyProxy
 from finished_runs import all_runs, write_run
 from servers import MlflowServer
 from tracked import FORMS, assert_whole, patience, proxy, publish, server, store, through
+from trainings import Training, settings_with, write_data
 from waiting import SECONDS, wait_until
 
-from convnets import files
-from convnets.data import dataset
-from convnets.freshness import fingerprint
-from convnets.settings import from_dict
-from convnets.study.stores import Membership, Plan, Store
+from convnets.data.dataset import DatasetSettings
+from convnets.study.stores import Membership, Store
 from convnets.tracking import connection as tracking
 from convnets.tracking.finished_run import Finished
 
@@ -30,35 +24,19 @@ __all__ = ["patience", "proxy", "server", "store"]
 
 EPOCHS, TRAININGS = 400, 16
 SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [64, 32, 32]}
-SETTINGS: dict[str, Any] = {
-    "network": {"filters": [], "kernel_size": 0, "head": "dense", "dense_units": [4], "dropout": 0.5},
-    "training": {
-        "epochs": EPOCHS,
-        "batch_size": 32,
-        "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.0},
-        "precision": "float32",
-        "augmentation": {"horizontal_flip": False, "channel_offset": 0.0},
-    },
-}
 
 
-def prepare(folder: Path, batches: Path, store: Store) -> None:
-    """Write what trainings need."""
-    settings = dataset.DatasetSettings(0.1, 1, (64, 32, 32))
-    prepared = dataset.prepare(batches, settings)
-    dataset.save(prepared, folder / "data.npz")
-    files.write_json(folder / "manifest.json", dataset.manifest(prepared, "here", settings))
-    Plan(store, False, {"mlp": Membership("an MLP", {})}).write(folder / "plan.json")
+class Trainings:
+    """Trainings of one variant from several seeds, with results in one folder and a common store."""
 
+    def __init__(self, folder: Path, batches: Path, store: Store) -> None:
+        self._folder, self._store = folder, store
+        write_data(folder, batches, DatasetSettings(0.1, 1, (64, 32, 32)))
 
-def train(folder: Path, seed: int, *more: object) -> "subprocess.Popen[bytes]":
-    mark = fingerprint.digest(fingerprint.run_components(from_dict(SETTINGS), seed, SPLIT))
-    command = [sys.executable, ROOT / "scripts" / "train_variant.py", "--variant", "mlp", "--seed", seed, "--fingerprint", mark]
-    command += ["--settings", json.dumps(SETTINGS), "--dataset", folder / "data.npz", "--manifest", folder / "manifest.json"]
-    command += ["--plan", folder / "plan.json", "--unfinished", folder / "unfinished" / f"mlp-seed{seed}"]
-    command += ["--run", folder / "runs" / "mlp" / f"seed{seed}", *more]
-    with (folder / f"log{seed}").open("w") as log:
-        return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
+    def __getitem__(self, seed: int) -> Training:
+        member = Membership("an MLP", {})
+        settings = settings_with(epochs=EPOCHS)
+        return Training(self._folder, settings, self._folder, SPLIT, self._store, variant="mlp", seed=seed, member=member)
 
 
 @pytest.mark.parametrize("mode", ["delay", "drop", 403])
@@ -73,16 +51,17 @@ def test_a_training_ends_well_whatever_the_server_does(
     """One that is slow is not waited for: a delivery would be forty calls of 3 s."""
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
-    prepare(tmp_path, real_batches, through(proxy, store))
+    trainings = Trainings(tmp_path, real_batches, through(proxy, store))
     tracking.connect(store)
     proxy.mode, proxy.seconds = mode, 3.0
-    assert train(tmp_path, 1).wait(timeout=SECONDS) == 0
-    log = (tmp_path / "log1").read_text()
+    training = trainings[1]
+    training.finish(within=None)
+    log = training.log()
     assert "Traceback" not in log
     assert log.count("finished, and not tracked yet: the tracking store") == 1
     assert not any(form in log for form in FORMS)
     assert proxy.requests
-    run = Finished.read(tmp_path / "runs" / "mlp" / "seed1")
+    run = Finished.read(training.run)
     assert [epoch.epoch for epoch in run.history] == list(range(1, EPOCHS + 1))
     proxy.mode = "pass"
     assert publish(through(proxy, store), [run], tmp_path).problem == ""
@@ -94,16 +73,17 @@ def test_a_training_that_is_asked_to_stop_when_all_is_written_has_ended_well(
     proxy: FaultyProxy, store: Store, tmp_path: Path, real_batches: Path
 ) -> None:
     """While it waits for a server that does not answer; to exit as if it had failed would make Snakemake remove the run."""
-    prepare(tmp_path, real_batches, through(proxy, store))
+    trainings = Trainings(tmp_path, real_batches, through(proxy, store))
     tracking.connect(store)
     proxy.mode, proxy.seconds = "delay", SECONDS
-    process, stamp = train(tmp_path, 1, "--deliver-within", 60), tmp_path / "runs" / "mlp" / "seed1" / "stamp.json"
-    wait_until(stamp.is_file, "the run is written", process=process, pause=0.01)
+    training = trainings[1]
+    process = training.start(within=60)
+    wait_until((training.run / "stamp.json").is_file, "the run is written", process=process, pause=0.01)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=SECONDS) == 0
-    assert "asked to stop when finished" in (tmp_path / "log1").read_text()
-    assert not list((tmp_path / "unfinished").iterdir())
-    run = Finished.read(stamp.parent)
+    assert "asked to stop when finished" in training.log()
+    assert not training.unfinished.exists()
+    run = Finished.read(training.run)
     assert publish(store, [run], tmp_path).problem == ""
     assert_whole(store, Finished.read(run.folder))
 
@@ -119,16 +99,16 @@ def test_credentials_reach_the_server_and_nothing_else(
 ) -> None:
     """A training tracked behind a password, and a run behind a token: neither files nor database hold them."""
     tracking.connect(store)
-    prepare(tmp_path, real_batches, through(proxy, store))
+    trainings = Trainings(tmp_path, real_batches, through(proxy, store))
     proxy.password = "hunter2"
-    assert train(tmp_path, 1).wait(timeout=SECONDS) == 0
-    assert "401" in (tmp_path / "log1").read_text()
+    trainings[1].finish(within=None)
+    assert "401" in trainings[1].log()
     assert not all_runs(store)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
-    assert train(tmp_path, 2, "--deliver-within", SECONDS).wait(timeout=SECONDS) == 0
-    assert "not tracked" not in (tmp_path / "log2").read_text()
-    run = Finished.read(tmp_path / "runs" / "mlp" / "seed2")
+    trainings[2].finish()
+    assert "not tracked" not in trainings[2].log()
+    run = Finished.read(trainings[2].run)
     assert_whole(store, run)
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.delenv(name)
@@ -188,17 +168,17 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     The second one whose points find the server killed begins when it is up again after the first, so that it meets no other end of
     it. A request of any other that was under way when it was killed is lost too; if it is a delivery's, publishing does that.
     """
-    prepare(tmp_path, real_batches, through(proxy, store))
+    trainings = Trainings(tmp_path, real_batches, through(proxy, store))
     tracking.connect(store)
     proxy.hook = kills = Kills(server, {1, TRAININGS})
-    processes = {seed: train(tmp_path, seed, "--deliver-within", SECONDS) for seed in range(1, TRAININGS)}
+    processes = {seed: trainings[seed].start() for seed in range(1, TRAININGS)}
 
     def log(seed: int) -> str:
-        return (tmp_path / f"log{seed}").read_text()
+        return trainings[seed].log()
 
     for chosen in (1, TRAININGS):
         if chosen not in processes:
-            processes[chosen] = train(tmp_path, chosen, "--deliver-within", SECONDS)
+            processes[chosen] = trainings[chosen].start()
         assert kills.killed.get(timeout=SECONDS) == chosen
         wait_until(lambda: "not tracked for now" in log(chosen), "a training misses the server", process=processes[chosen])  # noqa: B023
         kills.restart()
@@ -207,11 +187,11 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
         assert "Traceback" not in log(seed)
         assert "tracked again in" in log(seed) or seed not in (1, TRAININGS)
     assert "not tracked yet" not in log(TRAININGS)
-    runs = [Finished.read(tmp_path / "runs" / "mlp" / f"seed{seed}") for seed in processes]
+    runs = [Finished.read(trainings[seed].run) for seed in processes]
     assert_whole(store, runs[-1])
     assert publish(store, runs, tmp_path).problem == ""
     assert len(all_runs(store)) == TRAININGS
     for run in runs:
         assert len(run.points()) > 2000
         assert_whole(store, Finished.read(run.folder))
-    shutil.rmtree(tmp_path / "runs")
+    shutil.rmtree(tmp_path / "results")

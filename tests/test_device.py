@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 
-from convnets import device as backend
+from convnets import device
 from convnets.errors import InputError
 
 
@@ -15,12 +15,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> mock.MagicMock:
     config = mock.MagicMock()
     config.list_physical_devices.return_value = ["first", "second"]
     config.experimental.get_device_details.return_value = {"device_name": "NVIDIA A100"}
-    monkeypatch.setattr(backend.tf, "config", config)
+    monkeypatch.setattr(device.tf, "config", config)
     return config
 
 
 def test_one_gpu_is_used_with_growing_memory_and_deterministically(told: mock.MagicMock) -> None:
-    assert backend.configure(2, gpu=True) == backend.Device("NVIDIA A100", 2, deterministic=True)
+    assert device.configure(2, gpu=True) == device.Device("NVIDIA A100", 2, deterministic=True)
     told.set_visible_devices.assert_called_once_with(["first"], "GPU")
     told.experimental.set_memory_growth.assert_called_once_with("first", True)
     told.experimental.enable_op_determinism.assert_called_once_with()
@@ -30,12 +30,12 @@ def test_one_gpu_is_used_with_growing_memory_and_deterministically(told: mock.Ma
 
 def test_a_gpu_without_a_name_is_one_all_the_same(told: mock.MagicMock) -> None:
     told.experimental.get_device_details.return_value = {}
-    assert backend.configure(1, gpu=True).name == "GPU"
+    assert device.configure(1, gpu=True).name == "GPU"
 
 
 @pytest.mark.parametrize(("threads", "deterministic"), [(1, True), (2, False)])
 def test_without_being_asked_for_none_is_used(threads: int, deterministic: bool, told: Any) -> None:
-    assert backend.configure(threads) == backend.Device("CPU", threads, deterministic)
+    assert device.configure(threads) == device.Device("CPU", threads, deterministic)
     told.set_visible_devices.assert_called_once_with([], "GPU")
     told.experimental.set_memory_growth.assert_not_called()
     told.experimental.enable_op_determinism.assert_not_called()
@@ -44,4 +44,4 @@ def test_without_being_asked_for_none_is_used(threads: int, deterministic: bool,
 def test_a_gpu_that_is_not_there(told: mock.MagicMock) -> None:
     told.list_physical_devices.return_value = []
     with pytest.raises(InputError, match=r"TensorFlow sees none here; .* set resources gpu=0"):
-        backend.configure(1, gpu=True)
+        device.configure(1, gpu=True)

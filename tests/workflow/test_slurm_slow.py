@@ -12,6 +12,8 @@ from snakemake_executor_plugin_slurm import ExecutorSettings
 from submitted import FOUR, PUBLISHED, RUNS_ALONE, TWO_RUNS, TWO_TO_THE_END, Submit, assert_finished, local, submitted
 from waiting import wait_until
 
+from convnets.runs.layout import Layout
+
 __all__ = ["local", "submitted"]
 
 # As shipped, but for how often Slurm is asked, which the size of the trainings decides (and asking_often.py).
@@ -52,6 +54,8 @@ def test_many_runs_in_one_job(cluster: Slurm, submitted: Submit, local: Path) ->
     process = workflow.submit()
     workflow.finish(process)
     assert workflow.output().count("has been submitted with SLURM jobid") == 1
+    for run in Layout(workflow.results()).runs():
+        assert "leaves a database in a file alone, so this run is brought to the store" in workflow.log("-".join(run.parts[-2:]))
     assert_finished(workflow, local)
 
 

@@ -11,7 +11,7 @@ import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, deliver, new_store, points, write_run
 
 from convnets.freshness import stamps
-from convnets.networks import builders as networks
+from convnets.networks import builders
 from convnets.runs import layout, records
 from convnets.study import stores
 from convnets.study.stores import Store
@@ -23,7 +23,7 @@ from convnets.tracking.finished_run import Finished
 
 def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:
     finished = write_run(tmp_path, model, seed=3)
-    run_id = deliver(store, finished)
+    run_id = deliver(store, finished, is_presented=True)
     client = mlflow.MlflowClient(store.uri)
     run = client.get_run(run_id)
     assert (run.info.run_name, run.info.status) == ("mlp100-seed3", "FINISHED")
@@ -54,7 +54,7 @@ def test_the_model_can_be_used_from_the_store(store: Store, model: Path, tmp_pat
     (logged,) = mlflow.MlflowClient(store.uri).get_run(run_id).outputs.model_outputs
     uri = f"models:/{logged.model_id}"
     images = np.random.default_rng(0).integers(256, size=(4, 32, 32, 3)).astype(np.float32)
-    expected = networks.load(model)(images).numpy()
+    expected = builders.load(model)(images).numpy()
     np.testing.assert_array_equal(mlflow.keras.load_model(uri)(images), expected)
     np.testing.assert_allclose(mlflow.pyfunc.load_model(uri).predict(images), expected, rtol=1e-6)
     info = mlflow.models.get_model_info(uri)

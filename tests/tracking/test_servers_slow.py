@@ -20,13 +20,13 @@ from tracked import FORMS, assert_whole, patience, proxy, publish, server, store
 from waiting import SECONDS, wait_until
 from workflow import Workflow
 
-from convnets.runs.layout import Layout
 from convnets.study import configuration
 from convnets.study.stores import Store
-from convnets.tracking import audit, following, publishing, reuse
 from convnets.tracking import connection as tracking
+from convnets.tracking import following, publishing, reuse
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.tracking.following import Follower, followed
+from convnets.workflow import audit
 
 __all__ = ["patience", "proxy", "server", "store"]
 
@@ -214,11 +214,5 @@ def test_what_is_published_of_two_comparisons_passes_the_audit(
     drawn = {name: tmp_path / "figures" / f"{name}.svg" for name in resolved.in_report}
     published = publishing.publish(resolved.plan, [run.folder for run in runs], drawn, tmp_path / "unfinished")
     assert (published.problem, list(published.compare)) == ("", ["dropout", "depth"])
-    steps: Any = SimpleNamespace(
-        configuration=resolved,
-        layout=Layout(tmp_path),
-        all={},
-        is_stale=lambda _: False,
-        open_elsewhere=dict,
-    )
+    steps: Any = SimpleNamespace(study=resolved, all={}, is_stale=lambda _: False)
     assert audit.differences(steps) == (4, [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import mlflow
 import pytest
-from finished_runs import all_runs, points, write_run
+from finished_runs import all_runs, points, stand_in, write_run
 
 from convnets.runs import records
 from convnets.runs.records import Metrics
@@ -20,9 +20,8 @@ from convnets.runs.unfinished import Begun
 from convnets.study.stores import Membership, Plan, Store, Tracked, is_tracked
 from convnets.tracking import connection as tracking
 from convnets.tracking import delivery, publishing
-from convnets.tracking import interface as pages
 from convnets.tracking.finished_run import Finished
-from convnets.tracking.interface import compare_page
+from convnets.tracking.interface import VIEW_TAG, compare_page
 from convnets.tracking.publishing import Published, Summary, side_by_side, varying_settings
 
 MEMBERS = {
@@ -63,6 +62,11 @@ class Results:
         return {run.data.tags["variant"]: run for run in tracking.connect(self.plan.store).runs()}
 
 
+@pytest.fixture(autouse=True)
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing.presentation, "present", lambda _run, _label, folder: stand_in(folder))
+
+
 @pytest.fixture
 def results(tmp_path: Path, template: Path) -> Results:
     return Results(tmp_path, template)
@@ -89,7 +93,7 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     tags = client.get_experiment(experiment).tags
     first, *_ = tags["mlflow.note.content"].splitlines()
     assert first.startswith(f"Compare: [depth]({published.curves['depth']}) · [mlp]({published.curves['mlp']})")
-    views = {key.removeprefix(pages.VIEW_TAG): view_in(value) for key, value in tags.items() if key.startswith(pages.VIEW_TAG)}
+    views = {key.removeprefix(VIEW_TAG): view_in(value) for key, value in tags.items() if key.startswith(VIEW_TAG)}
     assert {name: view["searchFilter"] for name, view in views.items()} == {
         "overview": "",
         "depth": "tags.`comparison.depth` LIKE '%'",
@@ -106,16 +110,13 @@ def test_what_differs_between_the_runs_of_a_comparison_is_said(results: Results)
     assert "- Layers (dropout = 0.25): " in runs["conv1"].data.tags["mlflow.note.content"]
 
 
-def test_a_run_left_open_in_a_former_store_is_closed_on_the_way(results: Results, template: Path) -> None:
-    """The first `make sync` after a training was killed and tracking.uri has changed."""
-    shutil.copy(template / "mlflow.db", results.folder / "former.db")
-    former = Store(f"sqlite:///{results.folder}/former.db", "tests")
-    connection = tracking.connect(former)
+def test_a_run_that_a_killed_training_left_open_is_closed_on_the_way(results: Results) -> None:
+    connection = tracking.connect(results.plan.store)
     left = connection.client.create_run(connection.experiment, tags={tracking.TRAINING_TAG: "a"}).info.run_id
-    Begun("a", 1.0, "f", former.uri, former.experiment, is_open=True).write(results.folder / "unfinished" / "mlp100-seed1")
+    begun = Begun("a", 1.0, "f", results.plan.store.uri, results.plan.store.experiment, is_open=True)
+    begun.write(results.folder / "unfinished" / "mlp100-seed1")
     assert results.publish().problem == ""
-    assert all_runs(former)[left].info.status == "KILLED"
-    assert set(results.tracked()) == {"conv1", "mlp100"}
+    assert all_runs(results.plan.store)[left].info.status == "KILLED"
 
 
 def test_a_run_that_the_store_refuses_keeps_no_other_away(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,12 +183,16 @@ def test_a_comparison_that_has_left_is_no_longer_offered(results: Results) -> No
     client = mlflow.MlflowClient(results.plan.store.uri)
     experiment = client.get_experiment_by_name("tests").experiment_id
     of_user = '{"name": "saved by a user", "createdAt": 1790000000000, "state": ""}'
-    client.set_experiment_tag(experiment, f"{pages.VIEW_TAG}mine", of_user)
+    client.set_experiment_tag(experiment, f"{VIEW_TAG}mine", of_user)
     del results.figures["mlp"]
     members = {"mlp100": Membership("MLP", {"depth": "Layers"}), "conv1": MEMBERS["conv1"]}
     results.publish(replace(results.plan, members=members))
     tags = client.get_experiment(experiment).tags
-    assert {key.removeprefix(pages.VIEW_TAG) for key in tags if key.startswith(pages.VIEW_TAG)} == {"overview", "depth", "mine"}
+    assert {key.removeprefix(VIEW_TAG) for key in tags if key.startswith(VIEW_TAG)} == {
+        "overview",
+        "depth",
+        "mine",
+    }
     assert {model.name: bool(model.aliases) for model in client.search_registered_models()} == {
         "tests-depth": True,
         "tests-mlp": False,

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convnets import device as backend
-from convnets import hardware
-from convnets import loop as training
+from convnets import device, hardware
 from convnets.data.dataset import Dataset, Split
-from convnets.networks import builders as networks
+from convnets.networks import builders
 from convnets.runs.records import Epoch
 from convnets.settings import Optimizer, Settings
 from convnets.study import configuration
+from convnets.training import loop
 from convnets.training.checkpoints import State
 
 import tensorflow as tf  # isort: skip
@@ -25,11 +24,11 @@ def settings_of(config: dict[str, Any], variant: str, **changes: object) -> Sett
     return configuration.resolve(config).variants[variant]
 
 
-def train(settings: Settings, data: Dataset, seed: int = 1) -> training.Result:
-    return training.train(settings, seed, data, lambda _: None)
+def train(settings: Settings, data: Dataset, seed: int = 1) -> loop.Result:
+    return loop.train(settings, seed, data, lambda _: None)
 
 
-def untimed(result: training.Result) -> list[Epoch]:
+def untimed(result: loop.Result) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in result.history]
 
 
@@ -50,7 +49,7 @@ def test_how_often_the_graph_is_left_changes_nothing(
     """Of six iterations an epoch, four in one call and two in the next; dropout and augmentation act in each."""
     settings = settings_of(config, "conv3_augment")
     whole = train(settings, synthetic)
-    monkeypatch.setattr(training, "ITERATIONS_PER_CALL", iterations)
+    monkeypatch.setattr(loop, "ITERATIONS_PER_CALL", iterations)
     split = train(settings, synthetic)
     for one, other in zip(whole.model.get_weights(), split.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -97,9 +96,9 @@ def test_what_is_random_differs_between_iterations(kind: str, config: dict[str, 
     """Of one image repeated, every batch has the same loss, were it not for what is random in each iteration."""
     settings = settings_of(config, "conv2_dropout05", optimizer=STILL, **RANDOM[kind])
     image = Split(np.repeat(synthetic.train.images[:1], 2, 0), np.repeat(synthetic.train.labels[:1], 2))
-    classifier = networks.build(settings.network, synthetic.mean, synthetic.deviation)
-    optimizer = training._built_optimizer(settings, classifier)
-    run = training._training_function(classifier, optimizer, image, settings.training.augmentation)
+    classifier = builders.build(settings.network, synthetic.mean, synthetic.deviation)
+    optimizer = loop._built_optimizer(settings, classifier)
+    run = loop._training_function(classifier, optimizer, image, settings.training.augmentation)
     batch = tf.zeros([1, 8], tf.int32)
     seed = tf.constant([5, 6])
     _, first, *_ = run(batch, seed)
@@ -111,8 +110,8 @@ def test_what_is_random_differs_between_iterations(kind: str, config: dict[str, 
 def interrupted(settings: Settings, data: Dataset, resumed: State | None, calls: int) -> State:
     """Train until the graph has been left so often, and return what may go on."""
     answers = iter([False] * (calls - 1) + [True])
-    with pytest.raises(training.StoppedError) as stopped:
-        training.train(settings, 1, data, lambda _: None, resumed, lambda: next(answers))
+    with pytest.raises(loop.StoppedError) as stopped:
+        loop.train(settings, 1, data, lambda _: None, resumed, lambda: next(answers))
     return stopped.value.state
 
 
@@ -121,7 +120,7 @@ def test_a_training_that_was_asked_to_stop_goes_on_within_the_epoch(
     variant: str, config: dict[str, Any], synthetic: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of six iterations an epoch, four in one call and two in the next; it stops after each call but the third, which goes on."""
-    monkeypatch.setattr(training, "ITERATIONS_PER_CALL", 4)
+    monkeypatch.setattr(loop, "ITERATIONS_PER_CALL", 4)
     settings = settings_of(config, variant)
     whole = train(settings, synthetic)
     resumed: State | None = None
@@ -133,7 +132,7 @@ def test_a_training_that_was_asked_to_stop_goes_on_within_the_epoch(
         if before and before.part and len(before.history) == epochs:
             assert before.part.seconds < resumed.part.seconds < before.part.seconds + time.perf_counter() - started
             assert before.part.core_seconds < resumed.part.core_seconds
-    ended = training.train(settings, 1, synthetic, lambda _: None, resumed)
+    ended = loop.train(settings, 1, synthetic, lambda _: None, resumed)
     assert untimed(ended) == untimed(whole)
     assert resumed
     assert resumed.part
@@ -176,15 +175,15 @@ def test_equal_best_epochs_keep_the_first(config: dict[str, Any], synthetic: Dat
 def test_a_loss_that_is_not_finite_stops_at_its_iteration(config: dict[str, Any], synthetic: Dataset) -> None:
     settings = settings_of(config, "conv1_dropout05", optimizer={"name": "sgd", "learning_rate": 1e12})
     seen: list[Epoch] = []
-    with pytest.raises(training.NonFiniteLossError, match=r"at iteration [2-6]; lower optimizer.learning_rate"):
-        training.train(settings, 1, synthetic, seen.append)
+    with pytest.raises(loop.NonFiniteLossError, match=r"at iteration [2-6]; lower optimizer.learning_rate"):
+        loop.train(settings, 1, synthetic, seen.append)
     assert seen == []
 
 
 def test_a_validation_loss_that_is_not_finite_stops_too(config: dict[str, Any], synthetic: Dataset) -> None:
     """The weights break in the very last step of an epoch, whose own loss was still finite."""
     settings = settings_of(config, "mlp100", batch_size=192, optimizer={"name": "sgd", "learning_rate": 1e38})
-    with pytest.raises(training.NonFiniteLossError, match="the validation loss is nan at iteration 1;"):
+    with pytest.raises(loop.NonFiniteLossError, match="the validation loss is nan at iteration 1;"):
         train(settings, synthetic)
 
 
@@ -203,7 +202,7 @@ def test_a_summary_is_the_historys(config: dict[str, Any], synthetic: Dataset) -
 def test_a_record_says_how_it_was_trained(config: dict[str, Any], synthetic: Dataset) -> None:
     before = time.time()
     result = train(settings_of(config, "mlp100"), synthetic)
-    record = result.record("token", before, backend.Device("CPU", 1, deterministic=True), "float32", {"train": "digest"})
+    record = result.record("token", before, device.Device("CPU", 1, deterministic=True), "float32", {"train": "digest"})
     assert (record.training, record.device, record.threads, record.deterministic) == ("token", "CPU", 1, True)
     assert record.precision == "float32"
     assert record.processor
@@ -217,14 +216,14 @@ def test_a_record_says_how_it_was_trained(config: dict[str, Any], synthetic: Dat
 
 def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Dataset) -> None:
     seen: list[Epoch] = []
-    result = training.train(settings_of(config, "mlp100"), 1, synthetic, lambda state: seen.append(state.history[-1]))
+    result = loop.train(settings_of(config, "mlp100"), 1, synthetic, lambda state: seen.append(state.history[-1]))
     assert tuple(seen) == result.history
     assert all(epoch.seconds > 0 for epoch in seen)
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
 def test_optimizers(name: str) -> None:
-    optimizer = training.make_optimizer(Optimizer(name=name, learning_rate=0.01, momentum=0.0 if name == "adam" else 0.9))
+    optimizer = loop.make_optimizer(Optimizer(name, 0.01, 0.0 if name == "adam" else 0.9))
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
     assert name == "adam" or optimizer.momentum == 0.9
@@ -243,12 +242,12 @@ RESUMED = {
 def test_a_training_that_goes_on_is_the_one_that_never_stopped(variant: str, config: dict[str, Any], synthetic: Dataset) -> None:
     settings = settings_of(config, variant, **RESUMED[variant])
     states: list[State] = []
-    whole = training.train(settings, 1, synthetic, states.append)
+    whole = loop.train(settings, 1, synthetic, states.append)
     assert len(states) == 3
     for state in states:
         later: list[State] = []
-        resumed = training.train(settings, 1, synthetic, later.append, dataclasses.replace(state, processors=("another",)))
-        record = resumed.record("token", 0, backend.Device("CPU", 1, deterministic=True), "float32", {})
+        resumed = loop.train(settings, 1, synthetic, later.append, dataclasses.replace(state, processors=("another",)))
+        record = resumed.record("token", 0, device.Device("CPU", 1, deterministic=True), "float32", {})
         assert record.processor == f"another, then {hardware.processor()}"
         assert untimed(resumed) == untimed(whole)
         assert resumed.history[: len(state.history)] == state.history  # with the seconds that they took

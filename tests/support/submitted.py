@@ -1,7 +1,6 @@
 """What tests of batch systems share: the tiny workflow, submitted through a shipped profile, and the same made on this machine."""
 
 import copy
-import csv
 import fcntl
 import os
 import re
@@ -14,15 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from conftest import ROOT
 from staleness import SMALL, audited
-from standstill import alone_with, stand_still
+from standstill import stand_still
+from trainings import assert_same
 from waiting import SECONDS, wait_until
 from workflow import Workflow
 
 from convnets.runs import unfinished
+from convnets.runs.layout import Layout, run_of
 
 EPOCHS = 150
 # Two variants from two seeds: four trainings, to be disturbed in four ways.
@@ -43,7 +43,7 @@ PUBLISHED = "results/tracking/published.json"
 # many addresses as it may, up to 20 GB. Where they are refused, so is what the training asks for next; else it stands still, to be
 # ended by the batch system. Python executes this when it starts.
 GROWING = """
-import mmap, os, pathlib, signal, subprocess, sys, threading, time
+import mmap, os, pathlib, signal, sys, threading, time
 
 def refuse(*_):
     raise MemoryError
@@ -59,12 +59,12 @@ def grow(folder):
     except (MemoryError, OSError):
         os.kill(os.getpid(), signal.SIGUSR1)
     else:
-        subprocess.run([sys.executable, "-I", {program!r}, {database!r}, str(os.getpid())], check=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
 
-arguments = dict(zip(sys.orig_argv, sys.orig_argv[1:]))
-if arguments.get("--unfinished", "").endswith({name!r}) and arguments["--attempt"] == "1":
+is_it = any("/train_variant-" + {name!r} + "-" in argument for argument in sys.orig_argv)
+if is_it and dict(zip(sys.orig_argv, sys.orig_argv[1:])).get("--attempt") == "1":
     signal.signal(signal.SIGUSR1, refuse)
-    threading.Thread(target=grow, args=[pathlib.Path(arguments["--unfinished"])], daemon=True).start()
+    threading.Thread(target=grow, args=[pathlib.Path({folder!r})], daemon=True).start()
 """
 
 
@@ -78,7 +78,7 @@ class Submitted(Workflow):
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def command(self, *arguments: str) -> list[str]:
-        program = [sys.executable, str(ROOT / "tests" / "asking_often.py")]
+        program = [sys.executable, str(ROOT / "tests" / "support" / "asking_often.py")]
         return [*program, "--configfile", *self.configfiles(), *self.options, *arguments]
 
     def submit(self, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -128,8 +128,7 @@ class Submitted(Workflow):
         """Let a training take more memory than it asks for, in its first attempt."""
         folder = self.folder / "growing"
         folder.mkdir()
-        program = str(ROOT / "tests" / "standstill.py")
-        text = GROWING.format(name=name, program=program, database=str(self.results("mlflow", "mlflow.db")))
+        text = GROWING.format(name=name, folder=str(self.results("unfinished", name)))
         (folder / "sitecustomize.py").write_text(text)
         self.environment["PYTHONPATH"] = str(folder)
 
@@ -144,8 +143,7 @@ class Submitted(Workflow):
                 if folder.name not in passed and newest_checkpoint(folder) >= 3 and unfinished.is_held(folder):
                     try:
                         process_id = int((folder / "lock").read_text().split()[1])
-                        with alone_with(self.results("mlflow", "mlflow.db")):
-                            stand_still(process_id)
+                        stand_still(process_id)
                     except (FileNotFoundError, ProcessLookupError, IndexError):  # it has just ended, or not yet said who it is
                         continue
                     if 3 <= newest_checkpoint(folder) < EPOCHS:
@@ -173,29 +171,12 @@ def newest_checkpoint(folder: Path) -> int:
     return 0
 
 
-Outcome = dict[str, tuple[list[list[str]], list[np.ndarray]]]
-
-
-def outcome(results: Path) -> Outcome:
-    """Return each run's history without its seconds, and its weights."""
-    import keras
-
-    outcomes = {}
-    for folder in results.glob("runs/*/seed*"):
-        with (folder / "history.csv").open(newline="") as file:
-            rows = [row[:-1] for row in csv.reader(file)]
-        outcomes[f"{folder.parent.name}-{folder.name}"] = rows, keras.models.load_model(folder / "model.keras").get_weights()
-    return outcomes
-
-
 def assert_finished(workflow: Submitted, local: Path, *targets: str) -> None:
     """Check that what was asked for and the store are whole, and the runs those of a local call, bit for bit."""
-    expected, found = outcome(local), outcome(workflow.results())
-    assert len(found) == len(workflow.config["variants"]) * len(workflow.config["seeds"])
-    for name, (rows, weights) in found.items():
-        assert rows == expected[name][0]
-        for first, second in zip(weights, expected[name][1], strict=True):
-            np.testing.assert_array_equal(first, second)
+    runs = Layout(workflow.results()).runs()
+    assert len(runs) == len(workflow.config["variants"]) * len(workflow.config["seeds"])
+    for run in runs:
+        assert_same(run, Layout(local).run(*run_of(run)))
     assert not list(workflow.results("unfinished").iterdir())
     assert workflow.planned(*targets) == set()
     audited(workflow)

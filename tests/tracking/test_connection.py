@@ -7,11 +7,11 @@ from typing import Any
 
 import mlflow
 import pytest
-from finished_runs import MEMBER, all_runs
+from finished_runs import all_runs
 
 from convnets.runs import unfinished
 from convnets.runs.unfinished import Begun
-from convnets.study.stores import Plan, Store
+from convnets.study.stores import Store
 from convnets.tracking import connection as tracking
 from convnets.tracking.connection import StoreError
 
@@ -108,7 +108,7 @@ def test_messages_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_mistake_on_the_way_to_a_store_is_said_with_its_place(store: Store) -> None:
-    place = r"cannot be used: KeyError in test_tracking\.py:\d+: 'lost'$"
+    place = r"cannot be used: KeyError in test_connection\.py:\d+: 'lost'$"
     with pytest.raises(tracking.StoreError, match=place), tracking.reached(store):
         raise KeyError("lost")
     with pytest.raises(tracking.StoreError, match=r"cannot be used: \[Errno 28\] no room$"), tracking.reached(store):
@@ -164,8 +164,8 @@ class TestAbandoned:
         """Even if the training was killed before the store had answered with the run's id."""
         left, elsewhere = begin(store, "a"), begin(store, "b")
         training = begun(folder, store, "a")
-        assert unfinished.abandoned(trainings) == {folder / "begun.json": training}
-        tracking.close_abandoned(trainings)
+        assert unfinished.abandoned(trainings) == {folder: training}
+        tracking.close_abandoned(store, trainings)
         assert unfinished.abandoned(trainings) == {}
         assert statuses(store) == {left: "KILLED", elsewhere: "RUNNING"}
 
@@ -173,30 +173,40 @@ class TestAbandoned:
         run_id = begin(store, "a")
         with unfinished.claimed(folder):
             training = begun(folder, store, "a")
-            tracking.close_abandoned(trainings)
+            tracking.close_abandoned(store, trainings)
             assert statuses(store) == {run_id: "RUNNING"}
-            unfinished.settle(folder / "begun.json", is_closed=True)
+            unfinished.settle(folder)
             assert unfinished.begun(folder) == training
+
+    def test_one_of_another_store_is_left_alone(self, store: Store, trainings: Path, folder: Path) -> None:
+        run_id = begin(store, "a")
+        training = begun(folder, store, "a")
+        tracking.close_abandoned(Store(store.uri, "another"), trainings)
+        tracking.close_abandoned(Store("sqlite:////nowhere/mlflow.db", "tests"), trainings)
+        assert statuses(store) == {run_id: "RUNNING"}
+        assert unfinished.abandoned(trainings) == {folder: training}
 
     @pytest.mark.parametrize("uri", ["", "sqlite:////nowhere/mlflow.db"])
     def test_a_store_that_has_lost_the_run_or_is_gone_is_no_obstacle(
         self, uri: str, store: Store, trainings: Path, folder: Path
     ) -> None:
-        begun(folder, Store(uri or store.uri, "tests"), "gone")
-        tracking.close_abandoned(trainings)
+        lost = Store(uri or store.uri, "tests")
+        begun(folder, lost, "gone")
+        tracking.close_abandoned(lost, trainings)
         assert unfinished.abandoned(trainings) == {}
         assert not Path("/nowhere").exists()
 
     def test_an_experiment_that_is_gone_is_not_made_again(self, store: Store, trainings: Path, folder: Path) -> None:
-        begun(folder, Store(store.uri, "gone"), "a")
-        tracking.close_abandoned(trainings)
+        gone = Store(store.uri, "gone")
+        begun(folder, gone, "a")
+        tracking.close_abandoned(gone, trainings)
         assert unfinished.abandoned(trainings) == {}
         assert mlflow.MlflowClient(store.uri).get_experiment_by_name("gone") is None
 
     def test_a_store_that_does_not_answer_is_tried_again(
         self, store: Store, trainings: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """It is asked once in each call, whatever becomes of the training meanwhile."""
+        """It is asked once in each call, however many trainings were killed."""
         runs = [begin(store, "a"), begin(store, "b", seed=2)]
         begun(folder, store, "a")
         begun(trainings / "mlp100-seed2", store, "b")
@@ -208,107 +218,14 @@ class TestAbandoned:
 
         with monkeypatch.context() as patch:
             patch.setattr(mlflow.MlflowClient, "get_experiment_by_name", away)
-            tracking.close_abandoned(trainings)
-            assert "the run of mlp100-seed1, which was killed, cannot be closed yet" in caplog.text
-            assert len(asked) == 1
-            assert unfinished.remove(folder)
-            tracking.close_abandoned(trainings)
-            assert len(asked) == 2
-        assert {record.parent.name for record in unfinished.left_open(trainings)} == {"mlp100-seed1", "mlp100-seed2"}
-        tracking.close_abandoned(trainings)
+            for calls in (1, 2):
+                tracking.close_abandoned(store, trainings)
+                assert len(asked) == calls
+        assert caplog.text.count("runs of killed trainings cannot be closed yet: ") == 2
+        assert len(unfinished.abandoned(trainings)) == 2
+        tracking.close_abandoned(store, trainings)
         assert statuses(store) == dict.fromkeys(runs, "KILLED")
-        assert not (trainings / "open").exists()
-
-    def test_a_training_that_goes_on_elsewhere_leaves_a_record_of_the_run_it_had(
-        self, store: Store, trainings: Path, folder: Path
-    ) -> None:
-        left = begin(store, "a")
-        begun(folder, store, "a")
-        training = unfinished.begin(folder, "f", "http://elsewhere", "tests")
-        assert training.training == "a"
-        assert [entry.uri for entry in unfinished.left_open(trainings).values()] == [store.uri]
-        tracking.close_abandoned(trainings)
-        assert statuses(store) == {left: "KILLED"}
-
-    def test_a_training_that_goes_on_where_it_was_is_not_to_be_closed(self, trainings: Path, folder: Path) -> None:
-        away = Store("http://127.0.0.1:9", "tests")
-        begun(folder, away, "a")
-        tracking.close_abandoned(trainings)
-        assert len(unfinished.left_open(trainings)) == 1
-        unfinished.begin(folder, "f", away.uri, away.experiment)
-        assert unfinished.left_open(trainings) == {}
-        assert not (trainings / "open").exists()
-
-
-NO_STORE = '{"training": "a", "began": 1.0, "fingerprint": "f", "uri": null, "experiment": "tests", "is_open": true}'
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"uri": "of an earlier version"}', NO_STORE])
-def test_a_record_that_cannot_be_read_stops_nothing(text: str, tmp_path: Path) -> None:
-    folder = tmp_path / "unfinished" / "mlp100-seed1"
-    folder.mkdir(parents=True)
-    for name in (unfinished.BEGUN, unfinished.FAILURE):
-        (folder / name).write_text(text)
-    assert unfinished.begun(folder) is None
-    assert unfinished.failure_of(folder, "f") is None
-    assert unfinished.abandoned(tmp_path / "unfinished") == {}
-
-
-def test_a_training_keeps_its_token_while_its_fingerprint_stays(tmp_path: Path) -> None:
-    first = unfinished.begin(tmp_path, "f", "uri", "tests")
-    again = unfinished.begin(tmp_path, "f", "another uri", "tests")
-    assert (again.training, again.began, again.uri) == (first.training, first.began, "another uri")
-    assert unfinished.begin(tmp_path, "g", "uri", "tests").training != first.training
-
-
-def test_looking_for_trainings_changes_nothing(tmp_path: Path) -> None:
-    assert not unfinished.is_held(tmp_path / "nothing")
-    for name in (".DS_Store", "no name of a training"):
-        (tmp_path / name).touch()
-    (tmp_path / "mlp100-seed1").mkdir()
-    before = sorted(tmp_path.rglob("*"))
-    assert unfinished.folders(tmp_path) == {("mlp100", "1"): tmp_path / "mlp100-seed1"}
-    assert not unfinished.is_held(tmp_path / "mlp100-seed1")
-    assert unfinished.abandoned(tmp_path) == {}
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_claim_holds_until_the_training_ends(tmp_path: Path) -> None:
-    folder = tmp_path / "mlp100-seed1"
-    with unfinished.claimed(folder):
-        (folder / ".history.17.partial.csv").touch()
-        assert unfinished.is_held(folder)
-        assert not unfinished.remove(folder)
-    assert not folder.exists()
-    with pytest.raises(ValueError, match="broken"), unfinished.claimed(folder):
-        (folder / "checkpoint").touch()
-        raise ValueError("broken")
-    assert (folder / "checkpoint").exists()
-    assert not unfinished.is_held(folder)
-    assert unfinished.remove(folder)
-    assert not folder.exists()
-
-
-@pytest.mark.usefixtures("removed_meanwhile")
-def test_records_are_found_while_another_process_removes_one(store: Store, tmp_path: Path) -> None:
-    folder = tmp_path / "open" / "mlp100-seed1"
-    training = begun(folder, store, "a")
-    (folder / "begun.json").rename(folder / "a.json")
-    assert unfinished.left_open(tmp_path) == {folder / "a.json": training}
-
-
-def test_the_plan_survives_its_file(tmp_path: Path) -> None:
-    for is_open in (True, False):
-        plan = Plan(Store("sqlite:///x", "tests"), True, {"mlp100": MEMBER}, is_open)
-        plan.write(tmp_path / "plan.json")
-        assert Plan.read(tmp_path / "plan.json") == plan
-
-
-@pytest.mark.parametrize(("uri", "database"), [("sqlite:////a/b.db", Path("/a/b.db")), ("http://host", None)])
-def test_what_kind_of_store_it_is(uri: str, database: Path | None) -> None:
-    store = Store(uri, "tests")
-    assert store.database == database
-    assert store.is_server == uri.startswith("http")
+        assert unfinished.abandoned(trainings) == {}
 
 
 def test_a_database_that_is_locked_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

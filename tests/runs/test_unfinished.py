@@ -1,0 +1,55 @@
+"""Folders of trainings that are not finished: claimed by one process, and read whatever stands in them."""
+
+from pathlib import Path
+
+import pytest
+
+from convnets.runs import unfinished
+
+NO_STORE = '{"training": "a", "began": 1.0, "fingerprint": "f", "uri": null, "experiment": "tests", "is_open": true}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"uri": "of an earlier version"}', NO_STORE])
+def test_a_record_that_cannot_be_read_stops_nothing(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "unfinished" / "mlp100-seed1"
+    folder.mkdir(parents=True)
+    for name in (unfinished.BEGUN, unfinished.FAILURE):
+        (folder / name).write_text(text)
+    assert unfinished.begun(folder) is None
+    assert unfinished.failure_of(folder, "f") is None
+    assert unfinished.abandoned(tmp_path / "unfinished") == {}
+
+
+def test_a_training_keeps_its_token_while_its_fingerprint_stays(tmp_path: Path) -> None:
+    first = unfinished.begin(tmp_path, "f", "uri", "tests")
+    again = unfinished.begin(tmp_path, "f", "another uri", "tests")
+    assert (again.training, again.began, again.uri) == (first.training, first.began, "another uri")
+    assert unfinished.begin(tmp_path, "g", "uri", "tests").training != first.training
+
+
+def test_looking_for_trainings_changes_nothing(tmp_path: Path) -> None:
+    assert not unfinished.is_held(tmp_path / "nothing")
+    for name in (".DS_Store", "no name of a training"):
+        (tmp_path / name).touch()
+    (tmp_path / "mlp100-seed1").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    assert unfinished.folders(tmp_path) == {("mlp100", "1"): tmp_path / "mlp100-seed1"}
+    assert not unfinished.is_held(tmp_path / "mlp100-seed1")
+    assert unfinished.abandoned(tmp_path) == {}
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_claim_holds_until_the_training_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "mlp100-seed1"
+    with unfinished.claimed(folder):
+        (folder / ".history.17.partial.csv").touch()
+        assert unfinished.is_held(folder)
+        assert not unfinished.remove(folder)
+    assert not folder.exists()
+    with pytest.raises(ValueError, match="broken"), unfinished.claimed(folder):
+        (folder / "checkpoint").touch()
+        raise ValueError("broken")
+    assert (folder / "checkpoint").exists()
+    assert not unfinished.is_held(folder)
+    assert unfinished.remove(folder)
+    assert not folder.exists()
