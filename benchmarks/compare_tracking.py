@@ -41,7 +41,7 @@ UNTRACKED = "untracked"
 
 def train(settings: Settings, variant: str, dataset: Path, store: Store) -> tuple[float, float]:
     """Train once per core, at once; return the wall time and the mean seconds of the epochs of a training."""
-    from jobs import write_job
+    from training_jobs import write_job
 
     folder = Path(tempfile.mkdtemp())
     inputs = {"dataset": dataset, "manifest": dataset.parent / "manifest.json", "plan": folder / "plan.json"}

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
     arguments = parser.parse_args()
 
-    from jobs import write_job
+    from training_jobs import write_job
 
     import train_variant
     from convnets.data import dataset
