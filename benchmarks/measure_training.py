@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from images import FORMAT
 
 from convnets import device
 from convnets.data import dataset
 from convnets.networks import builders, formulas
 from convnets.study import configuration
-from convnets.training import loop
+from convnets.training import graphs, loop
 
 import tensorflow as tf  # isort: skip
 
@@ -53,16 +54,16 @@ def main() -> None:
 
 def step(settings: loop.Settings, data: dataset.Dataset, iterations: int) -> float:
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
-    classifier = builders.build(settings.network, data.mean, data.deviation, settings.training.precision)
+    classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
     optimizer = loop._built_optimizer(settings, classifier)
-    run = loop._training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation)
     rng = np.random.default_rng(1)
     order = rng.integers(len(data.train), size=(iterations, settings.training.batch_size), dtype=np.int32)
     seed = np.array([1, 2], np.int32)
     loop._run_epoch(run, order[: iterations // 4], seed, 0)
     started = time.perf_counter()
     loop._run_epoch(run, order, seed, 0)
-    return order.size * formulas.training_flops(settings.network) / (time.perf_counter() - started)
+    return order.size * formulas.training_flops(settings.network, FORMAT) / (time.perf_counter() - started)
 
 
 def peak(precision: str, side: int = 1024, repeats: int = 100) -> float:

@@ -23,7 +23,7 @@ from convnets.data.cifar10 import IMAGE_SHAPE
 from convnets.networks import builders
 from convnets.settings import Network
 from convnets.study import configuration
-from convnets.training import loop
+from convnets.training import graphs, loop
 
 import tensorflow as tf  # isort: skip
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip
@@ -103,9 +103,9 @@ def main() -> None:
     settings = configuration.resolve(config).variants[arguments.variant]
     device.configure(1)
     data = dataset.load(arguments.dataset)
-    classifier = builders.build(settings.network, data.mean, data.deviation, settings.training.precision)
+    classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
     optimizer = loop._built_optimizer(settings, classifier)
-    run = loop._training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation)
     batch, seed = settings.training.batch_size, np.array([1, 2], np.int32)
     order = np.random.default_rng(1).integers(len(data.train), size=(STEPS, batch), dtype=np.int32)
     while arguments.beside:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from convnets.data import batches, dataset, sources
+from convnets.data.cifar10 import CLASSES
 from convnets.errors import InputError
 from convnets.workflow.command import cores
 
@@ -125,7 +126,9 @@ def model(template: Path) -> Path:
 @pytest.fixture(scope="session")
 def small(real_batches: Path) -> dataset.Dataset:
     """A small part of the real data set."""
-    return dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 1, (640, 256, 256)))
+    from images import prepare
+
+    return prepare(real_batches, dataset.DatasetSettings(0.1, 1, (640, 256, 256)))
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +142,7 @@ def synthetic() -> dataset.Dataset:
         return dataset.Split(images.astype(np.uint8), labels)
 
     train, validation, test = split(192), split(64), split(64)
-    return dataset.Dataset(train, validation, test, *dataset.pixel_statistics(train.images))
+    return dataset.Dataset(train, validation, test, *dataset.pixel_statistics(train.images), CLASSES)
 
 
 @pytest.fixture

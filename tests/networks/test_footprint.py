@@ -5,11 +5,12 @@ from typing import Any
 
 import keras
 import pytest
+from images import FORMAT
 
 from convnets.networks import footprint
 from convnets.settings import Network, Optimizer
 from convnets.study import configuration
-from convnets.training import loop
+from convnets.training import optimizers
 
 
 def test_activations_by_hand() -> None:
@@ -23,16 +24,16 @@ def test_activations_by_hand() -> None:
 def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
     chosen = configuration.resolve(config).variants["conv3_1x1"]
     low = replace(chosen, training=replace(chosen.training, precision="mixed_bfloat16"))
-    assert footprint.activation_bytes(chosen) == 2 * footprint.activation_bytes(low)
-    assert footprint.activation_bytes(chosen) == footprint.activations(chosen.network) * 64 * 4
-    assert footprint.optimizer_bytes(chosen) == footprint.optimizer_bytes(low) == 65_962 * 4
+    assert footprint.activation_bytes(chosen, FORMAT) == 2 * footprint.activation_bytes(low, FORMAT)
+    assert footprint.activation_bytes(chosen, FORMAT) == footprint.activations(chosen.network, FORMAT) * 64 * 4
+    assert footprint.optimizer_bytes(chosen, FORMAT) == footprint.optimizer_bytes(low, FORMAT) == 65_962 * 4
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_optimizers_keep_so_many_values_in_keras(name: str, momentum: float) -> None:
     settings = Optimizer(name, 0.1, 0.0 if name == "adam" else momentum)
-    optimizer = loop.make_optimizer(settings)
+    optimizer = optimizers.make_optimizer(settings)
     optimizer.build([keras.Variable([0.0] * 7)])
     kept = sum(variable.shape.num_elements() for variable in optimizer.variables if variable.shape.rank)
     assert kept == 7 * footprint.optimizer_slots(settings)

@@ -32,7 +32,7 @@ def new_store(folder: Path) -> Store:
 
 def write_model(path: Path) -> None:
     """Write a small model, as a training does."""
-    classifier = builders.build(NETWORK, np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
+    classifier = builders.build(NETWORK, np.zeros((32, 32, 3)), np.ones((32, 32, 3)), 10)
     classifier.model.compile("sgd", "sparse_categorical_crossentropy")
     classifier.model.save(path)
 

@@ -18,7 +18,15 @@ def state(epochs: int) -> State:
     history = tuple(Epoch(n, 10 * n, 1 / 3, 0.1, 1e-9, 0.2, 0.5) for n in range(1, epochs + 1))
     arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,), ())]
     usage = tuple(Usage(1e9 + n / 3, 99.5, 2**30 + n) for n in range(1, epochs + 1))
-    return State(history, usage, arrays, [np.int64(7), *arrays], [array + 1 for array in arrays], ("one", "another"))
+    return State(
+        history,
+        usage,
+        ("digest",) * len(history),
+        arrays,
+        [np.int64(7), *arrays],
+        [array + 1 for array in arrays],
+        ("one", "another"),
+    )
 
 
 def assert_equal(one: State | None, other: State) -> None:

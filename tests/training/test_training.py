@@ -13,8 +13,9 @@ from convnets.networks import builders
 from convnets.runs.records import Epoch
 from convnets.settings import Optimizer, Settings
 from convnets.study import configuration
-from convnets.training import loop
+from convnets.training import graphs, loop, optimizers
 from convnets.training.checkpoints import State
+from convnets.training.result import Result
 
 import tensorflow as tf  # isort: skip
 
@@ -24,11 +25,11 @@ def settings_of(config: dict[str, Any], variant: str, **changes: object) -> Sett
     return configuration.resolve(config).variants[variant]
 
 
-def train(settings: Settings, data: Dataset, seed: int = 1) -> loop.Result:
+def train(settings: Settings, data: Dataset, seed: int = 1) -> Result:
     return loop.train(settings, seed, data, lambda _: None)
 
 
-def untimed(result: loop.Result) -> list[Epoch]:
+def untimed(result: Result) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in result.history]
 
 
@@ -96,9 +97,9 @@ def test_what_is_random_differs_between_iterations(kind: str, config: dict[str, 
     """Of one image repeated, every batch has the same loss, were it not for what is random in each iteration."""
     settings = settings_of(config, "conv2_dropout05", optimizer=STILL, **RANDOM[kind])
     image = Split(np.repeat(synthetic.train.images[:1], 2, 0), np.repeat(synthetic.train.labels[:1], 2))
-    classifier = builders.build(settings.network, synthetic.mean, synthetic.deviation)
+    classifier = builders.build(settings.network, synthetic.mean, synthetic.deviation, 10)
     optimizer = loop._built_optimizer(settings, classifier)
-    run = loop._training_function(classifier, optimizer, image, settings.training.augmentation)
+    run = graphs.training_function(classifier, optimizer, image, settings.training.augmentation)
     batch = tf.zeros([1, 8], tf.int32)
     seed = tf.constant([5, 6])
     _, first, *_ = run(batch, seed)
@@ -223,7 +224,7 @@ def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Datase
 
 @pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
 def test_optimizers(name: str) -> None:
-    optimizer = loop.make_optimizer(Optimizer(name, 0.01, 0.0 if name == "adam" else 0.9))
+    optimizer = optimizers.make_optimizer(Optimizer(name, 0.01, 0.0 if name == "adam" else 0.9))
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
     assert name == "adam" or optimizer.momentum == 0.9
