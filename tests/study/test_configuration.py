@@ -248,7 +248,7 @@ def test_any_valid_variant_resolves_to_what_it_says(variant: dict[str, Any], dat
 
 def test_flat_names_every_setting_once(config: dict[str, Any]) -> None:
     flat = configuration.resolve(config).variants["conv3_augment"].flat()
-    assert flat == {
+    expected = {
         "filters": [16, 32, 64],
         "kernel_size": 5,
         "head": "dense",
@@ -263,6 +263,8 @@ def test_flat_names_every_setting_once(config: dict[str, Any]) -> None:
         "augmentation.horizontal_flip": True,
         "augmentation.channel_offset": 0.05,
     }
+    assert {name: flat[name] for name in expected} == expected
+    assert not any(isinstance(value, dict) for value in flat.values())
 
 
 def test_a_comparison_may_be_narrowed_without_removing_labels_and_colours(config: dict[str, Any]) -> None:
