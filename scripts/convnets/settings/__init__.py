@@ -1,7 +1,7 @@
 """What one training is set to: the only declaration of these settings, and their resolution for a variant.
 
-A new setting is one field here, with a `Neutral` value (`section`). Its default, bounds, description, place in the schema, its
-part in fingerprints and what tracking and the page show of it follow. Knows no other room.
+A new setting is one field here, with a `Neutral` value (`section`): `pooling: Annotated[Literal["max", "mean"], Neutral("max")] =
+Field("max", description="...")`. What the schema, fingerprints, tracking and the page make of it follows. Knows `hardware` alone.
 """
 
 from collections.abc import Mapping
