@@ -6,12 +6,13 @@ PYTHON ?= python3
 
 BIN := .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run report why verify audit sync retire test lint format reference ui lock
+.PHONY: help setup run report why verify audit sync retire test test-slow lint format reference ui lock
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 	@echo 'variables: CORES=all, CONFIGFILE= (files merged over config.yaml), PORT=5000 (for make ui), PYTHON=python3'
 
 setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
@@ -47,8 +48,11 @@ sync: setup  ## deliver to the tracking store what it lacks of the finished resu
 retire: setup  ## remove results that left the configuration and retire their runs; YES=1: without asking
 	@$(BIN)/python scripts/retire_runs.py $(if $(YES),--yes) config.yaml $(CONFIGFILE)
 
-test: setup  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
+test: setup  ## run the fast tests, in at most 8 minutes on two cores
+	$(PYTEST) -m 'not slow'
+
+test-slow: setup  ## run the slow tests, in at most 45 minutes: whole workflows, batch systems, databases, a browser
+	$(PYTEST) -m slow
 
 lint: setup  ## run every linter, formatter check and type check
 	$(BIN)/ruff check .

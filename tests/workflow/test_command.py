@@ -13,7 +13,7 @@ from convnets.workflow import command
 
 DEFERRING = """
 import os, signal, sys
-from convnets import command
+from convnets.workflow import command
 
 def main():
     with command.stop_deferred() as is_to_stop:
@@ -27,7 +27,7 @@ command.run(main)
 """
 PROGRAM = """
 import sys
-from convnets import command
+from convnets.workflow import command
 from convnets.errors import InputError
 
 def main():

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from convnets.freshness import code as executed
+from convnets.freshness import code
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 # The name under which a library is imported, where it differs from its package's.
@@ -62,21 +62,26 @@ def rules() -> dict[str, str]:
     return found
 
 
-def packages_and_names(names: frozenset[str]) -> set[str]:
-    """Return the dotted names, and those of the packages and modules that hold them."""
-    return {".".join(parts[:end]) for parts in (name.split(".") for name in names) for end in range(1, len(parts) + 1)}
+def imported_by(script: str) -> set[str]:
+    """Return the top names of all that a script executes, what fingerprints leave out included."""
+    waiting, seen, names = [script], set[str](), set[str]()
+    while waiting:
+        name = waiting.pop()
+        file = code.find_module(code.SCRIPTS, name)
+        if file is None:
+            parent = name.rpartition(".")[0]
+            if code.find_module(code.SCRIPTS, name.split(".")[0]) is None:
+                names.add(name.split(".")[0])
+            elif parent:
+                waiting.append(parent)  # `a.b.name`, where `name` is none of a module
+        elif name not in seen:
+            seen.add(name)
+            waiting += code.read_module(file)[1]
+    return names
 
 
 @pytest.mark.parametrize(("script", "environment"), sorted(rules().items()))
 def test_an_environment_holds_what_its_scripts_import(script: str, environment: str) -> None:
-    imported: set[str] = set()
-    waiting, seen = [ROOT / "scripts" / f"{script}.py"], set()
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            _, names = executed.read_module(path)
-            waiting += filter(None, (executed.find_module(ROOT / "scripts", name) for name in packages_and_names(names)))
-            imported |= {name.split(".")[0] for name in names}
-    needed = {PACKAGES.get(name, name) for name in imported - set(sys.stdlib_module_names) - {"convnets"}}
+    needed = {PACKAGES.get(name, name) for name in imported_by(script) - set(sys.stdlib_module_names)}
+    assert needed
     assert needed <= set(pins(ROOT / "envs" / f"{environment}.yaml"))

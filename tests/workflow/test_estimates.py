@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from convnets.freshness.steps import Steps
+import yaml
 from finished_runs import NETWORK, write_run
 
 from convnets.freshness import stamps
 from convnets.networks import formulas as layers
-from convnets.study import configuration
-from convnets.workflow import estimates
+from convnets.workflow import estimates, planning
+from convnets.workflow.steps import Steps
 
 
 @pytest.fixture
@@ -21,7 +21,8 @@ def steps(config: dict[str, Any], tmp_path: Path) -> Steps:
     (tmp_path / "model.keras").touch()
     folder = write_run(tmp_path, tmp_path / "model.keras", images_per_second=1000.0, train_seconds=2.0).folder
     edit(folder / stamps.STAMP, "seconds", 10.0)
-    return Steps(configuration.resolve(config))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    return planning.load([tmp_path / "config.yaml"])
 
 
 def edit(file: Path, field: str, value: object) -> None:
@@ -30,7 +31,7 @@ def edit(file: Path, field: str, value: object) -> None:
 
 def test_a_training_takes_as_long_as_its_like(steps: Steps) -> None:
     found = estimates.estimate(steps)
-    wanted = steps.configuration.variants["mlp100"].network
+    wanted = steps.study.variants["mlp100"].network
     seconds = 50 * 703 * 64 / 1000 * layers.training_flops(wanted) / layers.training_flops(NETWORK)
     assert found["train_variant/mlp100/seed1"] == pytest.approx(8 + seconds)
     assert found["tabulate_variants"] is None
@@ -49,5 +50,5 @@ def test_a_training_takes_as_long_as_its_like(steps: Steps) -> None:
     ],
 )
 def test_a_damaged_run_tells_nothing(name: str, field: str, value: object, steps: Steps) -> None:
-    edit(steps.layout.results / "runs" / "mlp100" / "seed1" / name, field, value)
+    edit(steps.study.layout.results / "runs" / "mlp100" / "seed1" / name, field, value)
     assert estimates.estimate(steps)["train_variant/mlp100/seed1"] is None

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
@@ -13,10 +12,9 @@ from commands import assert_one_line, run
 from conftest import ROOT
 
 from convnets.files import write_json
-from convnets.freshness import fingerprint, stamps
-from convnets.runs import unfinished
+from convnets.freshness import code, fingerprint, stamps
 from convnets.runs.unfinished import Begun
-from convnets.study.stores import Store
+from convnets.study.stores import Plan, Store
 from convnets.workflow import command
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
@@ -45,46 +43,56 @@ def test_get_cifar10_from_nowhere(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "source.json").exists()
 
 
-def store_arguments(settings: dict[str, Any]) -> list[str]:
-    return ["--settings", json.dumps(settings), "--results", ".", "--plan", "plan.json", "--stamp", "plan.stamp.json"]
-
-
-def plan(tmp_path: Path) -> Path:
+def create_store(tmp_path: Path, uri: str, experiment: str = "tests") -> subprocess.CompletedProcess[str]:
+    """Run the script as the workflow does, with the plan and all else under `out`."""
     members = {"mlp100": {"label": "MLP", "comparisons": {}}}
-    store = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "tests", "artifacts": f"{tmp_path}/artifacts"}
-    done = run("create_store", *store_arguments({**store, "reuse": False, "members": members}), cwd=tmp_path)
+    tracking = {"uri": uri, "experiment": experiment, "artifacts": f"{tmp_path}/artifacts", "reuse": False}
+    job = {
+        "rule": "create_store",
+        "fingerprint": "",
+        "components": {"version": fingerprint.VERSION, "settings": {"tracking": tracking, "members": members}},
+        "inputs": {},
+        "outputs": {"plan": ["out/tracking/plan.json"], "stamp": ["out/stamps/create_store.json"]},
+    }
+    write_json(tmp_path / "job.json", job)
+    return run("create_store", "job.json", cwd=tmp_path)
+
+
+def test_a_step_leaves_its_output_and_its_stamp(tmp_path: Path) -> None:
+    done = create_store(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
     assert done.returncode == 0, done.stderr
-    return tmp_path / "plan.json"
+    plan = Plan.read(tmp_path / "out" / "tracking" / "plan.json")
+    assert (plan.store.experiment, plan.is_open, set(plan.members)) == ("tests", True, {"mlp100"})
+    stamp = stamps.read(tmp_path / "out" / "stamps" / "create_store.json")
+    assert stamp is not None
+    assert (set(stamp.outputs), stamp.inputs) == ({"../tracking/plan.json"}, {})
+    assert stamp.components["modules"] == code.code_of("create_store")["modules"]
+    assert stamp.fingerprint == fingerprint.digest(stamp.components)
+
+
+@pytest.mark.parametrize("content", [None, "no JSON", "[]", "{}", '{"rule": "create_store", "inputs": 1, "outputs": {}}'])
+def test_a_job_that_cannot_be_read(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "job.json").write_text(content)
+    assert_one_line(run("tabulate_vgg16", "job.json", cwd=tmp_path), "job.json describes no job: ")
 
 
 def test_create_store_closes_the_run_of_a_training_that_was_killed_when_it_had_just_ended(tmp_path: Path) -> None:
-    """Whatever the configuration says by now: its folder, which goes, has the only record of that run."""
-    settings = json.loads(plan(tmp_path).read_text())
-    former = settings["store"]
-    client = mlflow.MlflowClient(former["uri"])
+    """Its folder goes, which has the only record of that run."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert create_store(tmp_path, uri).returncode == 0
+    client = mlflow.MlflowClient(uri)
     experiment = client.get_experiment_by_name("tests").experiment_id
     left = client.create_run(experiment, tags={"training": "a"}).info.run_id
     components = {"settings": {}}
-    with stamps.stamping(tmp_path / "runs" / "gone" / "seed1" / "stamp.json", components, [], []):
+    with stamps.stamping(tmp_path / "out" / "runs" / "gone" / "seed1" / "stamp.json", components, [], []):
         pass
-    folder = tmp_path / "unfinished" / "gone-seed1"
-    Begun("a", 1.0, fingerprint.digest(components), former["uri"], former["experiment"], is_open=True).write(folder)
-    store = {"uri": former["uri"], "experiment": "another", "artifacts": None, "reuse": False, "members": {}}
-    done = run("create_store", *store_arguments(store), cwd=tmp_path)
+    folder = tmp_path / "out" / "unfinished" / "gone-seed1"
+    Begun("a", 1.0, fingerprint.digest(components), uri, "tests", is_open=True).write(folder)
+    done = create_store(tmp_path, uri)
     assert done.returncode == 0, done.stderr
     assert client.get_run(left).info.status == "KILLED"
     assert not folder.exists()
-
-
-def test_explain_steps_names_runs_that_are_open_in_former_stores(tmp_path: Path) -> None:
-    folder = tmp_path / "results" / "unfinished" / "gone-seed1"
-    unfinished.begin(folder, "f", "http://former", "tests")
-    unfinished.settle(folder / unfinished.BEGUN, is_closed=False)
-    done = run("explain_steps", ROOT / "config.yaml", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (
-        "`make sync` tries to close them:\n         gone-seed1 in http://former (results/unfinished/open/gone-seed1/" in done.stdout
-    )
 
 
 def test_arguments_can_stand_in_a_file(tmp_path: Path) -> None:
@@ -98,20 +106,17 @@ def test_arguments_can_stand_in_a_file(tmp_path: Path) -> None:
 
 def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
-    settings = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "experiment": "x", "artifacts": None, "reuse": False, "members": {}}
-    done = run("create_store", *store_arguments(settings), cwd=tmp_path)
-    assert_one_line(done, "the tracking store sqlite://", "cannot be used")
-    assert not (tmp_path / "plan.json").exists()
+    assert_one_line(create_store(tmp_path, f"sqlite:///{tmp_path}/mlflow.db"), "the tracking store sqlite://", "cannot be used")
+    assert not (tmp_path / "out").exists()
 
 
 def test_create_store_on_a_server_that_is_away(tmp_path: Path) -> None:
     """The results are made all the same, and tracked later."""
-    settings = {"uri": "http://127.0.0.1:9", "experiment": "x", "artifacts": None, "reuse": False, "members": {}}
-    done = run("create_store", *store_arguments(settings), cwd=tmp_path)
+    done = create_store(tmp_path, "http://127.0.0.1:9")
     assert done.returncode == 0
     assert "http://127.0.0.1:9 cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
-    assert (tmp_path / "plan.json").exists()
+    assert not Plan.read(tmp_path / "out" / "tracking" / "plan.json").is_open
 
 
 def test_serve_ui_before_there_are_runs(tmp_path: Path) -> None:
@@ -162,9 +167,9 @@ def test_explain_steps_for_a_number_of_cores_that_is_none(cores: str, tmp_path: 
 def test_retire_runs_without_a_store(tmp_path: Path) -> None:
     """What has left the configuration goes, and no store is made for it: figures first, which no run is behind, then a run."""
     figure, stamp = tmp_path / "results" / "figures" / "gone.svg", tmp_path / "results" / "stamps" / "plot_comparison" / "gone.json"
-    for path in (figure, stamp):
-        path.parent.mkdir(parents=True)
-        path.touch()
+    with stamps.stamping(stamp, {}, [], [figure]):
+        figure.parent.mkdir(parents=True)
+        figure.touch()
     done = run("retire_runs", "--yes", ROOT / "config.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert not figure.exists()

@@ -162,9 +162,6 @@ class Steps:
         self._is_marked = True
         with atomic_path(MARKER) as temporary:
             temporary.write_text(f"{time.time_ns()}\n")
-        newest = max((_time(file) for step in self.all.values() if self.reasons(step.key) for file in step.files), default=0.0)
-        if newest >= _time(MARKER):  # outputs from a machine whose clock is ahead
-            os.utime(MARKER, (newest + 1, newest + 1))
 
     # For whoever asks
 
@@ -275,11 +272,16 @@ class Steps:
     def settle_times(self) -> None:
         """Let the outputs of fresh steps be no older than their inputs, so that Snakemake takes these steps for fresh too.
 
-        They are older after a checkout, or a copy without time stamps.
+        They are older after a checkout, or a copy without time stamps. Files from a machine whose clock is ahead get the present
+        time, since Snakemake refuses a new output that is older than its inputs.
         """
         if not self._plans:
             return
+        now = time.time()
         for step in self.in_order():
+            for file in (*step.files, step.stamp):
+                if _time(file) > now:
+                    os.utime(file, (now, now))
             newest = max((_time(file) for files in step.inputs.values() for file in files), default=0.0)
             older = [file for file in (*step.files, step.stamp) if 0 < _time(file) < newest]
             if older and not self.reasons(step.key):
