@@ -84,7 +84,7 @@ def addresses(folder: Path, stack: ExitStack) -> dict[str, str]:
 def main() -> None:
     """Measure, print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "cifar10.npz", help="default: %(default)s")
+    parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "dataset.npz", help="default: %(default)s")
     parser.add_argument("--variant", default="mlp100", help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")

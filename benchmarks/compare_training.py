@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measures = {"throughput": measure_throughput, "step": measure_step, "workflow": measure_workflow}
     parser.add_argument("measure", choices=list(measures))
-    parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "cifar10.npz", help="default: %(default)s")
+    parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "dataset.npz", help="default: %(default)s")
     parser.add_argument("--variant", default="conv3_dropout05", help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--scale", type=float, default=0.2, help="of the protocol's epochs, for `workflow` (default: %(default)s)")

@@ -93,7 +93,7 @@ def main() -> None:
         tracking.create_store(store, folder / "artifacts")
         Plan(store, False, {arguments.variant: Membership("label", {})}).write(folder / "plan.json")
         data, run = arguments.results / "data", Layout(folder / "results").run(arguments.variant, 1)
-        inputs = {"dataset": data / "cifar10.npz", "manifest": data / "manifest.json", "plan": folder / "plan.json"}
+        inputs = {"dataset": data / "dataset.npz", "manifest": data / "manifest.json", "plan": folder / "plan.json"}
         write_job(folder / "job.json", run, settings, resolved.dataset, inputs)
         sys.argv = ["train_variant.py", str(folder / "job.json")]
         timed("all else", train_variant.main)()

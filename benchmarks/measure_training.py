@@ -55,7 +55,7 @@ def main() -> None:
 def step(settings: loop.Settings, data: dataset.Dataset, iterations: int) -> float:
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
     classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
-    optimizer = loop._built_optimizer(settings, classifier)
+    optimizer = optimizers.built_optimizer(settings, classifier)
     run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation)
     rng = np.random.default_rng(1)
     order = rng.integers(len(data.train), size=(iterations, settings.training.batch_size), dtype=np.int32)

@@ -93,7 +93,7 @@ def profile(run: loop.TrainingFunction, order: np.ndarray, seed: np.ndarray) -> 
 def main() -> None:
     """Profile, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "cifar10.npz", help="default: %(default)s")
+    parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "dataset.npz", help="default: %(default)s")
     parser.add_argument("--variant", default="conv3_dropout05", help="default: %(default)s")
     parser.add_argument("--precision", default="float32", help="default: %(default)s")
     parser.add_argument("--beside", action="store_true", help="compute beside a process that is profiled, until it ends this one")
@@ -104,7 +104,7 @@ def main() -> None:
     device.configure(1)
     data = dataset.load(arguments.dataset)
     classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
-    optimizer = loop._built_optimizer(settings, classifier)
+    optimizer = optimizers.built_optimizer(settings, classifier)
     run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation)
     batch, seed = settings.training.batch_size, np.array([1, 2], np.int32)
     order = np.random.default_rng(1).integers(len(data.train), size=(STEPS, batch), dtype=np.int32)

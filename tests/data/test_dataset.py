@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from images import prepare
 
 from convnets.data import dataset
 from convnets.errors import InputError
@@ -11,7 +12,7 @@ from convnets.errors import InputError
 
 @pytest.fixture(scope="module")
 def whole(real_batches: Path) -> dataset.Dataset:
-    return dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 1, None))
+    return prepare(real_batches, dataset.DatasetSettings(0.1, 1, None))
 
 
 def test_splits_are_the_protocols(whole: dataset.Dataset) -> None:
@@ -23,7 +24,7 @@ def test_splits_are_the_protocols(whole: dataset.Dataset) -> None:
 
 def test_training_and_validation_share_no_image(whole: dataset.Dataset, real_batches: Path) -> None:
     """Every image of the 50,000 is in exactly one of them: what the two hold is what the batches hold."""
-    other = dataset.prepare(real_batches, dataset.DatasetSettings(0.3, 7, None))
+    other = prepare(real_batches, dataset.DatasetSettings(0.3, 7, None))
 
     def content(data: dataset.Dataset) -> list[int]:
         images = np.concatenate([data.train.images, data.validation.images]).reshape(50_000, -1)
@@ -34,8 +35,8 @@ def test_training_and_validation_share_no_image(whole: dataset.Dataset, real_bat
 
 
 def test_the_seed_chooses_the_validation_images(real_batches: Path, whole: dataset.Dataset) -> None:
-    again = dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 1, None))
-    other = dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 2, None))
+    again = prepare(real_batches, dataset.DatasetSettings(0.1, 1, None))
+    other = prepare(real_batches, dataset.DatasetSettings(0.1, 2, None))
     assert again.validation.sha256() == whole.validation.sha256() != other.validation.sha256()
     assert other.test.sha256() == whole.test.sha256()
 
@@ -49,7 +50,7 @@ def test_statistics_are_those_of_the_training_images(whole: dataset.Dataset) -> 
 
 
 def test_a_subset_is_the_first_of_each_split(real_batches: Path, whole: dataset.Dataset) -> None:
-    small = dataset.prepare(real_batches, dataset.DatasetSettings(0.1, 1, (128, 64, 32)))
+    small = prepare(real_batches, dataset.DatasetSettings(0.1, 1, (128, 64, 32)))
     for name, count in zip(dataset.SPLITS, (128, 64, 32), strict=True):
         np.testing.assert_array_equal(small.split(name).images, whole.split(name).images[:count])
         np.testing.assert_array_equal(small.split(name).labels, whole.split(name).labels[:count])
@@ -87,7 +88,7 @@ def test_a_missing_or_foreign_file_is_an_error(content: bytes | None, tmp_path: 
 
 
 def test_manifest(synthetic: dataset.Dataset) -> None:
-    described = dataset.manifest(synthetic, "here", dataset.DatasetSettings(0.25, 3, None))
+    described = dataset.manifest(synthetic, "here", {}, dataset.DatasetSettings(0.25, 3, None))
     assert (described["source"], described["validation_fraction"], described["split_seed"]) == ("here", 0.25, 3)
     train = described["splits"]["train"]
     assert train["images"] == 192 == sum(train["images_per_class"].values())

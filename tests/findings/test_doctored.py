@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import studies
+from images import FORMAT
 
 from convnets.findings import verdicts
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
@@ -88,7 +89,9 @@ def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: st
     files = [path for name in FILES for path in studies.REFERENCE.glob(f"*/*/{name}")]
 
     def judged(found: list[Path]) -> dict[str, str]:
-        return {each.claim.id: each.verdict for each in verdicts.judge(resolved.claims, reading.read(found, resolved.variants))}
+        return {
+            each.claim.id: each.verdict for each in verdicts.judge(resolved.claims, reading.read(found, resolved.variants, FORMAT))
+        }
 
     before = judged(files)
     changed = []

@@ -15,10 +15,21 @@ from convnets.training import optimizers
 
 def test_activations_by_hand() -> None:
     two = 3072 + (32 * 32 * 16 + 16 * 16 * 16) + (16 * 16 * 32 + 8 * 8 * 32)
-    assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.5)) == two + 3 * 50 + 10
-    assert footprint.activations(Network((16, 32), 5, "dense", (50,), 0.0)) == two + 50 + 10
-    assert footprint.activations(Network((16, 32), 5, "conv1x1", (), 0.0)) == two + 8 * 8 * 10 + 10
-    assert footprint.activations(Network((), 0, "dense", (100,), 0.5)) == 3072 + 300 + 10
+    assert (
+        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5))
+        == two + 3 * 50 + 10
+    )
+    assert (
+        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.0))
+        == two + 50 + 10
+    )
+    assert (
+        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0))
+        == two + 8 * 8 * 10 + 10
+    )
+    assert (
+        footprint.activations(Network(filters=(), kernel_size=0, head="dense", dense_units=(100,), dropout=0.5)) == 3072 + 300 + 10
+    )
 
 
 def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
@@ -32,7 +43,7 @@ def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) 
 @pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_optimizers_keep_so_many_values_in_keras(name: str, momentum: float) -> None:
-    settings = Optimizer(name, 0.1, 0.0 if name == "adam" else momentum)
+    settings = Optimizer(name=name, learning_rate=0.1, momentum=0.0 if name == "adam" else momentum)
     optimizer = optimizers.make_optimizer(settings)
     optimizer.build([keras.Variable([0.0] * 7)])
     kept = sum(variable.shape.num_elements() for variable in optimizer.variables if variable.shape.rank)

@@ -68,7 +68,9 @@ def test_a_gradient_step_lowers_the_loss_on_synthetic_images(variant: str, confi
 def test_a_block_computes_what_a_convolution_with_relu_before_its_pooling_does(precision: str) -> None:
     """Values and gradients, bit for bit; some windows hold nothing above 0, and some more than one largest value."""
     keras.utils.set_random_seed(0)
-    classifier = builders.build(Network((8, 4), 3, "dense", (), 0.0), MEAN, DEVIATION, 10, precision)
+    classifier = builders.build(
+        Network(filters=(8, 4), kernel_size=3, head="dense", dense_units=(), dropout=0.0), MEAN, DEVIATION, 10, precision
+    )
     textbook = keras.Sequential([keras.Input((32, 32, 3))])
     for number in (1, 2):
         given = classifier.logits.get_layer(f"conv{number}")
@@ -92,7 +94,9 @@ def test_a_block_computes_what_a_convolution_with_relu_before_its_pooling_does(p
 
 
 def test_initial_weights_are_glorot_uniform_with_a_bias_of_005() -> None:
-    classifier = builders.build(Network((16, 32), 5, "conv1x1", (), 0.0), MEAN, DEVIATION, 10)
+    classifier = builders.build(
+        Network(filters=(16, 32), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0), MEAN, DEVIATION, 10
+    )
     for name, fan_in, fan_out in (("conv1", 75, 400), ("conv2", 400, 800), ("conv1x1", 32, 10)):
         kernel, bias = classifier.logits.get_layer(name).get_weights()
         limit = np.sqrt(6 / (fan_in + fan_out))
@@ -101,14 +105,16 @@ def test_initial_weights_are_glorot_uniform_with_a_bias_of_005() -> None:
 
 
 def test_the_model_holds_the_standardisation_and_no_weights_for_it() -> None:
-    classifier = builders.build(Network((), 0, "dense", (), 0.0), MEAN, DEVIATION, 10)
+    classifier = builders.build(Network(filters=(), kernel_size=0, head="dense", dense_units=(), dropout=0.0), MEAN, DEVIATION, 10)
     pixels = np.random.default_rng(1).integers(256, size=(4, 32, 32, 3)).astype(np.float32)
     logits = classifier.logits((pixels - MEAN) / DEVIATION)
     np.testing.assert_allclose(classifier.model(pixels), tf.nn.softmax(logits), rtol=1e-5)
 
 
 def test_bfloat16_computes_in_bfloat16_but_keeps_weights_and_logits_in_float32() -> None:
-    classifier = builders.build(Network((8,), 3, "dense", (16,), 0.5), MEAN, DEVIATION, 10, "mixed_bfloat16")
+    classifier = builders.build(
+        Network(filters=(8,), kernel_size=3, head="dense", dense_units=(16,), dropout=0.5), MEAN, DEVIATION, 10, "mixed_bfloat16"
+    )
     assert classifier.logits.get_layer("conv1").compute_dtype == "bfloat16"
     assert {variable.dtype for variable in classifier.logits.trainable_variables} == {"float32"}
     assert classifier.logits(MEAN[None]).dtype == tf.float32
@@ -116,13 +122,15 @@ def test_bfloat16_computes_in_bfloat16_but_keeps_weights_and_logits_in_float32()
 
 @pytest.mark.parametrize("head", ["dense", "conv1x1"])
 def test_five_blocks_leave_one_pixel(head: str) -> None:
-    network = Network((4, 4, 4, 4, 4), 3, head, (8,) if head == "dense" else (), 0.0)
+    network = Network(filters=(4,) * 5, kernel_size=3, head=head, dense_units=(8,) if head == "dense" else (), dropout=0.0)
     assert formulas.feature_map(network) == (1, 4)
     assert builders.build(network, MEAN, DEVIATION, 10).model.count_params() == formulas.network_parameters(network, FORMAT)
 
 
 def test_a_saved_model_needs_no_code_of_ours(tmp_path: Path, synthetic: Dataset) -> None:
-    classifier = builders.build(Network((4,), 3, "dense", (8,), 0.5), synthetic.mean, synthetic.deviation, 10)
+    classifier = builders.build(
+        Network(filters=(4,), kernel_size=3, head="dense", dense_units=(8,), dropout=0.5), synthetic.mean, synthetic.deviation, 10
+    )
     pixels = synthetic.test.images.astype(np.float32)
     classifier.model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -131,18 +139,18 @@ def test_a_saved_model_needs_no_code_of_ours(tmp_path: Path, synthetic: Dataset)
 
 def test_augmentation_flips_and_shifts_and_depends_on_its_seed_only() -> None:
     images = np.random.default_rng(2).normal(size=(400, 32, 32, 3)).astype(np.float32)
-    flipped = graphs.augment(images, Augmentation(True, 0.0), tf.constant([1, 2])).numpy()
+    flipped = graphs.augment(images, Augmentation(horizontal_flip=True, channel_offset=0.0), tf.constant([1, 2])).numpy()
     mirrored = (flipped == images[:, :, ::-1]).all((1, 2, 3))
     assert 150 < mirrored.sum() < 250
     np.testing.assert_array_equal(flipped[~mirrored], images[~mirrored])
 
-    shifted = graphs.augment(images, Augmentation(False, 0.05), tf.constant([1, 2])).numpy() - images
+    shifted = graphs.augment(images, Augmentation(horizontal_flip=False, channel_offset=0.05), tf.constant([1, 2])).numpy() - images
     offsets = shifted.mean((1, 2))
     np.testing.assert_allclose(shifted, np.broadcast_to(offsets[:, None, None], shifted.shape), atol=1e-5)
     assert offsets.std() == pytest.approx(0.05, rel=0.1)
     assert abs(np.corrcoef(offsets.T)[0, 1]) < 0.2  # each channel for itself
 
-    both = Augmentation(True, 0.05)
+    both = Augmentation(horizontal_flip=True, channel_offset=0.05)
     again = [graphs.augment(images, both, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [2, 2])]
     np.testing.assert_array_equal(again[0], again[1])
     assert (again[0] != again[2]).any()

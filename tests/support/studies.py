@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from conftest import ROOT
+from images import FORMAT
 
 from convnets.runs import histories, layout, reading, records
 from convnets.runs.records import Epoch, Metrics
@@ -47,7 +48,7 @@ def reference(config: dict[str, Any]) -> list[Run]:
     """Return the runs of the committed study, the first seed of each variant, with all epochs."""
     variants = configuration.resolve(config).variants
     folders = [REFERENCE / variant / "seed1" for variant in variants]
-    found = reading.read([folder / name for folder in folders for name in (layout.HISTORY, layout.METRICS)], variants)
+    found = reading.read([folder / name for folder in folders for name in (layout.HISTORY, layout.METRICS)], variants, FORMAT)
     return [with_history(run, reading.read_history(REFERENCE / run.variant / "seed1" / layout.HISTORY)) for run in found]
 
 

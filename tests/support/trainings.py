@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from conftest import ROOT
 from finished_runs import MEMBER, all_runs, points
+from images import prepare
 from training_jobs import write_job
 from waiting import SECONDS
 
-from convnets.data import dataset
+from convnets.data import cifar10, dataset
 from convnets.data.dataset import Dataset, DatasetSettings
 from convnets.files import write_json
 from convnets.freshness import fingerprint
@@ -53,9 +54,9 @@ def settings_with(**changes: Any) -> dict[str, Any]:
 
 def write_data(folder: Path, data: Dataset | Path, settings: DatasetSettings) -> dict[str, Any]:
     """Write a prepared data set, or one prepared from batches, and its manifest; return how it was split."""
-    prepared = data if isinstance(data, Dataset) else dataset.prepare(data, settings)
+    prepared = data if isinstance(data, Dataset) else prepare(data, settings)
     dataset.save(prepared, folder / "data.npz")
-    manifest = dataset.manifest(prepared, "here", settings)
+    manifest = dataset.manifest(prepared, "here", cifar10.describe("here").identity, settings)
     write_json(folder / "manifest.json", manifest)
     return fingerprint.of_manifest(manifest)
 

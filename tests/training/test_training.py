@@ -98,7 +98,7 @@ def test_what_is_random_differs_between_iterations(kind: str, config: dict[str, 
     settings = settings_of(config, "conv2_dropout05", optimizer=STILL, **RANDOM[kind])
     image = Split(np.repeat(synthetic.train.images[:1], 2, 0), np.repeat(synthetic.train.labels[:1], 2))
     classifier = builders.build(settings.network, synthetic.mean, synthetic.deviation, 10)
-    optimizer = loop._built_optimizer(settings, classifier)
+    optimizer = optimizers.built_optimizer(settings, classifier)
     run = graphs.training_function(classifier, optimizer, image, settings.training.augmentation)
     batch = tf.zeros([1, 8], tf.int32)
     seed = tf.constant([5, 6])
@@ -203,7 +203,9 @@ def test_a_summary_is_the_historys(config: dict[str, Any], synthetic: Dataset) -
 def test_a_record_says_how_it_was_trained(config: dict[str, Any], synthetic: Dataset) -> None:
     before = time.time()
     result = train(settings_of(config, "mlp100"), synthetic)
-    record = result.record("token", before, device.Device("CPU", 1, deterministic=True), "float32", {"train": "digest"})
+    record = result.record(
+        "token", before, device.Device("CPU", 1, deterministic=True), "float32", {"train": "digest"}, {"keras": "3"}
+    )
     assert (record.training, record.device, record.threads, record.deterministic) == ("token", "CPU", 1, True)
     assert record.precision == "float32"
     assert record.processor
@@ -224,7 +226,7 @@ def test_each_epoch_is_told_as_it_ends(config: dict[str, Any], synthetic: Datase
 
 @pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
 def test_optimizers(name: str) -> None:
-    optimizer = optimizers.make_optimizer(Optimizer(name, 0.01, 0.0 if name == "adam" else 0.9))
+    optimizer = optimizers.make_optimizer(Optimizer(name=name, learning_rate=0.01, momentum=0.0 if name == "adam" else 0.9))
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
     assert name == "adam" or optimizer.momentum == 0.9
@@ -248,7 +250,7 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(variant: str, con
     for state in states:
         later: list[State] = []
         resumed = loop.train(settings, 1, synthetic, later.append, dataclasses.replace(state, processors=("another",)))
-        record = resumed.record("token", 0, device.Device("CPU", 1, deterministic=True), "float32", {})
+        record = resumed.record("token", 0, device.Device("CPU", 1, deterministic=True), "float32", {}, {})
         assert record.processor == f"another, then {hardware.processor()}"
         assert untimed(resumed) == untimed(whole)
         assert resumed.history[: len(state.history)] == state.history  # with the seconds that they took

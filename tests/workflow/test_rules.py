@@ -37,7 +37,7 @@ def test_every_result_is_asked_for(jobs: dict[str, tuple[set[str], set[str]]]) -
     asked, _ = jobs["all"]
     made = {output for _, outputs in jobs.values() for output in outputs if output}
     internal = {path for path in made if "/stamps/" in path or path.startswith("resources")}
-    assert made - internal - asked == {"results/data/cifar10.npz", "results/tracking/plan.json"}
+    assert made - internal - asked == {"results/data/dataset.npz", "results/tracking/plan.json"}
 
 
 def test_every_job_but_the_download_is_a_step(jobs: dict[str, tuple[set[str], set[str]]]) -> None:

@@ -289,7 +289,7 @@ DELETED = {
     "stamps/tabulate_vgg16.json": {"tabulate_vgg16"},
     "data/manifest.json": {"prepare_dataset"},
     "tracking/plan.json": PUBLISHED,
-    "data/cifar10.npz": set(),  # nothing needs it while all runs are fresh
+    "data/dataset.npz": set(),  # nothing needs it while all runs are fresh
     "mlflow/mlflow.db": PUBLISHED,
 }
 
@@ -320,7 +320,7 @@ def test_a_file_is_edited_by_hand(name: str, study: MadeUp) -> None:
 
 
 def test_data_that_is_gone_or_damaged_is_prepared_again_before_a_training(study: MadeUp) -> None:
-    path = study.results("data", "cifar10.npz")
+    path = study.results("data", "dataset.npz")
     put(study.config, "variants.mlp.dropout", 0.25)
     path.write_text(path.read_text().replace("a", "b", 1))
     settle(study, {"prepare_dataset", *trainings(["mlp"])})

@@ -83,11 +83,11 @@ def test_edits_of_the_code(workflow: Workflow) -> None:
 
 def test_files_are_deleted(workflow: Workflow) -> None:
     """Nothing needs the data set while all runs are fresh."""
-    workflow.results("data", "cifar10.npz").unlink()
+    workflow.results("data", "dataset.npz").unlink()
     settle(workflow, set())
     workflow.results("data", "manifest.json").unlink()
     settle(workflow, {"prepare_dataset"})
-    workflow.results("data", "cifar10.npz").unlink()
+    workflow.results("data", "dataset.npz").unlink()
     for name in ("runs/conv1/seed1/model.keras", "figures/head.png", "tables/claims.csv", "stamps/tabulate_vgg16.json"):
         workflow.results(name).unlink()
     expected = {"plot_comparison/head", "tabulate_claims", "tabulate_errata", "tabulate_vgg16"}
@@ -124,7 +124,7 @@ def test_official_batches_survive_being_forced_offline(workflow: Workflow, real_
 
 def test_a_byte_of_the_data_set_changes(workflow: Workflow) -> None:
     """Fresh runs do not need the data set; before anything is trained on it, it is prepared again."""
-    path = workflow.results("data", "cifar10.npz")
+    path = workflow.results("data", "dataset.npz")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -144,11 +144,11 @@ def jobs(study: MadeUp, *arguments: str) -> set[str]:
 
 
 def test_fresh_trainings_do_not_ask_for_data_and_forced_ones_do(study: MadeUp) -> None:
-    for name in ("cifar10.npz", "manifest.json"):
+    for name in ("dataset.npz", "manifest.json"):
         study.results("data", name).unlink()
     assert study.planned() == {"prepare_dataset"}  # for the manifest, which users are promised
     study.make(study.steps())
-    study.results("data", "cifar10.npz").unlink()
+    study.results("data", "dataset.npz").unlink()
     assert study.planned() == set()
     target = "results/runs/mlp/seed1/metrics.json"
     for force in (["--forcerun", TRAINING], ["--forcerun", target], ["--force", target], ["--forceall"]):

@@ -77,7 +77,7 @@ def test_models_load_and_score_as_their_summaries_say(finished: Workflow) -> Non
     """From the files, and the best of a comparison from MLflow's registry."""
     import keras
 
-    with np.load(finished.results("data", "cifar10.npz")) as data:
+    with np.load(finished.results("data", "dataset.npz")) as data:
         images, labels = data["test_images"].astype(np.float32), data["test_labels"]
 
     def summary(variant: str) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def test_logs_show_each_epoch(finished: Workflow) -> None:
 
 def test_forced_trainings_wait_for_what_they_need(finished: Workflow) -> None:
     target = "results/runs/mlp100/seed1/metrics.json"
-    data = finished.results("data", "cifar10.npz")
+    data = finished.results("data", "dataset.npz")
     kept = data.rename(finished.folder / "kept.npz")
     for force in (["--forcerun", "train_variant"], ["--forcerun", target], ["--force", target], ["--forceall"]):
         done = finished.snakemake("--dry-run", *force)
