@@ -188,7 +188,7 @@ def test_part_of_a_section_suffices(config: dict[str, Any]) -> None:
     changed = resolved.variants["conv3_dropout05"]
     assert changed.training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.0)
     assert (changed.network.filters, changed.network.dropout, changed.training.epochs) == ((16, 32, 64), 0.1, 30)
-    assert resolved.dataset == {"validation_fraction": 0.1, "split_seed": 2, "subset": None}
+    assert (resolved.dataset["split_seed"], resolved.dataset["validation_fraction"], resolved.dataset["subset"]) == (2, 0.1, None)
 
 
 def test_the_default_configuration_gives_the_defaults(config: dict[str, Any]) -> None:
