@@ -130,6 +130,7 @@ REFUSED = {
     "nothing for a section": ("variants.mlp100", [], ["variants.mlp100 is []; keys with values are needed"]),
     "too many images": ("dataset.subset", [1, 2, 3], ["dataset.subset is [1, 2, 3]; keys", "null for all images"]),
     "one wrong of several filters": ("network.filters", [8, "a"], ['network.filters.1 is "a"; a whole number']),
+    "unknown kind of data set": ("dataset.kind", "sounds", ['dataset.kind is "sounds"; allowed: cifar10']),
     "unknown split": ("comparisons.mlp.rows", [["val"]], ['comparisons.mlp.rows.0.0 is "val"; allowed: validation, train']),
     "unknown colour of a split": ("comparisons.mlp.colors.mlp100", {"train": "pink"}, ['mlp100.train is "pink"; it is: one of']),
     "colour of no split": ("comparisons.mlp.colors.mlp100", {"tran": "red"}, ["mlp100.tran is not a key", "did you mean train?"]),
