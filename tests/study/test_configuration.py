@@ -130,6 +130,7 @@ REFUSED = {
     "nothing for a section": ("variants.mlp100", [], ["variants.mlp100 is []; keys with values are needed"]),
     "too many images": ("dataset.subset", [1, 2, 3], ["dataset.subset is [1, 2, 3]; keys", "null for all images"]),
     "one wrong of several filters": ("network.filters", [8, "a"], ['network.filters.1 is "a"; a whole number']),
+    "unknown kind of data set": ("dataset.kind", "sounds", ['dataset.kind is "sounds"; allowed: cifar10']),
     "unknown split": ("comparisons.mlp.rows", [["val"]], ['comparisons.mlp.rows.0.0 is "val"; allowed: validation, train']),
     "unknown colour of a split": ("comparisons.mlp.colors.mlp100", {"train": "pink"}, ['mlp100.train is "pink"; it is: one of']),
     "colour of no split": ("comparisons.mlp.colors.mlp100", {"tran": "red"}, ["mlp100.tran is not a key", "did you mean train?"]),
@@ -188,7 +189,7 @@ def test_part_of_a_section_suffices(config: dict[str, Any]) -> None:
     changed = resolved.variants["conv3_dropout05"]
     assert changed.training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.0)
     assert (changed.network.filters, changed.network.dropout, changed.training.epochs) == ((16, 32, 64), 0.1, 30)
-    assert resolved.dataset == {"validation_fraction": 0.1, "split_seed": 2, "subset": None}
+    assert (resolved.dataset["split_seed"], resolved.dataset["validation_fraction"], resolved.dataset["subset"]) == (2, 0.1, None)
 
 
 def test_the_default_configuration_gives_the_defaults(config: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.N
     if kind == "float_type" and _reads_as_number(text := detail["input"]):
         return f"{path} is the text {text!r}; YAML wants a point in such a number: {float(text):e}"
     if kind == "literal_error":
-        return f"{path} is {value}; allowed: {', '.join(node['enum'])}"
+        return f"{path} is {value}; allowed: {', '.join(node.get('enum') or [node['const']])}"
     if kind == "twice":
         return f"{path} lists something twice: {value}; each entry may stand once"
     if kind == "string_pattern_mismatch":
