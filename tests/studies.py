@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 from conftest import ROOT
-from convnets.freshness.steps import Steps
 from waiting import SECONDS
 
+from convnets.study import claims, configuration
+from convnets.runs import histories, layout, reading, records, run as runs
 from convnets.freshness import stamps
-from convnets.runs import histories, layout, reading, records
-from convnets.runs import run as runs
+from convnets.study.claims import Claim
 from convnets.runs.records import Epoch
 from convnets.runs.run import Run
-from convnets.study import claims, configuration
-from convnets.study.claims import Claim
+from convnets.freshness.steps import Steps
 
 REFERENCE = ROOT / "results" / "reference" / "runs"
 

@@ -15,12 +15,12 @@ from conftest import ROOT
 from snakemake.utils import update_config
 from studies import tabulate
 
-from convnets.errors import InputError
 from convnets.findings import claim_tables, verdicts
-from convnets.freshness import stamps
+from convnets.study import claims, configuration
 from convnets.report2021 import errata
 from convnets.runs import run as runs
-from convnets.study import claims, configuration
+from convnets.freshness import stamps
+from convnets.errors import InputError
 
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unknown variant": (

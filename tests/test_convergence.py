@@ -15,15 +15,14 @@ import studies
 from hypothesis import HealthCheck, given, settings
 from studies import tabulate
 
+from convnets.study import configuration
 from convnets.findings import convergence, wording
 from convnets.networks import footprint
-from convnets.runs import histories, layout, reading, records
-from convnets.runs import run as runs
+from convnets.runs import histories, layout, reading, records, run as runs
+from convnets.training import loop as training
 from convnets.runs.records import Epoch, Record, Usage
 from convnets.runs.run import Run
 from convnets.settings import Network, Optimizer
-from convnets.study import configuration
-from convnets.training import loop as training
 
 RECORD = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, [], [[1]])
 

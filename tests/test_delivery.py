@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, deliver, new_store, points, write_run
 
-from convnets.freshness import stamps
+from convnets.tracking import delivery, finished_run, logged_models, connection as tracking
 from convnets.networks import builders as networks
 from convnets.runs import layout, records
+from convnets.freshness import stamps
 from convnets.study import stores
-from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
-from convnets.tracking import delivery, finished_run, logged_models
-from convnets.tracking.connection import StoreError
 from convnets.tracking.finished_run import Finished
+from convnets.study.stores import Store
+from convnets.tracking.connection import StoreError
 
 
 def test_a_run_holds_what_the_contract_asks_for(store: Store, model: Path, tmp_path: Path) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 import studies
 
-from convnets.findings import verdicts
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
-from convnets.runs import layout, reading, records
-from convnets.runs import run as runs
-from convnets.runs.records import Epoch
 from convnets.study import configuration
+from convnets.runs import layout, reading, records, run as runs
+from convnets.findings import verdicts
+from convnets.runs.records import Epoch
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 
 SEEDS = (1, 2, 3, 4, 5)
 FILES = (layout.HISTORY, layout.METRICS)

@@ -22,12 +22,12 @@ from disks import mounted
 from standstill import stand_still
 from waiting import SECONDS, wait_until
 
-from convnets import files
 from convnets.data import dataset
+from convnets import files
 from convnets.freshness import fingerprint
+from convnets.tracking import connection as tracking
 from convnets.settings import from_dict
 from convnets.study.stores import Membership, Plan, Store
-from convnets.tracking import connection as tracking
 
 EPOCHS = 150
 STARTED = "started\n"  # in the log, before each start

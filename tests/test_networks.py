@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convnets.data.dataset import Dataset
-from convnets.networks import builders as networks
-from convnets.networks import formulas as layers
-from convnets.settings import Augmentation, Network
 from convnets.study import configuration
+from convnets.networks import formulas as layers, builders as networks
 from convnets.training import loop as training
+from convnets.data.dataset import Dataset
+from convnets.settings import Augmentation, Network
 
 import keras  # isort: skip
 import tensorflow as tf  # isort: skip

@@ -12,21 +12,19 @@ import pandas as pd
 import pytest
 import studies
 from conftest import ROOT
-from convnets.freshness.steps import TEXTS, Steps
-from convnets.report.subject import Study
 
-from convnets.errors import InputError
+from convnets.report import appendix, overview, page as overview_page, provenance, subject as study, texts
 from convnets.findings import claim_tables, convergence, verdicts, wording
-from convnets.freshness import stamps
-from convnets.freshness.stamps import Stamp
-from convnets.report import appendix, overview, provenance, texts
-from convnets.report import page as overview_page
-from convnets.report import subject as study
-from convnets.report.provenance import Made
+from convnets.study import claims, comparisons, configuration
 from convnets.runs import layout, records
+from convnets.freshness import stamps
+from convnets.errors import InputError
+from convnets.report.provenance import Made
 from convnets.runs.records import Record, Usage
 from convnets.runs.run import Run
-from convnets.study import claims, comparisons, configuration
+from convnets.freshness.stamps import Stamp
+from convnets.freshness.steps import TEXTS, Steps
+from convnets.report.subject import Study
 
 TABLES, FIGURES = studies.REFERENCE.parent / "tables", studies.REFERENCE.parent / "figures"
 WRITTEN = texts.read(TEXTS / "texts.yaml")

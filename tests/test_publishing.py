@@ -14,16 +14,14 @@ import mlflow
 import pytest
 from finished_runs import all_runs, points, write_run
 
+from convnets.tracking import delivery, interface as pages, publishing, connection as tracking
 from convnets.runs import records
-from convnets.runs.records import Metrics
-from convnets.runs.unfinished import Begun
-from convnets.study.stores import Membership, Plan, Store, Tracked, is_tracked
-from convnets.tracking import connection as tracking
-from convnets.tracking import delivery, publishing
-from convnets.tracking import interface as pages
 from convnets.tracking.finished_run import Finished
 from convnets.tracking.interface import compare_page
 from convnets.tracking.publishing import Published, Summary, side_by_side, varying_settings
+from convnets.runs.records import Metrics
+from convnets.study.stores import Membership, Plan, Store, Tracked, is_tracked
+from convnets.runs.unfinished import Begun
 
 MEMBERS = {
     "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_theory import summary
 
-from convnets import tables
-from convnets.errors import InputError
+from convnets.study import comparisons, configuration
 from convnets.report import figures
 from convnets.runs import reading, records
-from convnets.runs.reading import read_summary
+from convnets import tables
+from convnets.errors import InputError
 from convnets.runs.records import Epoch
-from convnets.study import comparisons, configuration
+from convnets.runs.reading import read_summary
 
 
 def history(epochs: int, offset: float = 0.0) -> pd.DataFrame:

@@ -20,13 +20,12 @@ from tracked import FORMS, assert_whole, patience, proxy, publish, server, store
 from waiting import SECONDS, wait_until
 from workflow import Workflow
 
-from convnets.runs.layout import Layout
+from convnets.tracking import audit, following, publishing, reuse, connection as tracking
 from convnets.study import configuration
-from convnets.study.stores import Store
-from convnets.tracking import audit, following, publishing, reuse
-from convnets.tracking import connection as tracking
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.tracking.following import Follower, followed
+from convnets.runs.layout import Layout
+from convnets.study.stores import Store
 
 __all__ = ["patience", "proxy", "server", "store"]
 

@@ -8,11 +8,11 @@ import studies
 from conftest import ROOT
 from test_overview import SECTIONS, WRITTEN, page_of, section, study_of, words
 
-from convnets.findings import verdicts
-from convnets.report import statements
-from convnets.report2021 import errata
-from convnets.runs.run import METRICS, Run
 from convnets.study import claims
+from convnets.report2021 import errata
+from convnets.report import statements
+from convnets.findings import verdicts
+from convnets.runs.run import METRICS, Run
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from waiting import SECONDS, wait_until
 
-from convnets.errors import InputError
 from convnets.workflow import submission
+from convnets.errors import InputError
 
 
 def test_the_minimal_age_is_what_the_controller_said_when_it_last_answered(monkeypatch: pytest.MonkeyPatch) -> None:

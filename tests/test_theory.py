@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from convnets import tables
+from convnets.report2021 import vgg16_figure as drawing, vgg16
 from convnets.report import figures
-from convnets.report2021 import vgg16
-from convnets.report2021 import vgg16_figure as drawing
+from convnets import tables
 from convnets.runs.records import Metrics
 
 REPORTED = {

@@ -18,13 +18,13 @@ from servers import MlflowServer
 from tracked import FORMS, assert_whole, patience, proxy, publish, server, store, through
 from waiting import SECONDS, wait_until
 
-from convnets import files
 from convnets.data import dataset
+from convnets import files
 from convnets.freshness import fingerprint
-from convnets.settings import from_dict
-from convnets.study.stores import Membership, Plan, Store
 from convnets.tracking import connection as tracking
 from convnets.tracking.finished_run import Finished
+from convnets.settings import from_dict
+from convnets.study.stores import Membership, Plan, Store
 
 __all__ = ["patience", "proxy", "server", "store"]
 

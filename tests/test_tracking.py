@@ -9,11 +9,11 @@ import mlflow
 import pytest
 from finished_runs import MEMBER, all_runs
 
-from convnets.runs import unfinished
-from convnets.runs.unfinished import Begun
-from convnets.study.stores import Plan, Store
 from convnets.tracking import connection as tracking
+from convnets.runs import unfinished
+from convnets.study.stores import Plan, Store
 from convnets.tracking.connection import StoreError
+from convnets.runs.unfinished import Begun
 
 
 def begin(store: Store, token: str, seed: int = 1, variant: str = "mlp100") -> str:

@@ -24,13 +24,13 @@ from finished_runs import MEMBER, write_run
 from test_hardware import MIB, VERSION_2, write_group, write_processes
 from waiting import SECONDS, wait_until
 
-from convnets import hardware
 from convnets.data import dataset
+from convnets.freshness import fingerprint
+from convnets import hardware
+from convnets.runs import unfinished
 from convnets.data.dataset import DatasetSettings
 from convnets.errors import InputError
 from convnets.files import write_json
-from convnets.freshness import fingerprint
-from convnets.runs import unfinished
 from convnets.runs.records import read_record
 from convnets.settings import from_dict
 from convnets.study.stores import Plan, Store

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convnets import device as backend
+from convnets import device as backend, loop as training
+from convnets.study import configuration
 from convnets import hardware
-from convnets import loop as training
-from convnets.data.dataset import Dataset, Split
 from convnets.networks import builders as networks
+from convnets.training.checkpoints import State
+from convnets.data.dataset import Dataset, Split
 from convnets.runs.records import Epoch
 from convnets.settings import Optimizer, Settings
-from convnets.study import configuration
-from convnets.training.checkpoints import State
 
 import tensorflow as tf  # isort: skip
 

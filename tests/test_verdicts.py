@@ -10,11 +10,11 @@ import pytest
 import studies
 from studies import claim, seeds_of
 
-from convnets.findings import verdicts, wording
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition, Judgement
-from convnets.runs.run import Run
 from convnets.study import claims, configuration
+from convnets.findings import verdicts, wording
 from convnets.study.claims import Claim
+from convnets.runs.run import Run
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition, Judgement
 
 IMAGES = {"train": 45_000, "validation": 5_000, "test": 10_000}
 # The claims in which nothing varies by seed, with the verdicts that formulas alone give.
