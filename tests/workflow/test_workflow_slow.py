@@ -172,7 +172,7 @@ def test_forced_trainings_wait_for_what_they_need(finished: Workflow) -> None:
     for force in (["--forcerun", "train_variant"], ["--forcerun", target], ["--force", target], ["--forceall"]):
         done = finished.snakemake("--dry-run", *force)
         assert done.returncode == 0, done.stdout + done.stderr
-        planned = set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
+        planned = set(re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
         assert {"train_variant", "prepare_dataset"} <= planned, force
     assert "train_variant" not in finished.snakemake("--dry-run", "--forcerun", "create_store").stdout
     kept.rename(data)
