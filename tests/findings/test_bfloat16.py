@@ -12,8 +12,8 @@ from conftest import ROOT
 from snakemake.utils import update_config
 
 from convnets import files
-from convnets.runs import layout, reading, records
 from convnets.freshness import stamps
+from convnets.runs import layout, reading
 
 RUNS = ROOT / "results" / "reference" / "bfloat16" / "runs"
 SECTION = "bfloat16"

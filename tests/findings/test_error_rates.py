@@ -9,9 +9,9 @@ import pytest
 from studies import claim, seeds_of
 
 from convnets.findings import verdicts
-from convnets.study.claims import Claim
 from convnets.findings.inference import Estimate
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
+from convnets.study.claims import Claim
 
 TRIALS = 2_000
 SPREAD = 0.01  # of a run, for another seed

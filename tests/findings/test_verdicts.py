@@ -9,11 +9,11 @@ import pytest
 import studies
 from studies import claim, seeds_of
 
-from convnets.study import claims, configuration
 from convnets.findings import verdicts, wording
-from convnets.study.claims import Claim
-from convnets.runs.run import Run
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition, Judgement
+from convnets.runs.run import Run
+from convnets.study import claims, configuration
+from convnets.study.claims import Claim
 
 ONE_SEED = "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
 # The claims in which nothing varies by seed, with the verdicts that formulas alone give.

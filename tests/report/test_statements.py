@@ -6,11 +6,11 @@ from typing import Any
 import studies
 from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 
-from convnets.study import claims
-from convnets.report2021 import errata
-from convnets.report import statements
 from convnets.findings import verdicts
+from convnets.report import statements
+from convnets.report2021 import errata
 from convnets.runs.run import METRICS, Run
+from convnets.study import claims
 
 
 def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[Run]) -> None:

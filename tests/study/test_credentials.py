@@ -3,8 +3,8 @@
 import pytest
 
 from convnets.study import credentials
-from convnets.tracking import connection as tracking
 from convnets.study.credentials import held_by
+from convnets.tracking import connection as tracking
 
 
 @pytest.mark.parametrize(

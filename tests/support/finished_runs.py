@@ -8,14 +8,15 @@ from typing import Any
 import mlflow
 import numpy as np
 
-from convnets.tracking import delivery, presentation, connection as tracking
 from convnets.freshness import fingerprint, stamps
 from convnets.networks import builders
 from convnets.runs import layout, records
-from convnets.tracking.finished_run import Finished
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.settings import Network, Optimizer, Settings, Training
 from convnets.study.stores import Membership, Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, presentation
+from convnets.tracking.finished_run import Finished
 
 MEMBER = Membership("a label", {"depth": "Number of layers"})
 NETWORK = Network(filters=(), kernel_size=0, head="dense", dense_units=(4,), dropout=0.5)

@@ -10,10 +10,11 @@ from finished_runs import all_runs, points
 from servers import MlflowServer, mlflow_server, postgres
 from waiting import SECONDS
 
-from convnets.tracking import finished_run, logged_models, publishing, connection as tracking
 from convnets.runs import records
-from convnets.tracking.finished_run import Finished
 from convnets.study.stores import Membership, Plan, Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import finished_run, logged_models, publishing
+from convnets.tracking.finished_run import Finished
 
 FORMS = ("hunter2", b64encode(b"me:hunter2").decode())  # of the password that the tests give, as it is and as it is sent
 

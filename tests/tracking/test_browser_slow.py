@@ -19,12 +19,14 @@ from servers import mlflow_server
 from waiting import wait_until
 from workflow import CONFIG
 
-from convnets.study import configuration
 from convnets.report import figures
-from convnets.tracking import interface as pages, publishing, connection as tracking
+from convnets.study import configuration
+from convnets.study.stores import Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import interface as pages
+from convnets.tracking import publishing
 from convnets.tracking.finished_run import Finished
 from convnets.tracking.publishing import Published
-from convnets.study.stores import Store
 
 # Of each chart: what its x axis is, and the name and the points of each line.
 LINES = """charts => charts.map(chart => [

@@ -10,10 +10,11 @@ import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, epochs, points
 from waiting import SECONDS, wait_until
 
-from convnets.tracking import delivery, following, connection as tracking
+from convnets.study.stores import Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, following
 from convnets.tracking.finished_run import Identity
 from convnets.tracking.following import Follower, followed
-from convnets.study.stores import Store
 
 IDENTITY = Identity("mlp100", 1, "f" * 64, "token", BEGAN)
 

@@ -7,12 +7,13 @@ import mlflow
 import pytest
 from finished_runs import BEGAN, MEMBER, all_runs, deliver, write_run
 
-from convnets.tracking import delivery, reuse, connection as tracking
-from convnets.runs import layout, records
 from convnets.freshness import stamps
+from convnets.runs import layout
 from convnets.study import stores
-from convnets.tracking.finished_run import Finished, Identity
 from convnets.study.stores import Store
+from convnets.tracking import connection as tracking
+from convnets.tracking import delivery, reuse
+from convnets.tracking.finished_run import Finished, Identity
 
 
 def fetch(store: Store, finished: Finished, folder: Path, **changes: Any) -> bool:

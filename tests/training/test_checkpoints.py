@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convnets.runs.records import Epoch, Usage
 from convnets.training import checkpoints
 from convnets.training.checkpoints import Part, State
-from convnets.runs.records import Epoch, Usage
 
 
 def state(epochs: int) -> State:

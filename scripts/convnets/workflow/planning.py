@@ -1,6 +1,7 @@
 """What is settled when the Snakefile is read: how commands get at its steps, what jobs on other hosts are told, what is refused."""
 
 import io
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
