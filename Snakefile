@@ -30,6 +30,7 @@ include: "rules/report.smk"
 # Only trainings are submitted to a batch system: all else takes seconds, and compute nodes often cannot download the data set.
 rule all:
     default_target: True
+    localrule: True
     input:
         # A stamp vouches for all that its step leaves: a run whose history is gone is stale.
         [] if study.runs_from else files_of("stamp.json"),

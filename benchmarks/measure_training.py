@@ -14,7 +14,7 @@ from convnets import device
 from convnets.data import dataset
 from convnets.networks import builders, formulas
 from convnets.study import configuration
-from convnets.training import graphs, loop
+from convnets.training import graphs, loop, optimizers
 
 import tensorflow as tf  # isort: skip
 

@@ -23,7 +23,7 @@ from convnets.data.cifar10 import IMAGE_SHAPE
 from convnets.networks import builders
 from convnets.settings import Network
 from convnets.study import configuration
-from convnets.training import graphs, loop
+from convnets.training import graphs, loop, optimizers
 
 import tensorflow as tf  # isort: skip
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip

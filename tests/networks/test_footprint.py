@@ -1,6 +1,5 @@
 """The memory of a training step, by formula."""
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -16,25 +15,26 @@ from convnets.training import optimizers
 def test_activations_by_hand() -> None:
     two = 3072 + (32 * 32 * 16 + 16 * 16 * 16) + (16 * 16 * 32 + 8 * 8 * 32)
     assert (
-        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5))
+        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5), FORMAT)
         == two + 3 * 50 + 10
     )
     assert (
-        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.0))
+        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.0), FORMAT)
         == two + 50 + 10
     )
     assert (
-        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0))
+        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0), FORMAT)
         == two + 8 * 8 * 10 + 10
     )
     assert (
-        footprint.activations(Network(filters=(), kernel_size=0, head="dense", dense_units=(100,), dropout=0.5)) == 3072 + 300 + 10
+        footprint.activations(Network(filters=(), kernel_size=0, head="dense", dense_units=(100,), dropout=0.5), FORMAT)
+        == 3072 + 300 + 10
     )
 
 
 def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
     chosen = configuration.resolve(config).variants["conv3_1x1"]
-    low = replace(chosen, training=replace(chosen.training, precision="mixed_bfloat16"))
+    low = chosen.updated({"training": {"precision": "mixed_bfloat16"}})
     assert footprint.activation_bytes(chosen, FORMAT) == 2 * footprint.activation_bytes(low, FORMAT)
     assert footprint.activation_bytes(chosen, FORMAT) == footprint.activations(chosen.network, FORMAT) * 64 * 4
     assert footprint.optimizer_bytes(chosen, FORMAT) == footprint.optimizer_bytes(low, FORMAT) == 65_962 * 4

@@ -9,6 +9,7 @@ from images import FORMAT
 
 from convnets.data.dataset import Dataset
 from convnets.networks import builders, formulas
+from convnets.networks.shapes import feature_map
 from convnets.settings import Augmentation, Network
 from convnets.study import configuration
 from convnets.training import graphs
@@ -123,7 +124,7 @@ def test_bfloat16_computes_in_bfloat16_but_keeps_weights_and_logits_in_float32()
 @pytest.mark.parametrize("head", ["dense", "conv1x1"])
 def test_five_blocks_leave_one_pixel(head: str) -> None:
     network = Network(filters=(4,) * 5, kernel_size=3, head=head, dense_units=(8,) if head == "dense" else (), dropout=0.0)
-    assert formulas.feature_map(network) == (1, 4)
+    assert feature_map(network, FORMAT.shape) == (1, 1, 4)
     assert builders.build(network, MEAN, DEVIATION, 10).model.count_params() == formulas.network_parameters(network, FORMAT)
 
 

@@ -110,7 +110,7 @@ def test_what_is_kept_of_a_record_and_a_stamp(config: dict[str, Any], tmp_path: 
     record = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, usage, [[1]])
     records.write_record(folder / layout.RECORD, record)
     (found,) = reading.read(folder.iterdir(), variants, FORMAT)
-    assert (found.record, found.cpu_percent) == (replace(record, usage=(), confusion=()), 95.0)
+    assert (found.record, found.cpu_percent) == (replace(record, usage=(), confusion=(), weights=[], classes=[]), 95.0)
     assert found.libraries == {"keras": "3.15.1", "numpy": "2.4.6", "tensorflow": "2.21.0"}
     needed = [folder / layout.HISTORY, folder / layout.METRICS]
     (without,) = reading.read(needed, variants, FORMAT)

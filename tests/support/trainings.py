@@ -17,7 +17,7 @@ from images import prepare
 from training_jobs import write_job
 from waiting import SECONDS
 
-from convnets.data import cifar10, dataset
+from convnets.data import dataset, official
 from convnets.data.dataset import Dataset, DatasetSettings
 from convnets.files import write_json
 from convnets.freshness import fingerprint
@@ -56,7 +56,7 @@ def write_data(folder: Path, data: Dataset | Path, settings: DatasetSettings) ->
     """Write a prepared data set, or one prepared from batches, and its manifest; return how it was split."""
     prepared = data if isinstance(data, Dataset) else prepare(data, settings)
     dataset.save(prepared, folder / "data.npz")
-    manifest = dataset.manifest(prepared, "here", cifar10.describe("here").identity, settings)
+    manifest = dataset.manifest(prepared, "here", official.describe("here").identity, settings)
     write_json(folder / "manifest.json", manifest)
     return fingerprint.of_manifest(manifest)
 

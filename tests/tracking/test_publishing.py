@@ -232,7 +232,7 @@ def test_runs_beside_that_cannot_be_read_keep_no_other_away(results: Results, ca
     published = results.publish(others=[old.folder, other.folder, copy])
     assert (published.problem, list(published.pending), list(published.left_out)) == ("", [], ["old/seed1", "other/seed7"])
     assert set(results.tracked()) == {"conv1", "mlp100", "other"}
-    assert f"{old.folder} is left out: {old.folder / 'stamp.json'} is missing or damaged ('precision')" in caplog.text
+    assert f"{old.folder} is left out: {old.folder / 'stamp.json'} is missing or damaged (precision missing)" in caplog.text
     assert f"{copy} is left out: it holds the files of other/seed1" in caplog.text
 
 

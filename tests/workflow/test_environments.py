@@ -12,7 +12,7 @@ from convnets.freshness import code
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 # The name under which a library is imported, where it differs from its package's.
-PACKAGES = {"PIL": "pillow", "yaml": "pyyaml"}
+PACKAGES = {"PIL": "pillow", "yaml": "pyyaml", "pydantic_core": "pydantic"}
 
 
 def locked() -> dict[str, str]:

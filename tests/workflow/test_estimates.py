@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from finished_runs import NETWORK, write_run
+from images import FORMAT
 
 from convnets.freshness import stamps
 from convnets.networks import formulas as layers
@@ -32,7 +33,7 @@ def edit(file: Path, field: str, value: object) -> None:
 def test_a_training_takes_as_long_as_its_like(steps: Steps) -> None:
     found = estimates.estimate(steps)
     wanted = steps.study.variants["mlp100"].network
-    seconds = 50 * 703 * 64 / 1000 * layers.training_flops(wanted) / layers.training_flops(NETWORK)
+    seconds = 50 * 703 * 64 / 1000 * layers.training_flops(wanted, FORMAT) / layers.training_flops(NETWORK, FORMAT)
     assert found["train_variant/mlp100/seed1"] == pytest.approx(8 + seconds)
     assert found["tabulate_variants"] is None
 

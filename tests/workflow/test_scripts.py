@@ -15,7 +15,6 @@ from convnets.files import write_json
 from convnets.freshness import code, fingerprint, stamps
 from convnets.runs.unfinished import Begun
 from convnets.study.stores import Plan, Store
-from convnets.workflow import command
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -93,15 +92,6 @@ def test_create_store_closes_the_run_of_a_training_that_was_killed_when_it_had_j
     assert done.returncode == 0, done.stderr
     assert client.get_run(left).info.status == "KILLED"
     assert not folder.exists()
-
-
-def test_arguments_can_stand_in_a_file(tmp_path: Path) -> None:
-    """A command line has 128 KiB, which the paths of a thousand runs exceed."""
-    parser = command.parser(None)
-    parser.add_argument("--runs", nargs="*")
-    paths = [f"results/runs/a variant/seed{seed}/history.csv" for seed in range(5000)]
-    (tmp_path / "arguments").write_text("\n".join(["--runs", *paths]))
-    assert parser.parse_args([f"@{tmp_path}/arguments"]).runs == paths
 
 
 def test_create_store_that_cannot_be_reached(tmp_path: Path) -> None:

@@ -3,18 +3,6 @@
 Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
-import hashlib
-import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from convnets.data.images import Description, ImageFormat
-from convnets.files import read_json
-
-if TYPE_CHECKING:
-    from convnets.data.dataset import Split
-
 IMAGE_SHAPE = (32, 32, 3)
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 IMAGES_PER_BATCH = 10_000
@@ -31,30 +19,3 @@ BATCH_SHA256 = {
 }
 TRAIN_BATCHES = tuple(name for name in BATCH_SHA256 if name.startswith("data_batch"))
 TEST_BATCH = "test_batch.bin"
-PROVENANCE = "source.json"  # beside the batches: the source that delivered them
-
-
-def describe(source: str) -> Description:  # noqa: ARG001  (whatever the source, the batches are the same)
-    """Return what is known of CIFAR-10."""
-    return Description(
-        format=ImageFormat(IMAGE_SHAPE, CLASSES),
-        counts={"train": len(TRAIN_BATCHES) * IMAGES_PER_BATCH, "test": IMAGES_PER_BATCH},
-        identity={"batches": hashlib.sha256(json.dumps(BATCH_SHA256, sort_keys=True, separators=(",", ":")).encode()).hexdigest()},
-        files=tuple(f"<resources>/cifar10/{name}" for name in (*BATCH_SHA256, PROVENANCE)),
-    )
-
-
-def read(files: Sequence[Path]) -> "tuple[Split, Split, str]":
-    """Return the images to train on, those to test on, and the source.
-
-    Raises
-    ------
-    InputError
-        The batches are not the official ones.
-    """
-    from convnets.data import batches  # NumPy is not needed to plan
-
-    folder = files[0].parent
-    batches.check(folder, str(folder))
-    train, test = batches.read_all(folder)
-    return train, test, str(read_json(folder / PROVENANCE)["source"])

@@ -7,10 +7,10 @@ to train on, those to test on, and the name of the source that delivered them. I
 from collections.abc import Mapping
 from types import ModuleType
 
-from convnets.data import cifar10
+from convnets.data import official
 from convnets.data.images import Description
 
-KINDS: Mapping[str, ModuleType] = {"cifar10": cifar10}
+KINDS: Mapping[str, ModuleType] = {"cifar10": official}
 NEUTRAL = "cifar10"  # the kind before there were others, which fingerprints do not name
 
 
