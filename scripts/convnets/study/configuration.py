@@ -58,10 +58,15 @@ class Configuration:
     runs_from: Path | None
 
     @property
+    def identity(self) -> Mapping[str, Any]:
+        """What decides the images, as it counts in fingerprints."""
+        named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
+        return {**named, **self.described.identity}
+
+    @property
     def dataset(self) -> Mapping[str, Any]:
         """What decides the images and how they are split, as it counts in fingerprints."""
-        named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
-        return {**named, **self.described.identity, **self.split}
+        return {**self.identity, **self.split}
 
     @property
     def results(self) -> Path:
