@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Say of every run, figure and table whether it is fresh or stale, what changed, and how long it will take to make again.
+"""Say for every run, figure and table whether it is fresh or stale, what changed, and how long making it again will take.
 
 Trains nothing and changes nothing.
 """

@@ -29,7 +29,7 @@ def main() -> None:
     root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
     print(f"All runs: {root}/{pages.runs_page(connection.experiment)}")
     addresses = files.read_json(published) if published.is_file() else {}
-    if addresses.get("store") == asdict(store):  # and not what was published in a former one
+    if addresses.get("store") == asdict(store):  # not addresses in a former store
         for comparison, page in addresses["curves"].items():
             print(f"{comparison}, learning curves: {root}/{page}")
             print(f"{comparison}, side by side: {root}/{addresses['compare'][comparison]}")
