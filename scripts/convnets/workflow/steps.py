@@ -200,7 +200,7 @@ class Steps:
         patterns = {name: _listed(files) for name, files in declared.output.items()}
         names = self._wildcards(patterns[STAMP][0])
         wildcards = {name: value.removeprefix(SEED if name == "seed" else "") for name, value in zip(names, values, strict=True)}
-        outputs = {name: tuple(file.format(**wildcards) for file in files) for name, files in patterns.items()}
+        outputs = {name: tuple(self._apply(file.format(**wildcards)) for file in files) for name, files in patterns.items()}
         if rule == TRAINING:
             variant, seed = wildcards["variant"], int(wildcards["seed"])
             components = fingerprint.run_components(self.study.variants[variant], seed, self.study.dataset)
@@ -216,10 +216,10 @@ class Steps:
         return Step(rule, key, fingerprint.step_components(rule, settings, places), inputs, outputs)
 
     def _apply(self, path: str) -> str:
-        """Return a path with its folders in place of `<results>` and the like."""
+        """Return a path in its normal form, with its folders in place of `<results>` and the like."""
         for name, folder in self.study.folders.items():
             path = path.replace(f"<{name}>", folder)
-        return path
+        return os.path.normpath(path)  # a folder may be written `./out/`
 
     def _places(self, files: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
         """Return the place of each name's file, relative to the study's folders; for several files, their number and a digest."""
