@@ -16,8 +16,7 @@ from convnets.workflow import command
 
 def main() -> None:
     """Find the tracking store through the configuration and hand over to MLflow's server."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.study_parser(__doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
     config = configuration.resolve(configuration.read(arguments.configfiles))

@@ -21,9 +21,7 @@ from convnets.workflow import command, planning
 
 def main() -> None:
     """Publish what the configuration's results hold now."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
-    arguments = parser.parse_args()
+    arguments = command.study_parser(__doc__).parse_args()
     steps = planning.load(arguments.configfiles)
     steps.study.require_own_runs()
     store = steps.study.store

@@ -14,8 +14,7 @@ SHOWN = 5  # runs that the error names
 
 def main() -> None:
     """Check that the runs are finished, bring tables, figures and the overview up to date, and let Snakemake write its report."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.study_parser(__doc__)
     parser.add_argument("--cores", default="all", help="a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)

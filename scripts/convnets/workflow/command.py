@@ -23,9 +23,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=(description or "").strip().split("\n\n")[0])
 
 
-def add_configuration_options(options: argparse.ArgumentParser) -> None:
-    """Add the arguments of the commands on a whole study: its configuration files."""
-    options.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+def study_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the argument parser of a command on a whole study, which takes the configuration files."""
+    made = parser(description)
+    made.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+    return made
 
 
 def cores(text: str) -> int:
