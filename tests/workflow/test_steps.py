@@ -69,7 +69,8 @@ def test_what_left_is_listed_unless_it_still_trains(steps: Steps) -> None:
 
 def test_figures_of_a_comparison_that_left_are_listed(steps: Steps) -> None:
     layout = steps.study.layout
-    figures, stamp = [layout.figure("gone", kind) for kind in ("png", "svg")], layout.stamp("plot_comparison", "gone")
+    figures = [layout.figure("gone").with_suffix(kind) for kind in (".png", ".svg")]
+    stamp = layout.results / "stamps" / "plot_comparison" / "gone.json"
     with stamps.stamping(stamp, {}, [], figures):
         for figure in figures:
             figure.parent.mkdir(exist_ok=True)

@@ -25,17 +25,9 @@ class Layout:
         found = self.results.glob(f"runs/*/{SEED}*")
         return sorted(folder for folder in found if folder.is_dir() and folder.name.removeprefix(SEED).isdecimal())
 
-    def figure(self, name: str, kind: str = "svg") -> Path:
+    def figure(self, name: str) -> Path:
         """Return the file of a figure."""
-        return self.results / "figures" / f"{name}.{kind}"
-
-    def table(self, name: str, kind: str = "csv") -> Path:
-        """Return the file of a table."""
-        return self.results / "tables" / f"{name}.{kind}"
-
-    def stamp(self, rule: str, name: str = "") -> Path:
-        """Return the stamp of a step that is no training."""
-        return self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
+        return self.results / "figures" / f"{name}.svg"
 
     @property
     def dataset(self) -> Path:
