@@ -9,7 +9,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run report why verify audit sync retire test test-slow lint format reference ui lock
+.PHONY: help setup run report why verify audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -66,6 +66,9 @@ format: setup  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+schema: setup  ## write the schema of the configuration again, from the declaration of the settings
+	PYTHONPATH=scripts $(BIN)/python -m convnets.study.schema > schemas/config.schema.json
 
 reference: setup  ## copy figures, tables, histories and summaries from results/ to results/reference, and write its overview
 	@$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }

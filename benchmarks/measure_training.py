@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from images import FORMAT
 
 from convnets import device
 from convnets.data import dataset
+from convnets.data.images import ImageFormat
 from convnets.networks import builders, formulas
 from convnets.study import configuration
 from convnets.training import graphs, loop, optimizers
@@ -44,15 +44,16 @@ def main() -> None:
     config = configuration.read([ROOT / "config.yaml"])
     config["training"]["precision"] = arguments.precision
     config["variants"][arguments.variant]["epochs"] = arguments.amount + 1
-    settings = configuration.resolve(config).variants[arguments.variant]
+    study = configuration.resolve(config)
+    settings = study.variants[arguments.variant]
     data = dataset.load(arguments.dataset)
     if arguments.what == "throughput":
         print(throughput(settings, data))
         return
-    print(step(settings, data, arguments.amount))
+    print(step(settings, data, study.described.format, arguments.amount))
 
 
-def step(settings: loop.Settings, data: dataset.Dataset, iterations: int) -> float:
+def step(settings: loop.Settings, data: dataset.Dataset, images: ImageFormat, iterations: int) -> float:
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
     classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
     optimizer = optimizers.built_optimizer(settings, classifier)
@@ -63,7 +64,7 @@ def step(settings: loop.Settings, data: dataset.Dataset, iterations: int) -> flo
     loop._run_epoch(run, order[: iterations // 4], seed, 0)
     started = time.perf_counter()
     loop._run_epoch(run, order, seed, 0)
-    return order.size * formulas.training_flops(settings.network, FORMAT) / (time.perf_counter() - started)
+    return order.size * formulas.training_flops(settings.network, images) / (time.perf_counter() - started)
 
 
 def peak(precision: str, side: int = 1024, repeats: int = 100) -> float:

@@ -1,6 +1,7 @@
 # The study, its steps, and helper functions of the rules.
 import sys
 from dataclasses import asdict
+from functools import cache
 from math import ceil
 from pathlib import Path
 
@@ -37,7 +38,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-steps = Steps(rules, study, is_forced, plans=workflow.is_main_process and not planning.is_loading())
+plans = workflow.is_main_process and not planning.is_loading()
+steps = Steps(rules, study, is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
 planning.declare(steps)
 
 
@@ -109,7 +111,13 @@ def settings_of(variants):
 
 def training_cost(wildcards):
     """Return the floating-point operations of a training, in units of 10^9."""
-    settings = study.variants[wildcards.variant]
+    return cost_of(wildcards.variant)
+
+
+@cache
+def cost_of(variant):
+    """Return the operations of a training of a variant, in units of 10^9."""
+    settings = study.variants[variant]
     return (
         study.images["train"] * settings.training.epochs * formulas.training_flops(settings.network, study.described.format) / 1e9
     )

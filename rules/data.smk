@@ -35,7 +35,7 @@ rule prepare_dataset:
         "../envs/data.yaml"
     params:
         kind=study.kind,
-        identity=study.described.identity,
+        identity=study.identity,
         classes=study.described.format.classes,
         split=study.split,
         job=steps.job("prepare_dataset"),

@@ -41,7 +41,7 @@ def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Ru
     text = page_of(config, [replace(run, record=RECORD if run.variant == "mlp100" else None) for run in reference])
     assert "Not recorded for 7 of 7 runs." in words(section(text, "software"))
     assert "Not recorded for 6 of 7 runs." in words(section(text, "hardware"))
-    hours = sum(run.train_seconds for run in reference) / 3600
+    hours = sum(run.seconds for run in reference) / 3600
     assert f"All trainings together: {hours:.1f} h." in words(section(text, "hardware"))
 
 

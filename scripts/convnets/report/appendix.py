@@ -134,7 +134,7 @@ def hardware(runs: Sequence[Run], labels: Mapping[str, str], texts: Texts) -> Se
         )
         rows.append((same(labels[name]), tuple(map(Cell, cells))))
     table = Table(texts.labels["network"], tuple(texts.columns[name] for name in names), tuple(rows), spec["caption"])
-    seconds = sum(run.train_seconds for run in runs)
+    seconds = sum(run.seconds for run in runs)
     notes = [spec["total"].fill(hours=f"{seconds / 3600:.1f} h")]
     processors = sorted({run.record.processor for run in runs if run.record})
     devices = sorted({run.record.device for run in runs if run.record})

@@ -28,8 +28,8 @@ def machine(runs: Sequence[Run]) -> Machine:
     return Machine(
         runs=len(runs),
         threads=tuple(sorted({record.threads for record in known})),
-        seconds=fmean(run.train_seconds for run in runs),
-        images_per_second=fmean(run.images_per_second for run in runs),
+        seconds=fmean(run.seconds for run in runs),
+        images_per_second=fmean(run.value("images_per_second") for run in runs),
         cpu_percent=fmean(percents) if percents else None,
         peak_memory=max((record.peak_memory_bytes for record in known), default=None),
     )

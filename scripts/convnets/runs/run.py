@@ -1,6 +1,6 @@
 """A finished run and its metrics, for claims and for the table of convergence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,17 +8,6 @@ from convnets.data.images import ImageFormat
 from convnets.networks import formulas
 from convnets.runs.records import Epoch, Metrics, Record
 from convnets.settings import Settings
-
-# The metrics that claims can name. Each is a property of `Run`. FIXED_METRICS follow from the settings, so all seeds agree on them.
-FIXED_METRICS = ("parameters", "megabytes", "convolution_parameters", "dense_parameters", "head_parameters", "epochs", "iterations")
-CURVE_METRICS = (
-    "best_epoch", "best_val_accuracy", "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss",
-    "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
-    "final_val_loss", "final_val_accuracy", "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap",
-    "val_loss_rise", "train_seconds", "seconds_per_epoch", "images_per_second",
-)  # fmt: skip
-SUMMARY_METRICS = ("test_accuracy", "test_loss")
-METRICS = (*FIXED_METRICS, *CURVE_METRICS, *SUMMARY_METRICS)
 
 
 @dataclass(frozen=True)
@@ -48,156 +37,29 @@ class Run:
     libraries: Mapping[str, str] | None = None
 
     @cached_property
-    def _best(self) -> Epoch:
-        return max(self.landmarks, key=lambda row: row.val_accuracy)  # the first of equals
+    def best(self) -> Epoch:
+        """The epoch of the highest validation accuracy, the first of equals."""
+        return max(self.landmarks, key=lambda row: row.val_accuracy)
 
     @cached_property
-    def _lowest(self) -> Epoch:
+    def lowest(self) -> Epoch:
+        """The epoch of the lowest validation loss."""
         return min(self.landmarks, key=lambda row: row.val_loss)
 
     @property
-    def _last(self) -> Epoch:
+    def last(self) -> Epoch:
+        """The last epoch."""
         return self.landmarks[-1]
 
     @property
-    def parameters(self) -> int:
-        """Trainable parameters of the network that was trained."""
-        return self.metrics.parameters
+    def seconds(self) -> float:
+        """The seconds of all epochs, validation included."""
+        return self.seconds_to(self.last)
 
-    @property
-    def megabytes(self) -> float:
-        """Memory of the parameters in float32, in units of 10^6 bytes."""
-        return formulas.megabytes(self.metrics.parameters)
-
-    @property
+    @cached_property
     def convolution_parameters(self) -> int:
-        """Trainable parameters of the convolution blocks."""
+        """The trainable parameters of the convolution blocks."""
         return formulas.convolution_blocks_parameters(self.settings.network, self.images)
-
-    @property
-    def dense_parameters(self) -> int:
-        """Trainable parameters of the fully connected layers."""
-        return self.head_parameters if self.settings.network.head == "dense" else 0
-
-    @property
-    def head_parameters(self) -> int:
-        """Trainable parameters of the head: of the fully connected layers, or of the 1x1 convolution."""
-        return self.metrics.parameters - self.convolution_parameters
-
-    @property
-    def epochs(self) -> int:
-        """Epochs trained."""
-        return self._last.epoch
-
-    @property
-    def iterations(self) -> int:
-        """Batches trained on."""
-        return self._last.iteration
-
-    @property
-    def best_epoch(self) -> int:
-        """Epoch of the highest validation accuracy."""
-        return self._best.epoch
-
-    @property
-    def best_val_accuracy(self) -> float:
-        """Highest validation accuracy; as a maximum over epochs it is optimistic."""
-        return self._best.val_accuracy
-
-    @property
-    def min_val_loss(self) -> float:
-        """Lowest validation loss during training."""
-        return self._lowest.val_loss
-
-    @property
-    def epochs_to_min_val_loss(self) -> int:
-        """Epochs to the lowest validation loss."""
-        return self._lowest.epoch
-
-    @property
-    def iterations_to_min_val_loss(self) -> int:
-        """Batches to the lowest validation loss."""
-        return self._lowest.iteration
-
-    @property
-    def seconds_to_min_val_loss(self) -> float:
-        """Seconds to the lowest validation loss, validation included."""
-        return self.seconds_to(self._lowest)
-
-    @property
-    def val_accuracy_at_min_val_loss(self) -> float:
-        """Validation accuracy at the epoch of the lowest validation loss."""
-        return self._lowest.val_accuracy
-
-    @property
-    def loss_gap_at_min_val_loss(self) -> float:
-        """Validation loss less training loss, at the epoch of the lowest validation loss."""
-        return self._lowest.val_loss - self._lowest.train_loss
-
-    @property
-    def accuracy_gap_at_min_val_loss(self) -> float:
-        """Training accuracy less validation accuracy, at the epoch of the lowest validation loss."""
-        return self._lowest.train_accuracy - self._lowest.val_accuracy
-
-    @property
-    def final_val_loss(self) -> float:
-        """Validation loss after the last epoch."""
-        return self._last.val_loss
-
-    @property
-    def final_val_accuracy(self) -> float:
-        """Validation accuracy after the last epoch."""
-        return self._last.val_accuracy
-
-    @property
-    def final_train_loss(self) -> float:
-        """Training loss of the last epoch."""
-        return self._last.train_loss
-
-    @property
-    def final_train_accuracy(self) -> float:
-        """Training accuracy of the last epoch."""
-        return self._last.train_accuracy
-
-    @property
-    def final_loss_gap(self) -> float:
-        """Validation loss less training loss, at the last epoch."""
-        return self._last.val_loss - self._last.train_loss
-
-    @property
-    def final_accuracy_gap(self) -> float:
-        """Training accuracy less validation accuracy, at the last epoch."""
-        return self._last.train_accuracy - self._last.val_accuracy
-
-    @property
-    def val_loss_rise(self) -> float:
-        """Validation loss after the last epoch less the lowest; unlike a gap, it does not depend on how training loss is taken."""
-        return self._last.val_loss - self._lowest.val_loss
-
-    @property
-    def train_seconds(self) -> float:
-        """Seconds of all epochs, validation included."""
-        return self.seconds_to(self._last)
-
-    @property
-    def seconds_per_epoch(self) -> float:
-        """Mean seconds of an epoch, validation included."""
-        return self.train_seconds / self.epochs
-
-    @property
-    def test_accuracy(self) -> float:
-        """Test accuracy of the weights of the best epoch, evaluated once."""
-        return self.metrics.test_accuracy
-
-    @property
-    def test_loss(self) -> float:
-        """Test loss of the weights of the best epoch."""
-        return self.metrics.test_loss
-
-    @property
-    def images_per_second(self) -> float:
-        """Training images per second, validation included in the time."""
-        return self.iterations * self.settings.training.batch_size / self.train_seconds
 
     def seconds_to(self, epoch: Epoch) -> float:
         """Return the seconds from the start to the end of an epoch, validation included."""
@@ -209,4 +71,40 @@ class Run:
 
     def value(self, metric: str) -> float:
         """Return the value of a metric named in `METRICS`."""
-        return float(getattr(self, metric))
+        return float(METRICS[metric](self))
+
+
+# The metrics of a run that claims can name. First those that follow from the settings, so that all seeds agree on them.
+FIXED_METRICS: Mapping[str, Callable[[Run], float]] = {
+    "parameters": lambda run: run.metrics.parameters,  # trainable parameters
+    "megabytes": lambda run: formulas.megabytes(run.metrics.parameters),
+    "convolution_parameters": lambda run: run.convolution_parameters,
+    "dense_parameters": lambda run: run.value("head_parameters") if run.settings.network.head == "dense" else 0,
+    "head_parameters": lambda run: run.metrics.parameters - run.convolution_parameters,
+    "epochs": lambda run: run.last.epoch,
+    "iterations": lambda run: run.last.iteration,
+}
+METRICS: Mapping[str, Callable[[Run], float]] = {
+    **FIXED_METRICS,
+    "best_epoch": lambda run: run.best.epoch,
+    "best_val_accuracy": lambda run: run.best.val_accuracy,  # as a maximum over epochs it is optimistic
+    "epochs_to_min_val_loss": lambda run: run.lowest.epoch,
+    "iterations_to_min_val_loss": lambda run: run.lowest.iteration,
+    "seconds_to_min_val_loss": lambda run: run.seconds_to(run.lowest),
+    "min_val_loss": lambda run: run.lowest.val_loss,
+    "val_accuracy_at_min_val_loss": lambda run: run.lowest.val_accuracy,
+    "loss_gap_at_min_val_loss": lambda run: run.lowest.val_loss - run.lowest.train_loss,
+    "accuracy_gap_at_min_val_loss": lambda run: run.lowest.train_accuracy - run.lowest.val_accuracy,
+    "final_val_loss": lambda run: run.last.val_loss,
+    "final_val_accuracy": lambda run: run.last.val_accuracy,
+    "final_train_loss": lambda run: run.last.train_loss,
+    "final_train_accuracy": lambda run: run.last.train_accuracy,
+    "final_loss_gap": lambda run: run.last.val_loss - run.last.train_loss,
+    "final_accuracy_gap": lambda run: run.last.train_accuracy - run.last.val_accuracy,
+    "val_loss_rise": lambda run: run.last.val_loss - run.lowest.val_loss,  # independent of how training loss is taken
+    "train_seconds": lambda run: run.seconds,
+    "seconds_per_epoch": lambda run: run.seconds / run.last.epoch,
+    "images_per_second": lambda run: run.last.iteration * run.settings.training.batch_size / run.seconds,
+    "test_accuracy": lambda run: run.metrics.test_accuracy,  # of the weights of the best epoch, evaluated once
+    "test_loss": lambda run: run.metrics.test_loss,
+}

@@ -157,7 +157,7 @@ def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_o
         if variant not in variants:
             yield f"{where} names {variant!r}, which is no variant{suggest(variant, variants)} ({way_out})"
         if metric not in METRICS:
-            yield f"{where} names {metric!r}, which is no metric{suggest(metric, METRICS)}"
+            yield f"{where} names {metric!r}, which is no metric{suggest(metric, list(METRICS))}"
 
 
 def _test_problems(where: str, claim: "declaration.Claim") -> Iterator[str]:

@@ -58,10 +58,15 @@ class Configuration:
     runs_from: Path | None
 
     @property
+    def identity(self) -> Mapping[str, Any]:
+        """The identity of the images, as fingerprints cover it."""
+        named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
+        return {**named, **self.described.identity}
+
+    @property
     def dataset(self) -> Mapping[str, Any]:
         """The identity of the images and how they are split, as fingerprints cover it."""
-        named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
-        return {**named, **self.described.identity, **self.split}
+        return {**self.identity, **self.split}
 
     @property
     def results(self) -> Path:

@@ -74,9 +74,19 @@ class Steps:
     plans
         Whether this process plans the workflow: it is neither a job of it nor a command that only asks what is stale. Only then
         are time stamps and the marker written.
+    is_dry
+        Whether nothing will be run, so no job has to be handed to a script.
     """
 
-    def __init__(self, rules: Any, study: Configuration, is_forced: Callable[[set[str]], bool], *, plans: bool = True) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        rules: Any,  # noqa: ANN401
+        study: Configuration,
+        is_forced: Callable[[set[str]], bool],
+        *,
+        plans: bool = True,
+        is_dry: bool = False,
+    ) -> None:
         self.study = study
         self._rules, self._is_forced = rules, is_forced
         self._values = {"comparison": list(study.comparisons), "variant": list(study.variants), "seed": list(map(str, study.seeds))}
@@ -85,7 +95,7 @@ class Steps:
         self._found: dict[str, Step] = {}
         self._reasons: dict[str, list[str]] = {}
         self._stale: dict[str, bool] = {}
-        self._plans, self._is_marked = plans, False
+        self._plans, self._is_dry, self._is_marked = plans, is_dry, False
 
     # For rules
 
@@ -147,7 +157,7 @@ class Steps:
             }
             # The name holds a digest, so that another call of Snakemake cannot change the file that this call has named.
             path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
-            if not path.is_file():
+            if not self._is_dry and not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 temporary = path.with_suffix(f".{os.getpid()}")
                 temporary.write_text(fingerprint.to_json(value), encoding="utf-8")
