@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Create the MLflow tracking store with its experiment, and write the plan that tells later steps what to track where.
 
-A server that cannot be reached, or a database that another process keeps locked, stops nothing: what it misses is delivered later.
+The workflow goes on if a server cannot be reached or another process keeps a database locked. Results are delivered later.
 """
 
 import logging
@@ -27,7 +27,7 @@ def main(job: Job) -> None:
     try:
         connection.create_store(plan.store, artifacts, layout.results)
     except connection.StoreError as error:
-        if plan.store.database and not isinstance(error, connection.BusyError):  # it is here, so waiting will not mend it
+        if plan.store.database and not isinstance(error, connection.BusyError):  # a local file: another attempt would fail as well
             raise
         logger.warning("%s. Results are made all the same, and tracked later.", error)
         plan = replace(plan, is_open=False)
@@ -37,7 +37,7 @@ def main(job: Job) -> None:
 
 
 def clear_up(layout: Layout) -> None:
-    """Remove the folders of trainings that were killed when their results were complete; their tracked runs are seen to by now."""
+    """Remove the folders of trainings that were killed after their results were complete. Their tracked runs are closed by now."""
     for (variant, seed), folder in unfinished.folders(layout.trainings).items():
         training = unfinished.begun(folder)
         stamp = stamps.read(layout.run(variant, seed) / stamps.STAMP)

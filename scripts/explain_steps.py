@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Say of every run, figure and table whether it is fresh or stale, what changed, and how long it will take to make again.
+"""Say for every run, figure and table whether it is fresh or stale, what changed, and how long making it again will take.
 
 Trains nothing and changes nothing.
 """
@@ -13,8 +13,7 @@ from convnets.workflow.steps import Steps
 
 def main() -> None:
     """Read the configuration and the stamps, print one line for each step and each reason."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.study_parser(__doc__)
     parser.add_argument("--cores", type=command.cores, default="all", help="for the estimate: a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Bring CIFAR-10's six batches into a folder, checked against the official digests.
+"""Fetch the six batches of CIFAR-10 into a folder, and check their digests.
 
-Its messages also go to a log file, since standard error is left to the terminal and its progress bar.
+Messages also go to a log file, since standard error shows the progress bar.
 """
 
 import logging

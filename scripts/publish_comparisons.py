@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Bring every finished run to the tracking store, and each comparison's tag, figure and page to its runs there.
+"""Deliver every finished run to the tracking store, with the tags, figures and pages of its comparisons.
 
-What the store does not take is named in one line and left to the next time.
+If the store refuses something, one log line says so, and the next publication tries again.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(job: Job) -> None:
-    """Read the plan, publish, write what came of it."""
+    """Read the plan, publish, write the outcome."""
     folders = [path.parent for path in job.inputs["metrics"]]
     figures = {path.stem: path for path in job.inputs["figures"]}
     trainings = Layout(job.output("published").parents[1]).trainings

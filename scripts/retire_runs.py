@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Remove the results that the configuration no longer asks for, and retire their runs in MLflow.
 
-A retired run is tagged with the reason and moved to MLflow's bin, where it can be restored. Lists what it will do and asks first.
+A retired run is tagged with the reason and moved to MLflow's bin, from which it can be restored. The command lists what it will do
+and asks first.
 """
 
 import os
@@ -20,8 +21,7 @@ from convnets.workflow.steps import Steps
 
 def main() -> None:
     """Find what has left the configuration, ask, retire and remove it."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.study_parser(__doc__)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _retire(steps: Steps, folders: Sequence[Path]) -> None:
-    """Retire the tracked runs of these folders of runs, finished or not. While that is not possible, no file is removed."""
+    """Retire the tracked runs of these folders, finished or not. An error ends the command before any file is removed."""
     store = steps.study.store
     tracking.close_abandoned(store, steps.study.layout.trainings)
     begun = {path: run for run, path in unfinished.folders(steps.study.layout.trainings).items()}

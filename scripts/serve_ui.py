@@ -16,8 +16,7 @@ from convnets.workflow import command
 
 def main() -> None:
     """Find the tracking store through the configuration and hand over to MLflow's server."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.study_parser(__doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
     config = configuration.resolve(configuration.read(arguments.configfiles))
@@ -29,7 +28,7 @@ def main() -> None:
     root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
     print(f"All runs: {root}/{pages.runs_page(connection.experiment)}")
     addresses = files.read_json(published) if published.is_file() else {}
-    if addresses.get("store") == asdict(store):  # and not what was published in a former one
+    if addresses.get("store") == asdict(store):  # not addresses in a former store
         for comparison, page in addresses["curves"].items():
             print(f"{comparison}, learning curves: {root}/{page}")
             print(f"{comparison}, side by side: {root}/{addresses['compare'][comparison]}")

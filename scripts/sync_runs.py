@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Bring to the tracking store whatever it lacks of the finished results, and say what is still missing.
+"""Deliver to the tracking store what it lacks of the finished results, and say what is still missing.
 
-Trains and draws nothing. Looks at the store itself, so a store that was lost, or that never had the results, is filled again.
+The command trains and draws nothing. It queries the store itself, so it also refills a store that was lost.
 """
 
 from dataclasses import asdict
@@ -21,17 +21,15 @@ from convnets.workflow import command, planning
 
 def main() -> None:
     """Publish what the configuration's results hold now."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
-    arguments = parser.parse_args()
+    arguments = command.study_parser(__doc__).parse_args()
     steps = planning.load(arguments.configfiles)
     steps.study.require_own_runs()
     store = steps.study.store
     held = {run for run, folder in unfinished.folders(steps.study.layout.trainings).items() if unfinished.is_held(folder)}
-    busy = {steps.study.layout.run(*run) for run in held}  # trainings that are bringing their runs there themselves
+    busy = {steps.study.layout.run(*run) for run in held}  # their trainings deliver them
     runs = [step.stamp.parent for step in steps.trainings() if not steps.reasons(step.key)]
     runs = [folder for folder in runs if folder not in busy]
-    # What is stale or has left the configuration was a result all the same, until it is made again or retired.
+    # Stale runs, and runs that left the configuration, are delivered as well until they are made again or retired.
     others = [folder for folder in steps.study.layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
         raise InputError(f"there are no finished runs under {steps.study.layout.results} yet; start them with make run")
@@ -54,7 +52,7 @@ def main() -> None:
         return publishing.publish(plan, runs, figures, trainings, others, thorough=True)
 
     step = steps["publish_comparisons"]
-    if busy or any(map(steps.is_stale, steps.before(step.key))):  # then the workflow has more to publish than there is now
+    if busy or any(map(steps.is_stale, steps.before(step.key))):  # the workflow will publish more than there is now
         published = publish()
     else:
         read = [Path(file) for paths in step.inputs.values() for file in paths]
@@ -68,7 +66,7 @@ def main() -> None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Return whether a folder holds a finished run, its files as they were written."""
+    """Return whether a folder holds a finished run with unchanged files."""
     stamp = stamps.read(folder / stamps.STAMP)
     return stamp is not None and not stamps.damage(folder / stamps.STAMP, stamp)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Tabulate what the runs say of each claim: measured numbers with intervals, and a verdict, as CSV and as Markdown."""
+"""Tabulate the verdict on each claim, with the measured numbers and their intervals, as CSV and as Markdown."""
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat

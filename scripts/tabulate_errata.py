@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Tabulate the report's errors: what it prints, what is right and why, and what becomes of its conclusion."""
+"""Tabulate the report's errors: what it prints, what is right and why, and what follows for its conclusion."""
 
 from convnets import tables
 from convnets.findings import claim_tables

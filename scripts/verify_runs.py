@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Show that runs which are stale only because code or a library changed are the same bits, and let them count as fresh.
+"""Verify bit for bit runs that are stale only because code or a library changed, and make them fresh.
 
-Trains the first epoch of each again and evaluates its stored model again. Exits with status 1 if anything differs.
+Trains the first epoch of each run again and evaluates its stored model again. Exits with status 1 if anything differs.
 """
 
 import sys
@@ -13,9 +13,8 @@ from convnets.workflow import command, planning, verify
 
 
 def main() -> None:
-    """Find the runs, verify them side by side, say what came of each, bring it to the tracking store."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    """Find the runs, verify them in parallel, print each outcome, and update the tracking store."""
+    parser = command.study_parser(__doc__)
     parser.add_argument("--run", help="only this run, variant/seedN (default: every run that is stale for such a reason)")
     parser.add_argument("--cores", type=command.cores, default="all", help="runs side by side: a number, or all (default)")
     arguments = parser.parse_args()
@@ -34,7 +33,7 @@ def main() -> None:
     data = steps.study.layout.dataset
     command.snakemake(arguments.configfiles, str(arguments.cores), "--quiet", "all", "--", str(data))
     verified = []
-    # A process each, since a process computes on one number of threads only.
+    # One process per run, since TensorFlow's number of threads is fixed once a process computes.
     with ProcessPoolExecutor(arguments.cores, get_context("spawn"), verify.be_quiet, max_tasks_per_child=1) as pool:
         for step, result in zip(chosen, pool.map(verify.verify, chosen, [data] * len(chosen)), strict=True):
             if result.differences:

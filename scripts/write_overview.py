@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write the overview: one HTML page with all that was found, which Snakemake's report opens with."""
+"""Write the overview: one HTML page with all findings, the first page of Snakemake's report."""
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
@@ -10,7 +10,7 @@ from convnets.report.material import Material
 from convnets.runs import reading
 from convnets.workflow.frame import Job, step
 
-LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # that tables and figures are made with
+LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # they make tables and figures
 
 
 def main(job: Job) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write the report, one HTML file that loads nothing, from finished runs.
+"""Write the report from finished runs: one HTML file that loads nothing from elsewhere.
 
 It trains nothing, and stops if any run is missing or stale.
 """
@@ -9,13 +9,12 @@ from convnets.workflow import command, planning
 from convnets.workflow.steps import TRAINING, Steps
 
 STYLE = planning.SNAKEFILE.parent / "report" / "snakemake.css"
-SHOWN = 5  # of the runs that are not finished
+SHOWN = 5  # runs that the error names
 
 
 def main() -> None:
     """Check that the runs are finished, bring tables, figures and the overview up to date, and let Snakemake write its report."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.study_parser(__doc__)
     parser.add_argument("--cores", default="all", help="a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)

@@ -1,1 +1,1 @@
-"""The library behind the workflow, in rooms; docs/architecture.md has the plan. Each knows only those below it."""
+"""The library behind the workflow. Each package knows only those below it; docs/architecture.md lists them."""

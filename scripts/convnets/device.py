@@ -1,4 +1,4 @@
-"""Settings that TensorFlow and Keras read when they are first imported: every module that uses them imports this one first."""
+"""Settings that TensorFlow and Keras read on import. Every module that uses either imports this module first."""
 
 import gc
 import os
@@ -9,21 +9,21 @@ from convnets.errors import InputError
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 if platform.machine() in ("x86_64", "AMD64"):
-    # TensorFlow turns oneDNN's convolutions on by itself only where the processor has AVX-512 VNNI or the like. With plain
-    # AVX2 they train the three-layer network 2.1 times as fast as the Eigen ones that it would take.
+    # By default, TensorFlow enables oneDNN only on processors with AVX-512 VNNI or the like. On plain AVX2, oneDNN's convolutions
+    # train the three-layer network 2.1 times as fast as Eigen's.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
-# Keras and MLflow, which are imported next, make a million objects that stay. To collect as often as Python does by default looks
-# through them again and again, which takes a fifth of the time to import them all.
+# Importing Keras and MLflow creates a million permanent objects. With Python's default thresholds the garbage collector scans them
+# over and over, which takes a fifth of the import time.
 gc.set_threshold(50_000, 20, 100)
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a process computes on, and whether equal runs on it are equal bit for bit."""
+    """What a process computes on. `deterministic`: whether equal runs on it are equal bit for bit."""
 
     name: str
     threads: int
@@ -31,10 +31,10 @@ class Device:
 
 
 def configure(threads: int, *, gpu: bool = False) -> Device:
-    """Let this process compute on so many threads and no more, and on one GPU or none; to be called before the first operation.
+    """Limit this process to a number of threads, and to one GPU or none. Call it before the first operation.
 
-    With one thread, sums are always formed in the same order. On a GPU, TensorFlow is told to do the same, which costs time;
-    memory is taken as it is needed, so that several processes can share the GPU.
+    With one thread, sums are always formed in the same order. On a GPU, TensorFlow's deterministic operations ensure that and cost
+    time. GPU memory is allocated as needed, so that several processes can share the GPU.
 
     Raises
     ------

@@ -1,5 +1,5 @@
-"""The error that is meant for the user."""
+"""The error whose message is for the user."""
 
 
 class InputError(Exception):
-    """Something the user gave cannot work; the message names it, says what was expected, and what to do next."""
+    """An error in what the user gave. The message names it, says what was expected, and what to do next."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written beside their final name and renamed into place."""
+"""Atomic writing of files: a file is written under a temporary name and then renamed."""
 
 import errno
 import hashlib
@@ -14,8 +14,8 @@ from typing import Any
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any error.
 
-    The content is on the disk before the name is, so that not even a loss of power leaves half a file under the final name. The
-    temporary name keeps the suffix, since some writers choose their format by it.
+    The content is flushed to disk before the file is renamed, so that even a power failure leaves no partial file. The temporary
+    name keeps the suffix, since some writers choose their format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -33,13 +33,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what writers that were killed left beside final names; nobody else may be writing in the folder."""
+    """Remove the temporary files of killed writers. No other process may be writing in the folder."""
     for path in folder.glob(".*.partial*"):
         path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file's content, or a folder's names, are on the disk."""
+    """Flush a file's content, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

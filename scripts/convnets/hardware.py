@@ -1,4 +1,4 @@
-"""What the machine offers, and what this process uses of it."""
+"""The machine's processor and memory, and the memory of this process."""
 
 import math
 import platform
@@ -35,12 +35,12 @@ def processor() -> str:
 
 
 def resident_memory() -> int:
-    """Return the bytes that this process has in memory."""
+    """Return the resident memory of this process in bytes."""
     return psutil.Process().memory_info().rss
 
 
 def peak_memory() -> int:
-    """Return the most bytes that this process ever had in memory. psutil does not know it on Linux and macOS."""
+    """Return the peak resident memory of this process in bytes. psutil does not know it on Linux and macOS."""
     with suppress(OSError, KeyError):  # `getrusage` on Linux begins with the memory of the process that started this one
         fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024
@@ -49,10 +49,10 @@ def peak_memory() -> int:
 
 
 def available_memory(processes: Path = Path("/proc"), control_groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes of memory that this process may still take.
+    """Return the bytes of memory that this process may still allocate.
 
-    That is what the machine has left. On Linux it is what a control group of this process has left (of a container, a batch job
-    or a group around it), if that is less; psutil knows no control groups. Pages of files that can be dropped count as free.
+    On Linux, a control group of this process (a container, a batch job or a group around it) may have less left than the machine;
+    psutil knows no control groups. Reclaimable pages of files count as free.
     """
     left = psutil.virtual_memory().available
     try:

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written."""
+"""The style of all figures, and how they are written."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.8,
     "svg.fonttype": "none",
     "text.parse_math": False,  # labels are the user's, and may hold a dollar
-    "svg.hashsalt": "convnets",  # else every SVG differs in its ids
+    "svg.hashsalt": "convnets",  # otherwise the ids in SVG files are random
 }
 
 

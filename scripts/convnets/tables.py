@@ -1,4 +1,4 @@
-"""How every table is read and written: CSV, and Markdown for readers."""
+"""Reading and writing of all tables: CSV, and Markdown for readers."""
 
 from pathlib import Path
 
@@ -6,28 +6,28 @@ import pandas as pd
 
 from convnets.files import atomic_path
 
-IDENTIFYING = ("id", "variant", "label", "network")  # columns of text, whatever it looks like
-DIGITS = 9  # that count, of numbers in a CSV; the last bits of sums depend on who adds, and how
+IDENTIFYING = ("id", "variant", "label", "network")  # columns of text, even where a value looks like a number
+DIGITS = 9  # significant digits in a CSV; the last bits of a sum depend on the order of addition
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read a table; what is empty is NaN, and a text such as "None" stays one."""
+    """Read a table. Empty cells are NaN; a text such as "None" stays a text."""
     return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(IDENTIFYING, str))
 
 
 def means(table: pd.DataFrame, metric: str, digits: int) -> list[str]:
-    """Return for readers the mean of a metric in each row, with its deviation where there is one."""
+    """Return the mean of a metric in each row as text, with its standard deviation where there is one."""
     pairs = zip(table[f"{metric}_mean"], table[f"{metric}_std"], strict=True)
     return [f"{mean:,.{digits}f}" + (f" ± {deviation:,.{digits}f}" if pd.notna(deviation) else "") for mean, deviation in pairs]
 
 
 def significant(value: float) -> float:
-    """Return a number with the digits that all versions of the libraries agree on."""
+    """Round a number to the digits that do not depend on versions of libraries."""
     return float(f"{value:.{DIGITS}g}")
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV; whole numbers among others stay whole."""
+    """Write a table as CSV. Whole numbers stay whole, even in a column with others."""
     values = {
         name: pd.Series([significant(value) if isinstance(value, float) else value for value in column], dtype=object)
         for name, column in table.items()
@@ -44,6 +44,6 @@ def write_text(text: str, path: Path) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, its texts as they are."""
+    """Return a table as Markdown, with its texts unchanged."""
     text: str = table.to_markdown(index=False, disable_numparse=True)
     return text + "\n"

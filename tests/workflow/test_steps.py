@@ -35,6 +35,18 @@ def steps(config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / ".snakemake").exists()
 
 
+def test_folders_count_whatever_their_spelling(config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config["pathvars"]["results"] = "./out/"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    steps = planning.load([tmp_path / "config.yaml"])
+    assert steps[STORE].components["outputs"]["plan"] == "<results>/tracking/plan.json"
+    assert steps[RUN].stamp == Path("out/runs/mlp100/seed1/stamp.json")
+    comparison = next(iter(steps.study.comparisons.values()))
+    runs = [f"{TRAINING}/{member.variant}/seed{seed}" for member in comparison.members for seed in steps.study.seeds]
+    assert sorted(steps.before(f"plot_comparison/{comparison.id}")) == sorted(runs)
+
+
 # What has left, what is open, what is tracked
 
 
@@ -57,7 +69,8 @@ def test_what_left_is_listed_unless_it_still_trains(steps: Steps) -> None:
 
 def test_figures_of_a_comparison_that_left_are_listed(steps: Steps) -> None:
     layout = steps.study.layout
-    figures, stamp = [layout.figure("gone", kind) for kind in ("png", "svg")], layout.stamp("plot_comparison", "gone")
+    figures = [layout.figure("gone").with_suffix(kind) for kind in (".png", ".svg")]
+    stamp = layout.results / "stamps" / "plot_comparison" / "gone.json"
     with stamps.stamping(stamp, {}, [], figures):
         for figure in figures:
             figure.parent.mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 IMAGES_PER_BATCH = 10_000
 BATCH_BYTES = IMAGES_PER_BATCH * (1 + 32 * 32 * 3)
 
-# The digests of the official files; whatever the source, these are what it must deliver.
+# The digests of the official files, which every source must deliver.
 BATCH_SHA256 = {
     "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
     "data_batch_2.bin": "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",

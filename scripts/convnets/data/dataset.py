@@ -72,7 +72,7 @@ class DatasetSettings:
 def prepare(official: Split, test: Split, classes: Sequence[str], settings: DatasetSettings) -> Dataset:
     """Split the official training images at random into training and validation, and compute the training statistics.
 
-    A subset is the first so many images of each split; its statistics are those of its own training images.
+    A subset takes the first images of each split. Statistics are those of its own training images.
     """
     held_out = round(len(official) * settings.validation_fraction)
     # The legacy generator's stream is frozen by NumPy's compatibility policy, so a split is the same for every version.
@@ -125,7 +125,7 @@ def load(path: Path) -> Dataset:
 
 
 def manifest(dataset: Dataset, source: str, identity: Mapping[str, Any], settings: DatasetSettings) -> dict[str, Any]:
-    """Describe the data set: where it came from, what decides its content, and count, classes and SHA-256 of each split."""
+    """Describe the data set: where it came from, the identity of its content, and count, classes and SHA-256 of each split."""
     return {
         "source": source,
         "identity": identity,
@@ -153,7 +153,7 @@ def check(dataset: Dataset, manifest: Mapping[str, Any], path: Path) -> None:
     Raises
     ------
     InputError
-        Naming the first split whose content differs.
+        A split has other content. The first is named.
     """
     for name in SPLITS:
         if dataset.split(name).sha256() != manifest["splits"][name]["sha256"]:

@@ -21,7 +21,7 @@ class ImageFormat:
 
 @dataclass(frozen=True)
 class Description:
-    """A data set: the format of its images, how many there are to train and to test on, and what decides their content.
+    """A data set: the format of its images, how many there are to train and to test on, and the identity of their content.
 
     `identity` counts in fingerprints. `files` are those that the preparation reads, as rules write their paths.
     """

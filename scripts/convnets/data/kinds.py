@@ -11,7 +11,7 @@ from convnets.data import official
 from convnets.data.images import Description
 
 KINDS: Mapping[str, ModuleType] = {"cifar10": official}
-NEUTRAL = "cifar10"  # the kind before there were others, which fingerprints do not name
+NEUTRAL = "cifar10"  # the first kind there was, which fingerprints leave out
 
 
 def describe(kind: str, source: str) -> Description:

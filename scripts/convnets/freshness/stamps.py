@@ -1,7 +1,7 @@
-"""Stamps: what a step was made from, and what it made.
+"""Stamps: files that record what a step was made from, and what it made.
 
-A step writes its stamp last. It is fresh as long as the stamp bears the fingerprint that is wanted now, what it wrote is still
-there and what it read has the content recorded. So what decides stands beside the results and moves with them.
+A step writes its stamp last. The step is fresh while the stamp bears the wanted fingerprint, and outputs and inputs have the
+content recorded. Stamps lie beside the results and move with them.
 """
 
 import os
@@ -19,7 +19,7 @@ from convnets.runs import layout
 
 STAMP = layout.STAMP
 SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
-# What may change in a run's files without making another result of them: where it is tracked, and what it was verified against.
+# Keys of a run's files that may change without changing the result: where it is tracked, and its fingerprint after a verification.
 NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components")}
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
 HASHED_WHEN_PLANNING = 1_000_000
@@ -42,7 +42,7 @@ class Stamp(BaseModel, frozen=True):
     @field_validator("components")
     @classmethod
     def _has_sections(cls, components: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Check those that are looked into."""
+        """Check that the sections are mappings."""
         if not all(isinstance(components.get(name, {}), Mapping) for name in SECTIONS):
             raise ValueError(f"one of {', '.join(SECTIONS)} is no mapping")
         return components
@@ -52,18 +52,18 @@ class Stamp(BaseModel, frozen=True):
 def stamping(
     path: Path, components: fingerprint.Components, inputs: Iterable[Path], outputs: Iterable[Path], seconds: float = 0.0
 ) -> Iterator[None]:
-    """Write a step's stamp once the step has ended well.
+    """Write a step's stamp when the block has succeeded.
 
     Parameters
     ----------
     path
         The stamp.
     components
-        What the step is made from, beside its inputs.
+        The components of the step's fingerprint.
     inputs, outputs
-        The files that it reads and writes. Inputs count with the content that they have at the start.
+        The files that the step reads and writes. Inputs are recorded with their content at the start.
     seconds
-        What the step took before.
+        The seconds that the step took before.
     """
     started = time.monotonic()
     read = {_relative(file, path): file for file in inputs}
@@ -98,18 +98,18 @@ def read(path: Path) -> Stamp | None:
 def reasons(
     path: Path, components: fingerprint.Components, wanted: str, outputs: Iterable[Path], thorough: Collection[Path] = ()
 ) -> list[str]:
-    """Say why a step is stale; nothing means that it is fresh.
+    """Return why a step is stale; empty if it is fresh.
 
     Parameters
     ----------
     path
         The step's stamp.
     components, wanted
-        What the step would be made from now, and the digest of it.
+        The components and the fingerprint that are wanted now.
     outputs
         The files that have to be there.
     thorough
-        Those of them whose content is compared however large they are.
+        The outputs whose content is compared whatever their size.
     """
     outputs = tuple(outputs)
     present = [file for file in outputs if file.is_file()]
@@ -136,7 +136,7 @@ def reasons(
 
 
 def damage(path: Path, stamp: Stamp) -> list[str]:
-    """Say which of the outputs that a stamp records are missing or have another content."""
+    """Return which of the outputs that a stamp records are missing or have other content."""
     files = {name: path.parent / name for name in stamp.outputs}
     missing = [f"{name} is missing" for name, file in files.items() if not file.is_file()]
     present = [(name, file) for name, file in files.items() if file.is_file()]
@@ -160,16 +160,16 @@ def _has_content(file: Path, recorded: str) -> bool:
     key = (file, status.st_size, status.st_mtime_ns)
     if key not in _contents:
         _contents[key] = content_digest(file)
-    # Stamps of former versions have the digest of a summary with its fingerprint.
+    # Older stamps hold the digest of a summary with its fingerprint.
     return recorded == _contents[key] or (
         file.name == layout.METRICS and recorded == content_digest(file, NOT_COUNTED[file.name][:1])
     )
 
 
 def content_digest(file: Path, ignored: Sequence[str] | None = None) -> str:
-    """Return the SHA-256 of a file's content, for some without entries that do not make another result of it.
+    """Return the SHA-256 of a file's content, without the keys in `NOT_COUNTED`, or those that are given.
 
-    A run is finished before it is tracked, and may be tracked elsewhere or verified later. Neither makes it another run.
+    A run is finished before it is tracked, and it may be tracked elsewhere or verified later. Neither changes its result.
     """
     names = NOT_COUNTED.get(file.name, ()) if ignored is None else ignored
     if names:

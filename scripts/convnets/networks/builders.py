@@ -21,11 +21,11 @@ CONVOLUTION_BIAS = 0.05
 
 @dataclass(frozen=True)
 class Classifier:
-    """One network seen in two ways that share their weights.
+    """Two models that share the weights of one network.
 
     `logits` maps standardised images to class scores and is what training differentiates. `model` maps raw images (values
-    0 to 255) to class probabilities: it holds the standardisation, so that whoever loads it needs nothing else.
-    Both take shape (n, height, width, channels) and return float32 of shape (n, classes).
+    0 to 255) to class probabilities: it includes the standardisation, so that a loaded model needs nothing else. Both take shape
+    (n, height, width, channels) and return float32 of shape (n, classes).
     """
 
     logits: keras.Model
@@ -41,14 +41,14 @@ def build(network: Network, mean: np.ndarray, deviation: np.ndarray, classes: in
     network
         The layers.
     mean, deviation
-        Of each pixel position of the training images, of the shape of an image.
+        The mean and standard deviation of each pixel position over the training images, of the shape of an image.
     classes
-        How many there are.
+        The number of classes.
     precision
         A Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
     """
     layers = list(_layers(network, mean.shape, classes, precision))
-    # Given as constants, the statistics are part of the layer's configuration and not weights, so they are not counted.
+    # Statistics given as constants belong to the layer's configuration. They are no weights and are not counted as parameters.
     standardise = keras.layers.Normalization(
         axis=(1, 2, 3), mean=mean, variance=np.square(deviation), dtype="float32", name="standardise"
     )
@@ -62,7 +62,7 @@ def build(network: Network, mean: np.ndarray, deviation: np.ndarray, classes: in
 
 
 def load(path: Path) -> keras.Model:
-    """Return a model that a training wrote."""
+    """Load a model that a training wrote."""
     return keras.models.load_model(path)
 
 
@@ -73,8 +73,8 @@ def _layers(network: Network, shape: tuple[int, ...], classes: int, dtype: str) 
         size, name = network.kernel_size, f"conv{number}"
         yield keras.layers.Conv2D(filters, size, padding="same", bias_initializer=bias, dtype=dtype, name=name)
         yield keras.layers.MaxPooling2D(2, dtype=dtype, name=f"pool{number}")
-        # Before the pooling it would give the same values and gradients, bit for bit, since the larger of two numbers stays the
-        # larger; after it, there is a quarter of the elements.
+        # ReLU before the pooling would give the same values and gradients bit for bit, since it keeps the order of numbers. After
+        # the pooling it has a quarter of the elements.
         yield keras.layers.ReLU(dtype=dtype, name=f"relu{number}")
     if network.head == "conv1x1":
         height, width, _ = feature_map(network, (shape[0], shape[1], shape[2]))

@@ -1,4 +1,4 @@
-"""The memory that a training takes, by formula: what forward keeps for backward, and what the optimizer keeps."""
+"""The memory of a training by formula: the activations kept for the backward pass, and the optimizer's state."""
 
 from convnets.data.images import ImageFormat
 from convnets.networks.formulas import BYTES_PER_PARAMETER, network_parameters
@@ -8,7 +8,7 @@ BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
 
 
 def activations(network: Network, images: ImageFormat) -> int:
-    """Return the values that one image's forward pass leaves for its backward pass.
+    """Return the number of values that one image's forward pass keeps for its backward pass.
 
     These are the input, the output of each convolution, of each pooling and each dense layer after its ReLU (in place), of each
     dropout (with one value for its mask, too), and the logits. A framework may keep more.

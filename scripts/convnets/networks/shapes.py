@@ -1,10 +1,10 @@
-"""The shapes that networks are built with."""
+"""Shapes within a network."""
 
 from convnets.settings import Network
 
 
 def feature_map(network: Network, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return height, width and channels of what the convolution blocks hand to the head, for images of this shape.
+    """Return height, width and channels of the convolution blocks' output, for images of this shape.
 
     Each block keeps the size ('same' padding) and then halves it, rounding down, by 2x2 max pooling. A side of 0 means that
     there are more blocks than the image can be halved.

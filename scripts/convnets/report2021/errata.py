@@ -1,4 +1,4 @@
-"""Where the report is wrong: what it prints, what is right, why, and what that does to its conclusion.
+"""Where the report is wrong: what it prints, what is right, why, and what follows for its conclusion.
 
 Right numbers are computed: by the formulas of layer shapes, and from what the report itself prints. They are about the report's own
 networks and its own protocol, whatever is trained here. The report does not state how it trained; the settings are those of the
@@ -35,7 +35,7 @@ PRINTED_HEAD = layers.convolution_parameters(1, vgg16.CHANNELS, len(CLASSES))  #
 
 @dataclass(frozen=True)
 class Erratum:
-    """An error of the report: where, what it prints, what is right, how that follows, and what becomes of the conclusion."""
+    """An error of the report: where, what it prints, what is right, how that follows, and what follows for the conclusion."""
 
     id: str
     section: str

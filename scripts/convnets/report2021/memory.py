@@ -39,7 +39,7 @@ def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFr
     Parameters
     ----------
     parameters, labels
-        Of the networks that were trained, by their head: "dense" and "conv1x1".
+        The parameters and labels of the trained networks by head: "dense" and "conv1x1".
     """
     dense, conv1x1 = parameters["dense"], parameters["conv1x1"]
     vgg = vgg16.parameters()

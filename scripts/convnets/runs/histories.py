@@ -1,4 +1,4 @@
-"""What a history says as a whole: which epochs decide, how long it took, whether it was disturbed."""
+"""What follows from a whole history: its landmarks, its times, and whether the training was disturbed."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,10 @@ from itertools import accumulate
 
 from convnets.runs.records import Epoch, Usage
 
-# Percent of one core. An epoch that got less was disturbed by what else the machine did. Trainings on one thread that have a core
-# to themselves get 95 to 99 % on average; what they leave is mostly checkpoints, which take up to 14 % of epochs of a second.
+# Percent of one core. An epoch that got less was disturbed by other processes. Trainings on one thread with a core of their own get
+# 95 to 99 % on average. The rest is mostly checkpoints, which take up to 14 % of epochs that last a second.
 UNDISTURBED = 85
-TOO_SHORT = 1.0  # seconds; in less than that, a checkpoint or a pause weighs too much to tell
+TOO_SHORT = 1.0  # seconds; in shorter epochs, a checkpoint or a pause weighs too much
 
 
 def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
@@ -18,9 +18,9 @@ def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
 
 
 def landmarks_of(history: Sequence[Epoch]) -> list[int]:
-    """Return the positions of the epochs that decide anything that can be asked of a run: a few, however long it was.
+    """Return the positions of the epochs that determine every metric of a run: few, however long the run.
 
-    They are those with a validation accuracy above all before, the first with the lowest validation loss, and the last.
+    They are each epoch with a new highest validation accuracy, the first with the lowest validation loss, and the last.
     """
     lowest = min(range(len(history)), key=lambda position: history[position].val_loss)
     kept, best = [], -math.inf
@@ -32,6 +32,6 @@ def landmarks_of(history: Sequence[Epoch]) -> list[int]:
 
 
 def was_disturbed(history: Iterable[Epoch], usage: Iterable[Usage]) -> bool:
-    """Return whether any epoch after the first, which sets things up, got less than `UNDISTURBED` percent of a core."""
+    """Return whether any epoch after the first, which includes set-up, got less than `UNDISTURBED` percent of a core."""
     epochs = list(zip(history, usage, strict=False))[1:]
     return any(used.cpu_percent < UNDISTURBED for row, used in epochs if row.seconds >= TOO_SHORT)

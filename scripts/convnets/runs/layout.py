@@ -1,18 +1,18 @@
-"""Where results are kept, under one folder; and which run a folder is of."""
+"""The layout of the results folder: where each file is kept, and which run a folder belongs to."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-SEED = "seed"  # before the number, in the name of a run's folder
+SEED = "seed"  # prefix of the number in the name of a run's folder
 # A run's files, in its folder.
 HISTORY, METRICS, MODEL, RECORD, STAMP = "history.csv", "metrics.json", "model.keras", "record.json", "stamp.json"
-VERIFIED = "verified.json"  # how its fingerprint was renewed, if it was
+VERIFIED = "verified.json"  # the verifications that renewed its fingerprint
 RUN_FILES = (HISTORY, METRICS, MODEL, RECORD)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The folder of the results, and what stands where in it."""
+    """The paths under the folder of the results."""
 
     results: Path
 
@@ -21,21 +21,13 @@ class Layout:
         return self.results / "runs" / variant / f"{SEED}{seed}"
 
     def runs(self) -> list[Path]:
-        """Return the folders of all runs that are there, whole or not, whoever asks for them; a copy beside one is none."""
+        """Return the folders of all runs, complete or not, in the study or not. Copies with other names do not count."""
         found = self.results.glob(f"runs/*/{SEED}*")
         return sorted(folder for folder in found if folder.is_dir() and folder.name.removeprefix(SEED).isdecimal())
 
-    def figure(self, name: str, kind: str = "svg") -> Path:
+    def figure(self, name: str) -> Path:
         """Return the file of a figure."""
-        return self.results / "figures" / f"{name}.{kind}"
-
-    def table(self, name: str, kind: str = "csv") -> Path:
-        """Return the file of a table."""
-        return self.results / "tables" / f"{name}.{kind}"
-
-    def stamp(self, rule: str, name: str = "") -> Path:
-        """Return the stamp of a step that is no training."""
-        return self.results / "stamps" / rule / f"{name}.json" if name else self.results / "stamps" / f"{rule}.json"
+        return self.results / "figures" / f"{name}.svg"
 
     @property
     def dataset(self) -> Path:
@@ -44,12 +36,12 @@ class Layout:
 
     @property
     def trainings(self) -> Path:
-        """The folder with one for each training that is not finished."""
+        """The folder that holds one folder per unfinished training."""
         return self.results / "unfinished"
 
     @property
     def plan(self) -> Path:
-        """The file that says what to track where."""
+        """The file of the tracking plan."""
         return self.results / "tracking" / "plan.json"
 
     @property
@@ -64,5 +56,5 @@ def run_of(folder: Path) -> tuple[str, str]:
 
 
 def name_of(folder: Path) -> str:
-    """Return what users call the run of a folder: its variant and seed, as they stand in its path."""
+    """Return the name of a folder's run for users: `variant/seedN`, as in its path."""
     return f"{folder.parent.name}/{folder.name}"

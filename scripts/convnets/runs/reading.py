@@ -1,4 +1,4 @@
-"""Runs read from their files, checked."""
+"""Reading of runs from their files, with checks."""
 
 import csv
 import math
@@ -35,7 +35,7 @@ def read_metrics(path: Path) -> Metrics:
 
 
 def is_number(value: object) -> bool:
-    """Return whether what a JSON file holds is a finite number."""
+    """Return whether a value from a JSON file is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -63,16 +63,16 @@ def read_record(path: Path) -> Record:
 
 
 def read(files: Iterable[Path], settings: Mapping[str, Settings], images: ImageFormat) -> list[Run]:
-    """Read runs from their files, in the order of variants and seeds, of each the landmarks of its history.
+    """Read runs from their files, sorted by variant and seed. Only the landmarks of each history are kept.
 
     Parameters
     ----------
     files
-        `history.csv` and `metrics.json` of each run; where there are any, `record.json`, and `stamp.json` for the libraries.
+        `history.csv` and `metrics.json` of each run; optionally `record.json`, and `stamp.json` for the libraries.
     settings
-        What each variant is set to.
+        The settings of each variant.
     images
-        The format of the images that they were trained on.
+        The format of the images that the runs were trained on.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
             file = files[RECORD]
             record = read_record(file)
         libraries = record.libraries if record else None
-        if STAMP in files and not libraries:  # of an earlier run
+        if STAMP in files and not libraries:  # an older record lacks them
             file = files[STAMP]
             libraries = read_json(file)["components"]["libraries"]
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -130,7 +130,7 @@ def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Se
         raise InputError(f"the run in {folder} has no epochs, or values that are not finite; remove the folder to train it again")
     if metrics.variant not in settings:
         raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
-    # While a GPU computes, or one of several threads, the processor waits, which tells nothing.
+    # With a GPU or several threads, this thread also waits for them, so its use of the processor says nothing.
     tells = record is not None and record.device == "CPU" and record.threads == 1
     disturbed = histories.was_disturbed(history, record.usage) if record and tells else None
     cpu_percent = fmean(epoch.cpu_percent for epoch in record.usage) if record and record.usage else None

@@ -10,7 +10,7 @@ from convnets.files import atomic_path, write_json
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of the history. `train_*` are means over the epoch's batches, dropout and augmentation acting.
+    """One row of the history. `train_*` are means over the epoch's batches, with dropout and augmentation.
 
     `iteration` counts batches since the start; losses are cross-entropies in nats; `seconds` is the wall time of the epoch with
     its validation.
@@ -61,8 +61,8 @@ class Metrics:
 class Usage:
     """What the training process used during an epoch.
 
-    `ended` is its end in seconds since 1970, `cpu_percent` the use of processors in percent of one core, `memory_bytes` what is
-    resident at the end.
+    `ended` is the end of the epoch in seconds since 1970, `cpu_percent` the use of processors in percent of one core,
+    `memory_bytes` the resident memory at the end.
     """
 
     ended: float
@@ -74,11 +74,11 @@ class Usage:
 class Record:
     """How a run was trained, `record.json`.
 
-    `training` is a token that this training alone bears, `began` its start in seconds since 1970, `processor` the one that it ran
-    on (or those, if it went on on another, where the last bits may differ), `data` the SHA-256 of each split,
-    `usage` one entry per epoch, and `confusion` counts the test images: of each class (row) those put into each class (column).
-    `precision` is that of the computation, `weights` holds the SHA-256 of the weights after each epoch, `classes` the names of the
-    classes, and `libraries` the versions that computed; earlier records do not say them.
+    `training` is the unique token of the training, `began` its start in seconds since 1970. `processor` is the one that it ran on,
+    or several if it resumed on another, where the last bits may differ. `data` holds the SHA-256 of each split, `usage` one entry
+    per epoch. `confusion` counts the test images: those of each class (row) that were put into each class (column). `precision` is
+    that of the computation, `weights` holds the SHA-256 of the weights after each epoch, `classes` the names of the classes,
+    `libraries` the versions of the libraries. Older records lack these four.
     """
 
     training: str

@@ -1,4 +1,4 @@
-"""A finished run as the claims and the table of convergence see it: its curve, its summary, and what follows from them."""
+"""A finished run and its metrics, for claims and for the table of convergence."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from convnets.settings import Settings
 class Run:
     """One finished run. Losses are cross-entropies in nats, accuracies fractions.
 
-    The history decides whatever it holds, so that a curve and what is said of it cannot disagree; the summary gives the rest.
-    Gaps are those between training and validation, above 0 where the network does worse on validation images. Training values
-    are means over an epoch's batches, with dropout and augmentation acting, and so look worse than the network was.
-    `landmarks` are the epochs that decide whatever can be asked (`histories.landmarks_of`), or all of them, and `elapsed` holds the
-    seconds from the start to the end of each, validation included. `record` says how the run was trained, its usage and confusion
-    matrix left out, since there may be thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one core.
-    `is_disturbed` says whether the training had to share its core, so that its times are upper bounds. `libraries` holds the
-    versions of the libraries that trained. Each of these four is None where it was not recorded.
+    Metrics come from the history where it holds them, so that they agree with the curves, and from the summary otherwise. Gaps are
+    those between training and validation, above 0 where the network does worse on validation images. Training values are means over
+    an epoch's batches, with dropout and augmentation, so they look worse than the network is. `landmarks` are the epochs that
+    determine every metric (`histories.landmarks_of`), or all epochs, and `elapsed` holds the seconds from the start to the end of
+    each, validation included. `record` says how the run was trained, without usage and confusion matrix, since there may be
+    thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one core. `is_disturbed` says whether the
+    training had to share its core, so that its times are upper bounds. `libraries` holds the versions of the libraries that
+    trained. Each of these four is None where it was not recorded.
     """
 
     variant: str
@@ -70,13 +70,13 @@ class Run:
         return next((row for row in self.landmarks if row.val_accuracy >= accuracy), None)
 
     def value(self, metric: str) -> float:
-        """Return the metric of this name, one of `METRICS`."""
+        """Return the value of a metric named in `METRICS`."""
         return float(METRICS[metric](self))
 
 
-# What can be asked of a run, by name. First what the settings decide, on which all seeds agree.
+# The metrics of a run that claims can name. First those that follow from the settings, so that all seeds agree on them.
 FIXED_METRICS: Mapping[str, Callable[[Run], float]] = {
-    "parameters": lambda run: run.metrics.parameters,  # trainable ones of the network that was trained
+    "parameters": lambda run: run.metrics.parameters,  # trainable parameters
     "megabytes": lambda run: formulas.megabytes(run.metrics.parameters),
     "convolution_parameters": lambda run: run.convolution_parameters,
     "dense_parameters": lambda run: run.value("head_parameters") if run.settings.network.head == "dense" else 0,

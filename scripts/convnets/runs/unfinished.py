@@ -1,8 +1,8 @@
-"""Trainings that are under way or were interrupted: a folder for each, locked by the process that trains.
+"""Unfinished trainings, running or interrupted: a folder for each, locked by the process that trains.
 
-It keeps what it takes to go on: the training's checkpoints, and the token that its tracked run bears. The operating system
-releases the lock when the process ends, however it ends. So a folder that is not locked and names an open tracked run tells of a
-training that was killed. The locks also work between hosts that share a file system with locking.
+The folder holds the training's checkpoints, and the token that its tracked run bears. The operating system releases the lock when
+the process ends in any way. So an unlocked folder with an open tracked run belongs to a training that was killed. The locks also
+work between hosts that share a file system with locking.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from convnets.errors import InputError
 from convnets.files import read_json, remove_partial, write_json
 
 LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
-PATIENCE_S = 2.0  # whoever only looks whether a training is under way holds its lock for a moment
+PATIENCE_S = 2.0  # another process that checks a lock (`is_held`) holds it for a moment
 NAME = re.compile(r"(?P<variant>.+)-seed(?P<seed>\d+)")
 
 logger = logging.getLogger(__name__)
@@ -29,10 +29,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Begun:
-    """A training that was begun, and may go on.
+    """A training that has begun, and may resume.
 
-    `training` is a token that this training alone bears, also as a tag of its tracked run, whose id is only known once a store has
-    answered; `began` is its start in seconds since 1970; `is_open` tells whether a run may be open in the store `uri`.
+    `training` is its unique token, which is also a tag of its tracked run: the run's id is unknown until a store has answered.
+    `began` is its start in seconds since 1970. `is_open`: whether its run may be open in the store `uri`.
     """
 
     training: str
@@ -53,7 +53,7 @@ def name_of(variant: str, seed: int | str) -> str:
 
 
 def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
-    """Record that a training begins, or that it goes on: then under its old token."""
+    """Record that a training begins, or that it resumes with its old token."""
     former = begun(folder)
     if former and former.fingerprint == fingerprint:
         training = replace(former, uri=uri, experiment=experiment, is_open=True)
@@ -65,9 +65,9 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
 
 @contextmanager
 def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
-    """Hold a training's folder, so that no other process trains the same; remove the folder when the training has ended well.
+    """Lock a training's folder, so that no other process trains the same; remove the folder if the block succeeds.
 
-    Yields whether another process was waited for, which may have done what this one is to do.
+    Yields whether it has waited for another process, which may have finished the run.
 
     Parameters
     ----------
@@ -102,14 +102,14 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
 
 
 def _holder(folder: Path) -> str:
-    """Say who holds a training's folder, as its lock tells."""
+    """Return who holds a training's folder, according to its lock."""
     with suppress(OSError):
         return (folder / LOCK).read_text(encoding="utf-8").strip() or "another process"  # which has just begun
     return "another process"
 
 
 def _empty(folder: Path) -> None:
-    """Remove what a folder holds, but for its lock."""
+    """Remove the content of a folder, except its lock."""
     for path in folder.iterdir():
         if path.name != LOCK:
             path.unlink()
@@ -122,7 +122,7 @@ def _remove(folder: Path) -> None:
 
 
 def remove(folder: Path) -> bool:
-    """Remove the folder of a training that nobody holds, and return whether that was so."""
+    """Remove the folder of a training unless a process holds it; return whether it was removed."""
     file = _lock(folder, 0)
     if file is None:
         return False
@@ -150,7 +150,7 @@ def failed(folder: Path, fingerprint: str, message: str) -> None:
 
 
 def failure_of(folder: Path, fingerprint: str) -> str | None:
-    """Return why the last attempt with this fingerprint could not succeed, if it said so."""
+    """Return the recorded reason why a training with this fingerprint cannot succeed, or None."""
     try:
         failure = read_json(folder / FAILURE)
         return str(failure["message"]) if failure["fingerprint"] == fingerprint else None
@@ -201,12 +201,12 @@ def _lock(folder: Path, patience: float = PATIENCE_S) -> int | None:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # whoever held it has just removed the folder
+        except FileNotFoundError:  # its holder has just removed the folder
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(file), (folder / LOCK).stat()):
-                return file  # else its holder has removed the folder, and this is the lock of nothing
+                return file  # otherwise its holder has removed the folder, and with it this file
         except FileNotFoundError:
             pass
         except BlockingIOError:

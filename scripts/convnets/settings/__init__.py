@@ -1,7 +1,7 @@
-"""What one training is set to: the only declaration of these settings, and their resolution for a variant.
+"""The settings of one training: their only declaration, and their resolution for a variant.
 
 A new setting is one field here, with a `Neutral` value (`section`): `pooling: Annotated[Literal["max", "mean"], Neutral("max")] =
-Field("max", description="...")`. What the schema, fingerprints, tracking and the page make of it follows. Knows `hardware` alone.
+Field("max", description="...")`. Schema, fingerprints, tracking and the page follow from it. Knows `hardware` alone.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Optimizer(Section, json_schema_extra={"dependentRequired": {"name": ["lear
         return self
 
     def updated(self, changes: Mapping[str, Any]) -> Self:
-        """Return the optimizer with other values; a change that names one is a whole optimizer.
+        """Return the optimizer with changed values. A change that sets `name` replaces the whole optimizer.
 
         Another optimizer's learning rate or momentum would be a poor default.
         """
@@ -77,9 +77,9 @@ class Training(Section):
 
 
 class Settings(Section):
-    """Everything that one training run is set to, but for its seed.
+    """All settings of one training run, except its seed.
 
-    Resolved settings name their precision, and a setting without effect is 0 or empty.
+    In resolved settings, `precision` is never auto, and a setting without effect is 0 or empty.
     """
 
     network: Network = Network()
@@ -91,7 +91,7 @@ class Settings(Section):
 
 
 def from_dict(value: Mapping[str, Any]) -> Settings:
-    """Return the settings whose canonical form, as JSON holds it, is `value`.
+    """Return the settings with this canonical form, as JSON holds it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A section of declared settings: types, bounds, defaults and descriptions of its fields, and the form in which they count."""
+"""Sections of declared settings: pydantic models, with a canonical form for fingerprints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 class Neutral:
     """Marks a field that is left out of fingerprints and stamps where it has this value: `Annotated[bool, Neutral(False)]`.
 
-    A field that is added to the settings has one: the behaviour before the field existed. It never changes, whatever becomes the
-    default, so that finished runs stay fresh and older stamps readable.
+    Every field that is added later has one, which stands for the behaviour before the field existed. It never changes, even if the
+    default does, so that finished runs stay fresh and older stamps readable.
     """
 
     value: Any
@@ -24,7 +24,7 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
     """Settings that belong together. A field may be a section itself."""
 
     def canonical(self) -> dict[str, Any]:
-        """Return the settings as they count in a fingerprint: without what is neutral, and sections of which nothing is left."""
+        """Return the settings as fingerprints cover them: without neutral values and without empty sections."""
         neutral = _neutral(type(self))
         found: dict[str, Any] = {}
         for name, value in self._fields().items():
@@ -36,7 +36,7 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
 
     @classmethod
     def from_canonical(cls, value: Mapping[str, Any]) -> Self:
-        """Return the settings whose canonical form, as JSON holds it, is `value`.
+        """Return the settings with this canonical form, as JSON holds it.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
         return cls(**given)
 
     def updated(self, changes: Mapping[str, Any]) -> Self:
-        """Return the settings with other values; sections are merged field by field."""
+        """Return the settings with changed values. Sections are merged field by field."""
         fields = self._fields()
         parts = {name: fields[name].updated(value) for name, value in changes.items() if isinstance(fields[name], Section)}
         return type(self)(**{**fields, **changes, **parts})
@@ -79,7 +79,7 @@ def _neutral(section: type[Section]) -> Mapping[str, Any]:
 
 
 def overrides(*sections: type[Section]) -> dict[str, Any]:
-    """Return the fields of these sections for `create_model`, so that none of them need be given and none has a default."""
+    """Return the fields of these sections for `create_model`, all optional and without defaults."""
     found: dict[str, Any] = {}
     for section in sections:
         for name, field in section.model_fields.items():

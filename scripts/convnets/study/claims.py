@@ -1,7 +1,7 @@
 """Claims: statements about runs or networks that can be tested, as the configuration holds them.
 
-A quantity is written `variant.metric`, with a metric of `runs.METRICS`, or it is a number of VGG-16 that formulas give, written
-`vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is a claim about nothing else.
+A quantity is written `variant.metric`, with a metric of `runs.run.METRICS`. Or it is a number of VGG-16 by formula, written
+`vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is a claim with exact quantities only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +15,10 @@ from convnets.report2021.errata import ids as ids_of_errata
 from convnets.runs.run import FIXED_METRICS, METRICS
 from convnets.suggestions import suggest
 
-if TYPE_CHECKING:  # so that a new key of configurations is no code of a table
+if TYPE_CHECKING:  # so that the declaration is not among the code of tables
     from convnets.study import declaration
 
-# Kinds of test, and how many quantities each takes, from and to.
+# The kinds of test, each with the least and the most quantities that it takes.
 TESTS = {
     "equals": (1, None),
     "equivalent": (2, None),
@@ -28,7 +28,7 @@ TESTS = {
     "highest": (2, None),
     "lowest": (2, None),
 }
-MARGINS = ("equivalent", "ratio")  # the tests that mean nothing without one
+MARGINS = ("equivalent", "ratio")  # the tests that need one
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,18 @@ class Claim:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants whose runs it is about, each once."""
+        """The variants in its quantities, each once."""
         named = (variant_and_metric(quantity)[0] for quantity in self.quantities if quantity not in exact_numbers())
         return tuple(dict.fromkeys(named))
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing in it varies by seed."""
+        """Whether all its quantities are exact."""
         return all(is_exact(quantity) for quantity in self.quantities)
 
 
 def resolve(name: str, claim: "declaration.Claim") -> Claim:
-    """Return a claim as it is tested."""
+    """Return a claim from its declaration."""
     return Claim(
         id=name,
         section=claim.section,
@@ -79,12 +79,12 @@ def resolve(name: str, claim: "declaration.Claim") -> Claim:
 
 
 def from_dict(value: Mapping[str, Any]) -> Claim:
-    """Return the claim whose fields, as JSON holds them, are `value`."""
+    """Return the claim with these fields, as JSON holds them."""
     return Claim(**{**value, **{name: tuple(value[name]) for name in ("quantities", "reported", "errata")}})
 
 
 def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    """Return what may be written as one or as a list of several as a tuple."""
+    """Return a value that may be None, one entry or a tuple as a tuple."""
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
@@ -126,14 +126,14 @@ def is_exact(quantity: str) -> bool:
 
 
 def problems(claims: "Mapping[str, declaration.Claim]", variants: Sequence[str]) -> Iterator[str]:
-    """Yield one message per claim key that contradicts another or names what does not exist.
+    """Yield one message for each key of a claim that contradicts another, or names something unknown.
 
     Parameters
     ----------
     claims
         The section of the configuration, valid key by key.
     variants
-        The variants that there are.
+        The ids of all variants.
     """
     for name, claim in claims.items():
         where = f"claims.{name}"

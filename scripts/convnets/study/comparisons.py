@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # so that a new key of configurations is no code of a figure
+if TYPE_CHECKING:  # so that the declaration is not among the code of figures
     from convnets.study import declaration
 
-# Okabe and Ito's palette, whose colours stay apart for colour-blind readers, under the names that the report's colours have.
+# Okabe and Ito's palette, which colour-blind readers can tell apart, under the report's names of colours.
 PALETTE = {
     "light blue": "#56B4E9",
     "green": "#009E73",
@@ -45,14 +45,14 @@ class Comparison:
 
 
 def from_dict(value: Mapping[str, Any]) -> Comparison:
-    """Return the comparison whose fields, as JSON holds them, are `value`."""
+    """Return the comparison with these fields, as JSON holds them."""
     members = tuple(Member(**member) for member in value["members"])
     rows = tuple(tuple(row) for row in value["rows"])
     return Comparison(**{**value, "members": members, "rows": rows})
 
 
 def resolve(name: str, comparison: "declaration.Comparison", labels: Mapping[str, str]) -> Comparison:
-    """Return a comparison with the variants' own labels and a palette colour where it gives none."""
+    """Return a comparison from its declaration, with the variants' own labels and palette colours where it gives none."""
     given = {variant: _by_split(color) for variant, color in comparison.colors.items()}
     used = {color for variant in comparison.variants for color in given.get(variant, {}).values()}
     free = chain((color for color in PALETTE if color not in used), cycle(PALETTE))

@@ -1,7 +1,7 @@
-"""The configuration: checked whole before any job starts, and resolved into what each step is given.
+"""The configuration: checked as a whole before any job starts, and resolved for the steps.
 
-`declaration` holds what can be said of one key, `contradictions` what several keys decide together. Every message names the key by
-its path in the file, says what is allowed, and suggests the nearest name for a misspelt one.
+`declaration` checks keys one by one, `contradictions` several keys together. Every message names the key by its path in the file,
+says what is allowed, and suggests the nearest name for a misspelt one.
 """
 
 import math
@@ -32,13 +32,13 @@ REMOVABLE = ("variants", "comparisons", "claims")
 
 @dataclass(frozen=True)
 class Configuration:
-    """A valid configuration, resolved: what each variant is, what each comparison shows.
+    """A valid configuration, resolved.
 
-    `folders` are those of results, logs and so on, by the names that they have in rules. `source` is where the images come from,
-    `kind` and `described` what they are, `split` holds the fields of `dataset.DatasetSettings`, and `images` the number of images
-    of each split. `tracking` holds the URI, the experiment, for a database the folder of the artifacts, and whether tracked runs
-    are used in place of training. `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose
-    runs are taken as they are, None where they are trained.
+    `folders` are those of results, logs and so on, by their names in rules. `source` is where the images come from, `kind` and
+    `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
+    number of images of each split. `tracking` holds the store's URI, the experiment, the folder of the artifacts (of a database),
+    and whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from` is the folder of given
+    runs; None if runs are trained.
     """
 
     folders: Mapping[str, str]
@@ -59,13 +59,13 @@ class Configuration:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What decides the images, as it counts in fingerprints."""
+        """The identity of the images, as fingerprints cover it."""
         named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
         return {**named, **self.described.identity}
 
     @property
     def dataset(self) -> Mapping[str, Any]:
-        """What decides the images and how they are split, as it counts in fingerprints."""
+        """The identity of the images and how they are split, as fingerprints cover it."""
         return {**self.identity, **self.split}
 
     @property
@@ -75,12 +75,12 @@ class Configuration:
 
     @property
     def layout(self) -> Layout:
-        """What stands where under the folder of the results."""
+        """The paths under the folder of the results."""
         return Layout(self.results)
 
     @property
     def members(self) -> Mapping[str, Mapping[str, Any]]:
-        """What tracking is told of each variant: its label and its comparisons."""
+        """The label and the comparisons of each variant, for tracking."""
         return {name: {"label": label, "comparisons": self.comparisons_of(name)} for name, label in self.labels.items()}
 
     @property
@@ -90,7 +90,7 @@ class Configuration:
 
     @property
     def plan(self) -> Plan:
-        """What tracking is told."""
+        """The plan of tracking."""
         members = {name: Membership(**member) for name, member in self.members.items()}
         return Plan(self.store, bool(self.tracking["reuse"]), members)
 
@@ -102,7 +102,7 @@ class Configuration:
         return sorted(self.comparisons, key=lambda name: (places[name], name))
 
     def require_own_runs(self) -> None:
-        """Raise an `InputError` where runs are given: they are not tracked here."""
+        """Raise an `InputError` if `runs_from` is set: given runs are not tracked here."""
         if self.runs_from:
             raise InputError(f"runs_from is {self.runs_from}: runs that were trained elsewhere are not tracked here")
 
@@ -205,7 +205,7 @@ def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _artifacts(store: Store, results: Path) -> Path:
-    """Return the folder of the artifacts of a store that has no server to keep them: beside its file, or with the results."""
+    """Return the folder of the artifacts of a store without a server: beside its SQLite file, or under the results."""
     return (store.database or own_database(results)).parent / "artifacts"
 
 
@@ -216,10 +216,10 @@ def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
 
 
 def _in_report(claim: tuple[str, declaration.Claim]) -> tuple[bool, list[int], str, float, str]:
-    """Return what orders claims as the report makes them.
+    """Return the sort key of a claim, for the order of the report.
 
-    Numbered sections come first ("2.1" before "10"), then those with names. Within one decides `order`, then the id: merging files
-    does not keep the order in which they are written.
+    Numbered sections come first ("2.1" before "10"), then those with names. Within a section, `order` decides, then the id, since
+    merging files does not keep the order of keys.
     """
     name, value = claim
     parts = value.section.split(".")

@@ -1,4 +1,4 @@
-"""What several keys of a configuration decide together, and cannot be."""
+"""Contradictions between keys of a configuration."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -11,7 +11,7 @@ from convnets.study.declaration import Comparison, Dataset, Declaration, Labelle
 from convnets.study.stores import DATABASE, SQLITE, own_database
 from convnets.suggestions import suggest
 
-RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # by names that no comparison may have
+RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
 
 
 def find(declared: Declaration) -> Iterator[str]:
@@ -31,7 +31,7 @@ def find(declared: Declaration) -> Iterator[str]:
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:
-    """Return how many images each split has, as far as a subset does not say it."""
+    """Return the number of images of each split."""
     if dataset.subset:
         return dataset.subset.model_dump()
     return _all_images(dataset)
@@ -118,7 +118,7 @@ def _of_given_runs(declared: Declaration) -> Iterator[str]:
 
 
 def _of_tracking(uri: str, own: Path) -> Iterator[str]:
-    """Yield what is wrong with the address of a store; without repeating it, since it may hold a password."""
+    """Yield what is wrong with the address of a store. Messages do not repeat the address, since it may hold a password."""
     if found := credentials.held_by(uri):
         names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         if DATABASE.match(uri):

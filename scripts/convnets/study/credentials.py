@@ -1,6 +1,6 @@
-"""Secrets in addresses and messages: found, so that an address that holds one is refused, and masked in what is written.
+"""Secrets in addresses and messages: found, to refuse an address that holds one, and masked in all output.
 
-Both rather see one too many: passwords are written as they are, with whatever signs they have, encoded for an address or not.
+Both prefer false alarms, since a password may hold any character, encoded for an address or not.
 """
 
 import os
@@ -10,16 +10,16 @@ from urllib.parse import quote, unquote_plus, urlsplit
 
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 HIDDEN = "***"
-# What a query, or a driver's list of options within one, calls a secret: access_token=..., PWD%3D...
+# Options of a query, or of a driver within one, that hold a secret: access_token=..., PWD%3D...
 NAMED = re.compile(r"(?P<name>(?:pass|pwd|token|secret|key)[\w.-]*\s*(?:=|%3D))(?:(?!%3B|%26)[^\s;&'\"])+", re.IGNORECASE)
-BEFORE_HOST = re.compile(r"(?<!/)//(?!/)\S*@")  # an address without a host, as that of a file, has nothing before it
+BEFORE_HOST = re.compile(r"(?<!/)//(?!/)\S*@")  # the address of a file has no host, so nothing before one
 
 
 def held_by(address: str) -> str:
-    """Say what an address holds that is to be kept secret, or nothing.
+    """Return which kind of secret an address holds; empty if it holds none.
 
-    A password may hold the signs that end the host of an address, so that anything with a colon before an @ counts as one. A name
-    before the host of a server may be a token.
+    A password may hold the characters that end a host, so anything with a colon before an @ counts as one. A user name before the
+    host of a server may be a token.
     """
     if NAMED.search(unquote_plus(unquote_plus(address))):
         return "a password, a token or a key"
@@ -30,11 +30,11 @@ def held_by(address: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Return a text without any secret that this process was given, or that an address in it holds."""
+    """Return a text with its secrets masked: those in this process's environment, and those in addresses."""
     name = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
     for variable in VARIABLES:
         if secret := os.environ.get(variable):
-            login = b64encode(f"{name}:{secret}".encode()).decode()  # as it is sent
+            login = b64encode(f"{name}:{secret}".encode()).decode()  # as HTTP sends it
             for form in (secret, quote(secret, safe=""), login):
                 text = text.replace(form, HIDDEN)
     return NAMED.sub(rf"\g<name>{HIDDEN}", BEFORE_HOST.sub(f"//{HIDDEN}@", text))

@@ -1,7 +1,7 @@
 """The study as a configuration declares it: types, bounds, defaults and descriptions of every key.
 
-`schemas/config.schema.json` is made from these models (`schema`). What several keys decide together is in `contradictions`; what
-the keys come to is in `configuration`.
+`schemas/config.schema.json` is made from these models (`schema`). `contradictions` checks several keys together; `configuration`
+resolves the study.
 """
 
 from collections.abc import Mapping

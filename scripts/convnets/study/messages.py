@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words: which key, what its value is, what is allowed there."""
+"""Messages about an invalid configuration: which key, its value, and what is allowed."""
 
 import difflib
 import json
@@ -32,10 +32,10 @@ BOUNDS = {
 
 
 def explain(error: ValidationError, config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one message for each key of a configuration that is not valid by itself."""
+    """Yield one message for each invalid key of a configuration."""
     declared = schema.generate()
     for detail in error.errors(include_url=False):
-        if detail["type"] != "too_short" or not detail["input"]:  # a list is also said to be short where an entry is not valid
+        if detail["type"] != "too_short" or not detail["input"]:  # pydantic also calls a list too short if an entry is not valid
             yield _explain(detail, config, declared)
 
 

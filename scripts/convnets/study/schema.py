@@ -29,7 +29,7 @@ def generate() -> dict[str, Any]:
 
 
 def find(schema: Node, path: Sequence[int | str]) -> Node:
-    """Return what the schema says of the value at a path; nothing where it says nothing."""
+    """Return the part of the schema for the value at a path; empty if there is none."""
     node = schema
     for key in path:
         node = next((part for form in _forms(schema, node) if (part := _part(form, key)) is not None), {})
@@ -47,7 +47,7 @@ def _forms(schema: Node, node: Node) -> list[Node]:
 
 
 def _part(node: Node, key: int | str) -> Node | None:
-    """Return what a node says of one of its keys or entries."""
+    """Return the part of a node for one of its keys or entries."""
     if isinstance(key, int):
         found: Node | None = node.get("items")
         return found

@@ -1,4 +1,4 @@
-"""Where runs are tracked, and what tracking is told of each variant; without MLflow, so that planning can know it too."""
+"""Where runs are tracked, and the plan of tracking. Does not import MLflow, so that planning stays fast."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from convnets.files import read_json, write_json
 
 COMPARISON_TAG = "comparison."
 SQLITE = "sqlite:///"
-DATABASE = re.compile(r"(?!sqlite:)\w*(sql|postgres|oracle|mariadb)\w*(\+\w+)?:", re.IGNORECASE)  # any that is no SQLite file
+DATABASE = re.compile(r"(?!sqlite:)\w*(sql|postgres|oracle|mariadb)\w*(\+\w+)?:", re.IGNORECASE)  # any database other than SQLite
 TRACKED = "tracked.json"
 
 
@@ -38,7 +38,7 @@ def own_database(results: Path) -> Path:
 
 @dataclass(frozen=True)
 class Membership:
-    """What tracking is told of a variant: its label, and the titles of the comparisons it belongs to, by id."""
+    """The label of a variant, and the titles of the comparisons that it belongs to, by id."""
 
     label: str
     comparisons: Mapping[str, str]
@@ -52,7 +52,7 @@ class Membership:
 class Plan:
     """The store, whether its finished runs are used in place of training them again, and every variant's membership.
 
-    `is_open` says whether the store could be opened when the plan was made: a database where not is still to be opened.
+    `is_open`: whether the store could be opened when the plan was made.
     """
 
     store: Store
@@ -84,7 +84,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tracked:
-    """Where a finished run was last brought to, whole: `tracked.json` in its folder."""
+    """Where a finished run was last delivered completely: `tracked.json` in its folder."""
 
     uri: str
     experiment: str
@@ -97,7 +97,7 @@ class Tracked:
 
 
 def is_tracked(folder: Path, store: Store, fingerprint: str) -> bool:
-    """Return whether the run of this folder, with this fingerprint, was last brought to this store."""
+    """Return whether the run of this folder, with this fingerprint, was last delivered to this store."""
     try:
         tracked = Tracked(**read_json(folder / TRACKED))
     except (OSError, ValueError, TypeError):
@@ -106,12 +106,12 @@ def is_tracked(folder: Path, store: Store, fingerprint: str) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Take back that the run of this folder was tracked, since it is about to be made again."""
+    """Remove the note that the run of this folder was delivered, since it is about to be made again."""
     (folder / TRACKED).unlink(missing_ok=True)
 
 
 def pending_text(pending: Sequence[str], problem: str) -> str:
-    """Say in one line which runs are not in the store yet, and why."""
+    """Return one line that names the runs that are not in the store yet, and the reason."""
     shown = [*pending[:5], *([f"{len(pending) - 5} more"] if len(pending) > 5 else [])]
     runs = f"{len(pending)} run{'' if len(pending) == 1 else 's'} ({', '.join(shown)})" if pending else "the comparisons"
     return f"pending: {runs}: {problem}"

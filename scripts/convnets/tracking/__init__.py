@@ -1,1 +1,1 @@
-"""Runs in MLflow: followed, delivered, published, fetched. Knows runs, the study and figures, and no rule."""
+"""Runs in MLflow: live tracking, delivery, publishing, reuse. Knows runs, the study and figures, but no rules."""

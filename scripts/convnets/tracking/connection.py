@@ -1,6 +1,6 @@
-"""MLflow: how a store is reached, what it answers, and its runs as a whole.
+"""The connection to an MLflow store, and changes of its runs.
 
-For each variant and seed there is one active run: one that ends well supersedes the former ones, which are kept in MLflow's bin.
+Each variant and seed has one active run. A run that finishes supersedes the former ones, which stay in MLflow's bin.
 """
 
 import logging
@@ -14,9 +14,9 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# A server that does not answer is given up soon: what it misses is delivered later. MLflow's own limits add up to many minutes.
-# It repeats no call either: it would also repeat one that was carried out and whose reply was lost, which makes a second run, model
-# or version, and it would wait for as long as a server's Retry-After says. Delivery looks at what is there before it tries again.
+# Short time-outs and no retries: what a server misses is delivered later. MLflow's own limits add up to many minutes. A retry of a
+# call whose reply was lost would create a second run, model or version, and would wait as long as a server's Retry-After says.
+# Delivery looks at what is there before it tries again.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
@@ -34,42 +34,43 @@ from convnets.workarounds import for_mlflow
 
 SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
 RETIRED_TAG = "retired_because"
-TRAINING_TAG = "training"  # a token that one training alone bears
+TRAINING_TAG = "training"  # the unique token of a training
 NOTE_TAG = "mlflow.note.content"  # shown as the description
-# The user interface opens in its view for generative models unless an experiment says otherwise.
+# Without this tag, the user interface opens an experiment in its view for generative models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-FINGERPRINT_FILE = "fingerprint.json"  # what a run's fingerprint was made from, among its artifacts
+FINGERPRINT_FILE = "fingerprint.json"  # the artifact with the components of a run's fingerprint
 PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
 LOCKED = "database is locked"  # SQLite's words
 
 logger = logging.getLogger(__name__)
-# Whatever a database refuses is raised as well, and told in one line; here MLflow would print each with a stack trace.
+# MLflow logs each error of a database with a stack trace, and raises it too. One line is enough.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 for_mlflow.connect_once()
 
 
 class StoreError(InputError):
-    """The store cannot be used, or did not take something: one line that says why, free of secrets."""
+    """The store cannot be used, or refused something. The message is one line without secrets."""
 
 
 class AbsentError(StoreError):
-    """The store is a file that is gone, or it has no such experiment."""
+    """The store's file is missing, or the store has no such experiment."""
 
 
 class BusyError(StoreError):
-    """The store is a database that another process has locked for longer than MLflow waits: one that is suspended, it may be."""
+    """Another process, perhaps a suspended one, has locked the database for longer than MLflow waits."""
 
 
 @contextmanager
 def reached(store: Store) -> Iterator[None]:
-    """Turn whatever goes wrong on the way to the store into a `StoreError` that names it."""
+    """Turn any error of the block into a `StoreError` that names the store."""
     try:
         yield
     except StoreError:
         raise
     except Exception as error:  # MLflow lets the errors of its database and HTTP libraries through
         reason = reason_of(error)
-        # Libraries have errors of their own. One of Python's may be a mistake of this project's, and is found by its place.
+        # Libraries raise errors of their own. A built-in error may be a bug of this project, so the message says where it was
+        # raised.
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {reason}"
@@ -78,7 +79,7 @@ def reached(store: Store) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line of an error's message that says what went wrong, without any secret."""
+    """Return the line of an error's message that gives the reason, without secrets."""
     lines = (line.strip() for line in str(error).splitlines())
     text = next((line for line in lines if line and not line.startswith(PREAMBLE)), type(error).__name__)
     return credentials.masked(text)
@@ -86,7 +87,7 @@ def reason_of(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class Connection:
-    """A store that answered: MLflow's client for it, and the id of the experiment."""
+    """A store that has answered: its MLflow client, and the id of the experiment."""
 
     store: Store
     client: mlflow.MlflowClient
@@ -110,9 +111,9 @@ class Connection:
 
 
 def connect(store: Store, *, create: bool = True) -> Connection:
-    """Direct MLflow to a store.
+    """Connect to a store, and make it MLflow's default.
 
-    A database must have been made one (`create_store`).
+    A database must exist already (`create_store`).
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def connect(store: Store, *, create: bool = True) -> Connection:
         The store cannot be reached or has no such experiment.
     """
     if store.database and not store.database.is_file():
-        # Not to be made here: processes that do so at once break each other's migration.
+        # Not created here: processes that do so at the same time break each other's schema migration.
         raise AbsentError(f"the tracking store {store.uri} is gone; the next run of the workflow makes it anew")
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
@@ -162,13 +163,13 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
     Parameters
     ----------
     store
-        The store. A database gets its tables too, an SQLite one its file: by one process, since several that first touch it at once
-        break each other's schema migration.
+        The store. A database gets its tables, and SQLite its file. One process must do this, since several at the same time break
+        each other's schema migration.
     artifacts
         The folder of the artifacts, or None to leave it to the server.
     results
-        The folder of the results. Of their own store the addresses of artifacts are brought up to date, since it moves with them;
-        where somebody else's store keeps its artifacts is not for this project to say.
+        The folder of the results. The store under it moves with it, so the addresses of its artifacts are brought up to date. The
+        addresses in other stores are never changed.
     """
     mlflow.set_tracking_uri(store.uri)
     location = artifacts.resolve().as_uri() if artifacts else None
@@ -184,27 +185,27 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
         ):
             for_mlflow.move_artifacts(store.database, experiment.artifact_location, location)
         connection = connect(store)
-        for key, value in KIND.items():  # one that somebody else has created
+        for key, value in KIND.items():  # an experiment that somebody else created may lack it
             client.set_experiment_tag(connection.experiment, key, value)
     return connection
 
 
 def _has_moved(old: str, new: str) -> bool:
-    """Return whether artifacts are in another folder than the experiment says; what a server passes on is in no folder."""
+    """Return whether artifacts are in another folder than the experiment says. Artifacts behind a server have no folder."""
     return old.startswith("file:") and old != new
 
 
 def close_abandoned(store: Store, trainings: Path) -> None:
     """Close the runs that killed trainings left open in a store, as KILLED.
 
-    Where the store does not answer, that is left to the next time.
+    If the store does not answer, the next call tries again.
 
     Parameters
     ----------
     store
         The store.
     trainings
-        Holds a folder for each training that is not finished.
+        The folder that holds one folder per unfinished training.
     """
     for folder, training in unfinished.abandoned(trainings).items():
         if (training.uri, training.experiment) != (store.uri, store.experiment):
@@ -235,7 +236,7 @@ def supersede(connection: Connection, run_id: str, variant: str, seed: int, comp
 
 
 def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
-    """Say what changed since a former run was trained."""
+    """Return what changed since a former run was trained."""
     if former.info.status != "FINISHED":
         return f"it did not finish: {former.info.status}"
     old = components_of(former)
@@ -245,7 +246,7 @@ def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
 
 
 def components_of(run: Run) -> Mapping[str, Any] | None:
-    """Return what a run's fingerprint was made from, or None if its artifacts do not hold it."""
+    """Return the components of a run's fingerprint, or None if its artifacts lack them."""
     try:
         components: Mapping[str, Any] = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}")
     except Exception:  # MLflow raises different errors for each kind of artifact store
@@ -260,7 +261,7 @@ def retire(connection: Connection, variant: str, seed: int | str, reason: str) -
 
 
 def bin_run(connection: Connection, run: Run, tags: Mapping[str, str]) -> None:
-    """Tag a run and move it to MLflow's bin, where it is kept and can be restored; one that nobody goes on with is closed."""
+    """Tag a run and move it to MLflow's bin, from which it can be restored. An open run is closed first."""
     for key, value in tags.items():
         connection.client.set_tag(run.info.run_id, key, value[:5000])  # what a tag may hold
     if run.info.status == "RUNNING":
@@ -269,7 +270,7 @@ def bin_run(connection: Connection, run: Run, tags: Mapping[str, str]) -> None:
 
 
 def set_tags(connection: Connection, run: Run, wanted: Mapping[str, str], prefix: str) -> None:
-    """Let a run bear the wanted tags, and no other that begins with `prefix`."""
+    """Set the wanted tags of a run, and delete any other that begins with `prefix`."""
     for key in run.data.tags:
         if key.startswith(prefix) and key not in wanted:
             connection.client.delete_tag(run.info.run_id, key)

@@ -1,4 +1,4 @@
-"""A limit to the time that something may take which waits for others."""
+"""A time limit for code that waits for other systems."""
 
 import signal
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ AGAIN_S = 5.0
 
 
 class LateError(BaseException):
-    """The time is over. It is no `Exception`, so that nobody takes it for the failure of one call, and goes on."""
+    """The time is over. Not an `Exception`, so that no handler takes it for the failure of one call and goes on."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `LateError` in what is done here if it takes longer, even while it waits for a reply. For the main thread."""
+    """Raise `LateError` if the block takes longer, even while it waits for a reply. For the main thread only."""
 
     def end(*_: object) -> None:
         raise LateError

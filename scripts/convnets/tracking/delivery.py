@@ -1,7 +1,7 @@
-"""Delivery: what a training's files say of it, brought to an MLflow store; as often as it takes, without doubling anything.
+"""Delivery of finished runs from their files to an MLflow store. It can be repeated without duplicating anything.
 
-Files are the truth. A run in the store bears the token of its training, every point the time at which it was measured; so whoever
-delivers again finds the run, and a store ignores a point that it has. A run is FINISHED once everything else is there.
+The files are authoritative. A run in the store bears the token of its training, so a repeated delivery finds it. A point bears the
+time of its measurement, so the store ignores points that it has. A run becomes FINISHED last.
 """
 
 import json
@@ -24,7 +24,7 @@ from convnets.tracking.connection import Connection
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.workarounds import for_mlflow
 
-FILES = "files"  # the artifact folder that holds a run's files as they are
+FILES = "files"  # the artifact folder with a copy of each of a run's files
 # What `presentation` adds to a run's artifacts.
 CARD, LEARNING_CURVES, CONFUSION_MATRIX = "model_card.md", "figures/learning_curves.png", "figures/confusion_matrix.png"
 POINTS_PER_CALL = 1000  # what MLflow takes at once
@@ -37,7 +37,7 @@ def log_points(connection: Connection, run_id: str, batch: Sequence[Metric]) -> 
 
 
 def open_run(connection: Connection, identity: Identity, membership: Membership, params: Mapping[str, Any]) -> Run:
-    """Return the run of a training, which is begun if the store has none, and opened again if it was closed."""
+    """Return the run of a training. Create it if the store has none, and reopen it if it was closed."""
     run = connection.run_of(identity.training)
     if run is None:
         tags = {**identity.tags(), **membership.tags(), tracking.NOTE_TAG: membership.label}
@@ -59,7 +59,7 @@ def deliver(
     *,
     again: bool = False,
 ) -> str:
-    """Bring a finished run to a store, whole, and return its id there; the former runs of its variant and seed are superseded.
+    """Deliver a finished run to a store and return its id there. It supersedes former runs of its variant and seed.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def deliver(
     finished, membership
         The run, and its variant's label and comparisons.
     present
-        Writes into a folder what the run's artifacts hold beside its files.
+        Writes the artifacts other than the run's files into a folder.
     load_model
         Returns the run's Keras model; called if the store does not have it yet.
     again
-        Bring everything that a run needs which was brought whole and has lost something since.
+        Deliver everything again, since the run has lost something after its delivery.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def deliver(
 def _fill(
     connection: Connection, run: Run, finished: Finished, present: Callable[[Path], None], load_model: Callable[[], Any]
 ) -> None:
-    """Bring everything that a run holds."""
+    """Deliver the content of a run."""
     client, run_id = connection.client, run.info.run_id
     log_points(connection, run_id, finished.points())
     if not run.inputs or not run.inputs.dataset_inputs:
@@ -137,9 +137,9 @@ def _data_inputs(data_sets: Mapping[str, str]) -> list[DatasetInput]:
 
 
 def missing(connection: Connection, run_id: str, folder: Path) -> list[str]:
-    """Return what a run that was brought whole no longer has: which of its artifacts, and its model.
+    """Return the artifacts that a delivered run has lost, and "model" if it has lost its model.
 
-    Files that are cut off count as missing: those of the run have the sizes that they have in its folder, and none is empty.
+    Truncated files count as missing: a copy must have the size of the run's file, and no artifact may be empty.
     """
     there = {
         entry.path: entry.file_size for name in (None, FILES, "figures") for entry in connection.client.list_artifacts(run_id, name)

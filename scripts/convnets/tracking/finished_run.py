@@ -1,4 +1,4 @@
-"""A finished run as its files hold it, and the points that its curves have in an MLflow store."""
+"""A finished run read from its files, and its curves as points in MLflow."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.tracking import connection as tracking
 
 HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-# Names that begin so are shown in the user interface's own tab.
+# The user interface shows metrics named `system/` in a tab of their own.
 SYSTEM_METRICS = ("system/cpu_utilization_percentage", "system/process_memory_usage_megabytes")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells a training from any other. `began` is in seconds since 1970."""
+    """The identity of a training. `began` is in seconds since 1970."""
 
     variant: str
     seed: int
@@ -40,7 +40,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run as its files hold it."""
+    """A finished run, read from its files."""
 
     folder: Path
     stamp: Stamp
@@ -72,19 +72,19 @@ class Finished:
 
     @property
     def identity(self) -> Identity:
-        """What tells this training from any other."""
+        """The identity of its training."""
         metrics = self.metrics
         return Identity(metrics.variant, metrics.seed, metrics.fingerprint, self.record.training, self.record.began)
 
     @property
     def data_sets(self) -> dict[str, str]:
-        """Each split of the data by the name that it has in MLflow, with as much of its digest as MLflow takes."""
+        """The digest of each split by its name in MLflow, cut to the length that MLflow takes."""
         kind = self.stamp.components.get("data", {}).get("kind", kinds.NEUTRAL)
         return {f"{kind}-{split}": digest[:36] for split, digest in self.record.data.items()}
 
     @property
     def classes(self) -> Sequence[str]:
-        """The names of the classes; earlier records are all of CIFAR-10."""
+        """The names of the classes. Older records lack them, and are all of CIFAR-10."""
         return self.record.classes or CLASSES
 
     @property
@@ -98,7 +98,7 @@ class Finished:
         return self.record.usage[-1].ended
 
     def summary(self) -> list[tuple[str, float, float, int]]:
-        """Return each number of the summary as a point: name, value, time in seconds, step."""
+        """Return the numbers of the summary as name, value, time in seconds and step."""
         return [(name, value, self.ended, 0) for name, value in self.metrics.numbers().items()]
 
     def points(self) -> list[Metric]:
@@ -107,7 +107,7 @@ class Finished:
 
 
 def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]:
-    """Yield the points of some epochs: at their iteration, with the time at which they were measured."""
+    """Yield the points of some epochs. Their step is the iteration, their time that of the measurement."""
     for epoch, used in zip(history, usage, strict=True):
         values = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
         values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
@@ -116,5 +116,5 @@ def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]
 
 
 def point_of(name: str, value: float, seconds: float, step: int, model: str | None = None) -> Metric:
-    """Return a point of a curve, or a number of a summary, as MLflow takes it; one of a model names that."""
+    """Return a number as a metric of MLflow. `model` is the id of the logged model that it belongs to."""
     return Metric(name, float(value), round(seconds * 1000), step, model_id=model)

@@ -1,6 +1,6 @@
-"""Following a training into the store while it goes on: in the background, so that a slow or absent store costs it nothing.
+"""Live tracking of a training, in a background thread: a slow or absent store does not delay the training.
 
-What does not arrive is no loss: the files hold all of it, and it is delivered when the training has ended, or later.
+Points that do not arrive are not lost. The files hold them, and delivery brings them when the training has ended, or later.
 """
 
 import logging
@@ -21,18 +21,18 @@ from convnets.tracking.finished_run import Identity, points
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0  # between two attempts at a store that does not answer
 PATIENCE_S = 15.0  # for the last attempt when a training ends
-CALLS = 10  # of about 40 that a delivery makes: a store that would not get so far in the time that there is need not be tried
+CALLS = 10  # of about 40 of a delivery; if even these would take too long, delivery is not tried
 
 logger = logging.getLogger(__name__)
 
 
 class Follower:
-    """Brings a training's points to its run as they come, in a thread of its own. No method but `stop` waits."""
+    """Logs a training's points to its run in a thread of its own. Only the method `stop` blocks."""
 
     def __init__(
         self, store: Store, identity: Identity, membership: Membership, params: Mapping[str, Any], refusal: str = ""
     ) -> None:
-        """Begin to follow a training, unless `refusal` says why that is not to be."""
+        """Begin to follow a training. If `refusal` is not empty, it says why the training is not followed."""
         self._store, self._identity, self._membership, self._params = store, identity, membership, params
         self._news = threading.Condition()
         self._waiting: list[Metric] = []
@@ -47,7 +47,7 @@ class Follower:
             self._thread.start()
 
     def tell(self, history: Sequence[Epoch], usage: Sequence[Usage]) -> None:
-        """Tell of all epochs so far; those of a training that goes on may be in the store already, which does no harm."""
+        """Take all epochs so far, and queue the new ones. After a resumption the store may have some of them already."""
         with self._news:
             self._waiting += points(history[self._told :], usage[self._told :])
             self._told = len(history)
@@ -55,19 +55,19 @@ class Follower:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing is on its way to the store any more; after `stop`, only a store that is too slow keeps it from that."""
+        """Whether the thread has ended. After `stop`, only a store that is too slow keeps it running."""
         return not self._thread.is_alive()
 
     def why_not_deliver(self, seconds: float) -> str:
-        """Say, after `stop`, why a delivery that may take so many seconds is not to be tried now; nothing if it is."""
-        if not self.has_ended:  # it may be about to begin the run, of which there would be two
+        """Return, after `stop`, why a delivery that may take so many seconds is not to be tried; empty if it is."""
+        if not self.has_ended:  # the thread may be creating the run, and delivery would create another
             return f"the tracking store {self._store.uri} has not answered in time"
         if not self._problem and self._seconds * CALLS > seconds:
             return f"the tracking store {self._store.uri} is slow: a call took {self._seconds:.1f} s"
         return self._problem
 
     def stop(self, status: str | None = None, patience: float = PATIENCE_S) -> None:
-        """End the thread after one more attempt at what waits; close the run with this status unless it is to stay open."""
+        """End the thread after one more attempt to log what is queued. Close the run if a status is given."""
         with self._news:
             self._ends, self._status = True, status
             self._news.notify()
@@ -96,7 +96,7 @@ class Follower:
                         connection.client.set_terminated(run_id, self._status)
                         self.is_closed = True
             except StoreError as error:
-                # Whatever was known of the store may be gone with it: the run, even the experiment.
+                # The store may have lost the run, even the experiment: look for both again.
                 connection, run_id = None, ""
                 pause = min(max(SHORTEST_PAUSE_S, 2 * pause), LONGEST_PAUSE_S)
                 self._tell(str(error))
@@ -112,7 +112,7 @@ class Follower:
         return str(delivery.open_run(connection, self._identity, self._membership, self._params).info.run_id)
 
     def _tell(self, problem: str) -> None:
-        """Say once that the store cannot be used, and once that it can again."""
+        """Log once that the store cannot be used, and once that it can again."""
         if problem and not self._problem:
             logger.warning("not tracked for now: %s. The training goes on; what is missing is delivered later.", problem)
         elif self._problem and not problem:
@@ -122,9 +122,9 @@ class Follower:
 
 @contextmanager
 def followed(follower: Follower, patience: float = PATIENCE_S) -> Iterator[None]:
-    """Follow a training. One that fails or is asked to stop has its run closed as FAILED or KILLED; else the run stays open.
+    """Follow a training during the block. If it fails or is stopped, its run is closed as FAILED or KILLED.
 
-    `patience` is what the last attempt may take, in seconds.
+    Otherwise the run stays open. `patience` is the time limit of the last attempt in seconds.
     """
     try:
         yield

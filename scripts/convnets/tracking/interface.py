@@ -11,7 +11,7 @@ from urllib.parse import quote
 from convnets.study.stores import COMPARISON_TAG
 from convnets.workarounds.for_mlflow import VIEW_TAG, VIEWS, View, view_address
 
-# The user interface opens in its view for generative models unless an address says otherwise.
+# Without this parameter, the user interface opens a page in its view for generative models.
 TRAINING_VIEW = "workflowType=machine_learning"
 OVERVIEW = "overview"  # the view of all runs
 COLUMNS = (
@@ -19,7 +19,7 @@ COLUMNS = (
     *("metrics.`final_val_loss`", "metrics.`parameters`", "metrics.`train_seconds`"),
 )
 CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
-NOTE_LENGTH = 8000  # what a tag of a run holds; a run in very many comparisons names the first of them
+NOTE_LENGTH = 8000  # of a run's tag at most; a run in very many comparisons names the first of them
 SECTIONS = {"step": "Over iterations", "time-relative": "Over time"}
 
 
@@ -34,7 +34,7 @@ def curves_page(experiment: str, comparison: str) -> str:
 
 
 def compare_page(run_ids: Sequence[str], experiment: str) -> str:
-    """Return the address of the page that sets these runs side by side, setting by setting and metric by metric."""
+    """Return the address of the page that compares the settings and metrics of these runs side by side."""
     runs, experiments = (quote(json.dumps(ids)) for ids in (list(run_ids), [experiment]))
     return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"
 
@@ -45,9 +45,9 @@ def figure_page(experiment: str, run_id: str, comparison: str) -> str:
 
 
 def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
-    """Return the tags of the experiment that hold the view of all runs and one of each comparison, by its title.
+    """Return the experiment's tags that save a view of all runs, and one of each comparison under its title.
 
-    The interface offers them by name in its list of views. Several seeds are drawn as their mean, one line per variant.
+    The interface lists views by name. Several seeds are drawn as their mean, one line per variant.
     """
     if not VIEWS.applies():
         return {}
@@ -60,9 +60,9 @@ def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
 
 
 def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
-    """Return the experiment's description, as Markdown: first of all a link to each comparison's curves.
+    """Return the experiment's description, as Markdown. Its first line links to each comparison's curves.
 
-    The interface shows its first line alone, until somebody unfolds it: the links have short names, so that all of them are there.
+    The interface shows only the first line until it is unfolded, so the links have short names.
     """
     links = " · ".join(f"[{comparison}]({curves_page(experiment, comparison)})" for comparison in titles)
     named = "".join(f"- {comparison}: {title}\n" for comparison, title in titles.items())
@@ -81,12 +81,12 @@ def note_of_run(
     Parameters
     ----------
     label
-        Of its variant.
+        The label of its variant.
     titles, differences, compare
-        For each comparison that it belongs to: its title, what the run has otherwise than others in it, and the page that sets
-        its runs side by side.
+        For each comparison that the run belongs to: its title, the run's values of the settings that vary in it, and the page that
+        shows its runs side by side.
     experiment, run_id
-        Where it is tracked.
+        The experiment, and the run in it.
     """
     lines = [f"**{label}**", ""]
     for comparison, title in titles.items():

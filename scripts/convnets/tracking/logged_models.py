@@ -1,4 +1,4 @@
-"""The Keras models that runs have logged in an MLflow store: one to each run, with its signature and an input example."""
+"""The Keras models of runs in an MLflow store: one per run, with signature and input example."""
 
 import tempfile
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from convnets.workarounds import for_mlflow
 
 
 def of_run(connection: Connection, run_id: str) -> list[LoggedModel]:
-    """Return the models that a run has logged whole."""
+    """Return the complete models of a run."""
     return [model for model in _begun(connection, run_id) if model.status == "READY"]
 
 
@@ -33,12 +33,12 @@ def has_files(connection: Connection, model: LoggedModel) -> bool:
 
 
 def _begun(connection: Connection, run_id: str) -> list[LoggedModel]:
-    """Return the models that a run has begun; its outputs would name deleted ones too, and lack one whose link was cut off."""
+    """Return the models of a run, incomplete ones included. Its outputs also name deleted models, and may lack one."""
     return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run_id}'"))
 
 
 def log(connection: Connection, run: Run, finished: Finished, load_model: Callable[[], Any]) -> None:
-    """Log the Keras model with its signature and an input example, unless the run has it; one that was cut off is completed."""
+    """Log the Keras model with its signature and an input example, unless the run has it. An incomplete model is completed."""
     former = _begun(connection, run.info.run_id)
     if any(model.status == "READY" for model in former):
         return
@@ -47,7 +47,7 @@ def log(connection: Connection, run: Run, finished: Finished, load_model: Callab
     for cut_off in former[1:]:  # when the reply to its creation was lost
         connection.client.delete_logged_model(cut_off.model_id)
     linked = run.outputs.model_outputs if run.outputs else []
-    if logged.model_id not in {output.model_id for output in linked}:  # the store refuses a link that it has
+    if logged.model_id not in {output.model_id for output in linked}:  # the store refuses a link that exists
         connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     connection.client.log_batch(run_id, [point_of(*number, model=logged.model_id) for number in finished.summary()])
 
@@ -62,7 +62,7 @@ def log(connection: Connection, run: Run, finished: Finished, load_model: Callab
             mlflow_model=described,
             signature=mlflow.models.infer_signature(example, model.predict(example, verbose=0)),
             input_example=example,
-            # Given, since MLflow would otherwise load the model in a new process to find out.
+            # Without these, MLflow loads the model in a new process to infer them.
             pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
         )
         connection.client.log_model_artifacts(logged.model_id, str(folder))

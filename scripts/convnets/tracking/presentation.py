@@ -1,4 +1,4 @@
-"""What is shown of a finished run in MLflow beside its numbers: figures, and a card that describes the model."""
+"""The figures and the model card of a finished run in MLflow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ def present(finished: Finished, label: str, folder: Path) -> None:
 
 
 def model_card(finished: Finished, label: str) -> str:
-    """Describe the model for whoever finds it: what it is, what it was trained on, how well it does, what it is not for."""
+    """Return the model card: what the model is, what it was trained on, its results and its limits."""
     metrics, record, libraries = finished.metrics, finished.record, finished.stamp.components["libraries"]
     numbers = {
         "parameters": f"{metrics.parameters:,}",

@@ -1,7 +1,6 @@
-"""Publishing: every finished run brought to the store, and the comparisons made there one click away.
+"""Publishing: delivers every finished run to the store, and links the comparisons from its pages.
 
-Works through whatever the store lacks, so that it can be repeated: after a server was away, into a new store, after comparisons
-have changed.
+It brings what the store lacks, so it can be repeated: after a server was away, for a new store, after comparisons have changed.
 """
 
 import logging
@@ -22,19 +21,19 @@ from convnets.tracking.connection import Connection, StoreError
 from convnets.tracking.finished_run import Finished
 from convnets.workarounds.for_mlflow import VIEW_TAG, saved_here
 
-COMPARED = 20  # runs on a page that sets them side by side; its address, with all their ids, is part of a tag
+COMPARED = 20  # runs on a page that shows them side by side; its address holds their ids, and a tag holds the address
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Published:
-    """What came of it.
+    """The outcome of publishing.
 
-    Addresses are relative to the root of the user interface of `store`: `runs` of the list of runs, `curves` of each comparison's
-    learning curves, `compare` of the page that sets its runs side by side. They are empty if the store could not be reached.
-    `pending` names the runs that are not in the store yet, and `problem` says why, in one line. `left_out` names those beside the
-    comparisons that were not brought there.
+    Addresses are relative to the root of the user interface of `store`: `runs` is the list of runs, `curves` each comparison's
+    learning curves, `compare` the page that shows its runs side by side. They are empty if the store could not be reached.
+    `pending` names the runs that are not in the store yet, and `problem` says why, in one line. `left_out` names the runs outside
+    the comparisons that were not delivered.
     """
 
     store: Store
@@ -48,7 +47,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is published of a run beyond its delivery: little, since there may be thousands of runs."""
+    """What publishing keeps of a run. It is small, since there may be thousands of runs."""
 
     folder: Path
     training: str
@@ -57,12 +56,12 @@ class Summary:
 
     @staticmethod
     def of(run: Finished) -> "Summary":
-        """Return what counts of a run's files."""
+        """Return the summary of a finished run."""
         return Summary(run.folder, run.record.training, run.metrics, run.params)
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """The run's name for users."""
         return f"{self.metrics.variant}/seed{self.metrics.seed}"
 
 
@@ -75,7 +74,7 @@ def publish(
     *,
     thorough: bool = False,
 ) -> Published:
-    """Bring runs to the store, close those of killed trainings, and publish the comparisons.
+    """Deliver runs to the store, close those of killed trainings, and publish the comparisons.
 
     Parameters
     ----------
@@ -84,15 +83,15 @@ def publish(
     folders
         The folders of the finished runs.
     figures
-        The file of each comparison's figure, in the order in which they are to be named.
+        The file of each comparison's figure, in the order of display.
     unfinished_trainings
-        Holds a folder for each training that is not finished.
+        The folder that holds one folder per unfinished training.
     others
-        The folders of finished runs that are brought there too, and have no part in the comparisons: what is stale, or has left
-        the configuration. One that cannot be read is left out, as is one where the store has another finished run of its variant
-        and seed, which may be newer and another user's.
+        The folders of further finished runs to deliver, which are stale or have left the configuration. They take no part in the
+        comparisons. A run is left out if it cannot be read, or if the store has another finished run of its variant and seed, which
+        may be newer and another user's.
     thorough
-        Look whether the store still has all artifacts and the model of each run that was brought to it.
+        Check that the store still has all artifacts and the model of each delivered run.
     """
     runs = [Summary.of(Finished.read(folder)) for folder in folders]
     left_out: list[str] = []
@@ -118,7 +117,7 @@ def publish(
                 try:
                     member = plan.member(run.metrics.variant)
                     ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
-                except (StoreError, OSError) as error:  # this run may be all that is wrong; or a full disk
+                except (StoreError, OSError) as error:  # other runs may still be taken; an OSError may be a full disk
                     refused.append(f"{run.name}: {error}")
                     connection = tracking.connect(plan.store)
                     continue
@@ -134,7 +133,7 @@ def publish(
 
 
 def bring(plan: Plan, folders: Sequence[Path]) -> str:
-    """Bring finished runs to the store, comparisons aside; return why that was not possible, or nothing."""
+    """Deliver finished runs to the store without comparisons; return why that failed, or an empty text."""
     try:
         connection = tracking.connect(plan.store)
         for folder in folders:
@@ -146,7 +145,7 @@ def bring(plan: Plan, folders: Sequence[Path]) -> str:
 
 
 def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]:
-    """Yield what counts of each run that can be read; name the others in `left_out`."""
+    """Yield the summary of each run that can be read; add the names of the others to `left_out`."""
     for folder in folders:
         name = name_of(folder)
         try:
@@ -161,7 +160,7 @@ def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]
 
 
 def _survey(connection: Connection) -> tuple[dict[str, tuple[str, str]], dict[str, set[str]]]:
-    """Return state and id of each training's run in the store, and by variant and seed the trainings that have a finished one."""
+    """Return the state and id of each training's run in the store, and the trainings with a finished run, by variant and seed."""
     tracked: dict[str, tuple[str, str]] = {}
     finished: dict[str, set[str]] = defaultdict(set)
     for run in connection.runs():
@@ -174,7 +173,7 @@ def _survey(connection: Connection) -> tuple[dict[str, tuple[str, str]], dict[st
 
 
 def _bring(connection: Connection, run: Summary, membership: Membership, *, is_whole: bool, thorough: bool) -> str:
-    """Bring a run to the store, unless it is there (`is_whole`: as far as its state tells), and return its id there."""
+    """Deliver a run unless the store has it, and return its id there. `is_whole`: whether its state there says so."""
     store, run_id = connection.store, str(run.metrics.mlflow_run_id)
     is_there = is_whole and is_tracked(run.folder, store, run.metrics.fingerprint)
     with tracking.reached(store):
@@ -201,19 +200,19 @@ def _deliver(connection: Connection, summary: Summary, membership: Membership, *
 def _publish_comparisons(
     connection: Connection, plan: Plan, runs: Sequence[Summary], ids: Mapping[str, str], figures: Mapping[str, Path]
 ) -> dict[str, str]:
-    """Bring descriptions, comparisons' tags, views and figures to the store, and the best models to its registry.
+    """Publish descriptions, tags, views and figures of the comparisons, and register their best models.
 
     Parameters
     ----------
     connection, plan, figures
-        As of `publish`.
+        As in `publish`.
     runs, ids
         The runs, and the id that each training has in the store.
 
     Returns
     -------
     dict
-        For each comparison, the page that sets its runs side by side.
+        For each comparison, the page that shows its runs side by side.
     """
     client, experiment = connection.client, connection.experiment
     members = {
@@ -254,7 +253,7 @@ def _publish_comparisons(
 
 
 def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> None:
-    """Take back the views of former comparisons."""
+    """Delete the views of former comparisons."""
     client, experiment = connection.client, connection.experiment
     for name in saved_here(client.get_experiment(experiment).tags):
         if name not in {pages.OVERVIEW, *comparisons}:
@@ -262,13 +261,13 @@ def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> Non
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the settings that are not the same everywhere, in their order."""
+    """Return the names of the settings that differ between runs, in their order."""
     first, *others = params
     return [name for name, value in first.items() if any(other[name] != value for other in others)]
 
 
 def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
-    """Return the runs that a page of a comparison shows: all, or as many seeds as fit, the lowest, and of those all variants."""
+    """Return the runs that a comparison's page shows: all variants of as many seeds as fit, the lowest seeds first."""
     counts = Counter(run.metrics.seed for run in runs)
     seeds: set[int] = set()
     for seed in sorted(counts):

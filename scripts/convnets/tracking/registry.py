@@ -15,12 +15,12 @@ EXPERIMENT, COMPARISON = "experiment", "comparison"  # tags
 
 
 def register(connection: Connection, comparison: str, run_id: str, folder: Path, label: str) -> None:
-    """Let the registry name a run's model as the best of a comparison, described by its card.
+    """Register a run's model as the best of a comparison, with its model card as description.
 
     Parameters
     ----------
     connection
-        The store. One that has no model of the run is left as it is.
+        The store. If it has no model of the run, nothing is changed.
     comparison
         The comparison's name.
     run_id, folder
@@ -40,7 +40,7 @@ def register(connection: Connection, comparison: str, run_id: str, folder: Path,
             raise
         there = client.get_registered_model(name).tags
         for key, value in tags.items():
-            if there.get(key) != value:  # those of a former version, or of an experiment that was lost
+            if there.get(key) != value:  # set by a former version, or for an experiment that was lost
                 client.set_registered_model_tag(name, key, value)
     versions = client.search_model_versions(f"name = '{name}'")
     found = next((version for version in versions if model.model_id in version.source), None)
@@ -51,7 +51,7 @@ def register(connection: Connection, comparison: str, run_id: str, folder: Path,
 
 
 def withdraw(connection: Connection, comparisons: Collection[str]) -> None:
-    """Take back the alias of the best model of every comparison of the experiment but these."""
+    """Delete the alias `best` of every comparison of the experiment other than these."""
     client = connection.client
     for model in client.search_registered_models(f"tags.`{EXPERIMENT}` = '{connection.experiment}'"):
         name = model.tags.get(COMPARISON)
@@ -60,5 +60,5 @@ def withdraw(connection: Connection, comparisons: Collection[str]) -> None:
 
 
 def _name_of(connection: Connection, comparison: str) -> str:
-    """Return the name that a comparison's best model has in the registry: of characters that MLflow allows there."""
+    """Return the name of a comparison's best model in the registry, made of characters that MLflow allows."""
     return re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")

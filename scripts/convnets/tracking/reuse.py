@@ -1,4 +1,4 @@
-"""Reuse: a run that the store has finished, with the fingerprint that is wanted, fetched instead of trained again."""
+"""Reuse: fetches a finished run with the wanted fingerprint from the store instead of training it."""
 
 import logging
 import tempfile
@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path) -> bool:
-    """Fetch a run's files, check them by digest and put them into a folder, the stamp last; return whether that was possible.
+    """Fetch a run's files, check their digests and move them into a folder, the stamp last; return whether that succeeded.
 
-    Whatever is missing, damaged or of another run is refused, with a line that says so. A run of a variant of another name, with
-    the same settings, serves as well; it becomes a run of its own.
+    Files that are missing, damaged or of another run are refused, and a log line says so. A run of a variant with another name and
+    the same settings serves as well. It becomes a run of its own.
     """
     try:
         connection = tracking.connect(store)
@@ -45,7 +45,7 @@ def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path)
                 )
                 finished = _check(files, name, seed, fingerprint)
                 if name == variant:
-                    # One that was begun here meanwhile is not needed.
+                    # A run that was begun here meanwhile is not needed.
                     tracking.supersede(connection, run_id, variant, seed, finished.stamp.components)
                 else:
                     _rename(finished, variant)
@@ -63,7 +63,7 @@ def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path)
 
 
 def _rename(finished: Finished, variant: str) -> None:
-    """Make files those of a variant of another name, and of a training of its own, which the store does not have yet."""
+    """Rewrite the files for a variant of another name, with a new training token."""
     stamp, folder = finished.stamp, finished.folder
     outputs = [folder / name for name in RUN_FILES]
     with stamps.stamping(folder / stamps.STAMP, stamp.components, [], outputs, stamp.seconds):
@@ -77,7 +77,7 @@ def _check(files: Path, variant: str, seed: int, fingerprint: str) -> Finished:
     Raises
     ------
     InputError
-        Naming what is wrong.
+        It names what is wrong.
     """
     finished = Finished.read(files)
     found = (finished.metrics.variant, finished.metrics.seed, finished.metrics.fingerprint, finished.stamp.fingerprint)

@@ -1,1 +1,1 @@
-"""The training loop, its checkpoints, and the files that it leaves. Knows the data, the networks and the records of runs."""
+"""The training loop, its checkpoints, and the files that it writes. Knows the data, the networks and the records of runs."""

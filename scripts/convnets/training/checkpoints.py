@@ -1,9 +1,9 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped.
+"""Checkpoints: the state from which a training resumes as if it had never stopped.
 
-There is one after each epoch, and one within an epoch where a training was asked to stop. What is random is a function of (seed,
-epoch, iteration), so weights, optimizer and history suffice after an epoch; within one, its sums and dropout's generators are
-needed too. A checkpoint is a NumPy archive, whose members carry checksums; it names the fingerprint that it belongs to and is of no
-use to any other.
+One is written after each epoch, and one within an epoch if a training is asked to stop. All randomness is a function of (seed,
+epoch, iteration), so weights, optimizer and history suffice after an epoch. Within one, its sums and the states of dropout's
+generators are needed too. A checkpoint is a NumPy archive, whose members carry checksums. It serves only the fingerprint that it
+names.
 """
 
 import json
@@ -24,7 +24,7 @@ from convnets.runs.records import Epoch, Usage
 
 PATTERN = "checkpoint-*.npz"
 ARRAYS = ("weights", "optimizer", "best", "generators")
-KEPT = 2  # if the newest cannot be read, the one before costs an epoch and not the training
+KEPT = 2  # so that a checkpoint that cannot be read costs an epoch, not the training
 # What a damaged archive makes NumPy and zipfile raise.
 UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Part:
-    """What is done of an epoch: its iterations, the sum of their losses, the images classified correctly, and the time it took."""
+    """The part of an epoch that is done: iterations, sum of their losses, images classified correctly, and the time it took."""
 
     iterations: int = 0
     loss: float = 0.0
@@ -49,8 +49,8 @@ class Part:
 class State:
     """A training after some epochs: its history, what each epoch used, weights and optimizer variables, and the best weights.
 
-    `digests` holds the SHA-256 of the weights after each epoch, `processors` those that it has run on, in order. Within the next
-    epoch, `part` is what is done of it, and `generators` are the states of dropout's, each uint32 of shape (2,).
+    `digests` holds the SHA-256 of the weights after each epoch, `processors` the processors that it has run on, in order. Within an
+    epoch, `part` is what is done of it, and `generators` holds the states of dropout's generators, each uint32 of shape (2,).
     """
 
     history: tuple[Epoch, ...]
@@ -65,7 +65,7 @@ class State:
 
     @property
     def seconds(self) -> float:
-        """The seconds that its epochs have taken, that which was begun included."""
+        """The seconds that its epochs have taken, including the unfinished one."""
         return sum(epoch.seconds for epoch in self.history) + (self.part.seconds if self.part else 0.0)
 
     def __str__(self) -> str:
@@ -75,9 +75,9 @@ class State:
 
 
 def write(folder: Path, fingerprint: str, state: State) -> None:
-    """Write a checkpoint, in place of one after as many epochs, and remove those that are no longer needed."""
+    """Write a checkpoint, replacing one after as many epochs, and remove those that are no longer needed."""
     rows = {"history": [asdict(epoch) for epoch in state.history], "usage": [asdict(epoch) for epoch in state.usage]}
-    # An archive has checksums of its members' content, not of their names: so it is said how many there are.
+    # Checksums cover the content of members, not their names, so the header says how many arrays there are.
     counts = {name: len(getattr(state, name)) for name in ARRAYS}
     part = asdict(state.part) if state.part else None
     texts = {"fingerprint": fingerprint, "digests": state.digests, "processors": state.processors}
@@ -89,7 +89,7 @@ def write(folder: Path, fingerprint: str, state: State) -> None:
     with atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
     found = _newest_first(folder)
-    # One that is further could not be read, or the training would have gone on from there.
+    # Later checkpoints cannot be read, or the training would have resumed from them.
     for useless in (*found[: found.index(path)], *found[found.index(path) + KEPT :]):
         useless.unlink()
 
@@ -117,7 +117,7 @@ def read(folder: Path, fingerprint: str) -> State | None:
 
 
 def epochs_done(folder: Path, fingerprint: str) -> int:
-    """Return after how many epochs a training with this fingerprint would go on."""
+    """Return the number of epochs after which a training with this fingerprint would resume."""
     with suppress(FileNotFoundError):  # it has ended meanwhile, and its folder is gone
         for path in _newest_first(folder):
             with suppress(*UNREADABLE), np.load(path, allow_pickle=False) as archive:

@@ -1,8 +1,8 @@
-"""The training loop: many iterations are one call of a TensorFlow graph over data held as tensors.
+"""The training loop. One call of a TensorFlow graph runs many iterations over data held as tensors.
 
-Nothing here writes a file or knows of MLflow or Snakemake; an observer is told of each epoch as it ends. Everything random is a
+This module writes no file and does not know MLflow or Snakemake; an observer is called after each epoch. All randomness is a
 function of (seed, epoch, iteration), so the same settings, seed and data give the same history bit for bit on the same machine,
-whether or not the training stopped in between and went on from a state.
+whether or not the training stopped in between and resumed from a state.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class NonFiniteLossError(ArithmeticError):
 
 
 class StoppedError(Exception):
-    """The training was asked to stop; it may go on from `state`."""
+    """The training was asked to stop; it can resume from `state`."""
 
     def __init__(self, state: State) -> None:
         super().__init__(f"stopped after {state}")
@@ -65,16 +65,16 @@ def train(
     observe
         Called with the state after each epoch.
     resumed
-        The state to go on from; None to begin.
+        The state to resume from; None to begin.
     is_to_stop
-        Asked every few seconds while an epoch's batches are trained on.
+        Called every few seconds within an epoch; returns whether to stop.
 
     Raises
     ------
     NonFiniteLossError
-        At the first iteration whose loss is not finite.
+        The loss of an iteration, or a validation loss, is not finite.
     StoppedError
-        Where `is_to_stop` says so.
+        `is_to_stop` returned True.
     """
     if not tf.config.threading.get_intra_op_parallelism_threads():
         raise RuntimeError("device.configure must be called first: a run on another number of threads is another run")
@@ -140,7 +140,7 @@ def train(
 
     classifier.logits.set_weights(best)
     test = evaluation_function(classifier, dataset.test)()
-    # Compiled, so that whoever loads the model can evaluate it or train on, from a fresh state of the same optimizer.
+    # Compiled, so that a loaded model can be evaluated or trained further, from the initial state of the same optimizer.
     fresh = built_optimizer(settings, classifier)
     classifier.model.compile(optimizer=fresh, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return Result(
@@ -166,7 +166,7 @@ def digest_of(weights: Sequence[np.ndarray]) -> str:
 
 
 def _dropout_generators(model: keras.Model) -> list[keras.Variable]:
-    """Return the state of every dropout layer's generator, which depends on all epochs before unless it is set."""
+    """Return the state of every dropout layer's generator. Unless it is set, it depends on all former epochs."""
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate]
     return [layer.seed_generator.state for layer in layers]
 
@@ -179,10 +179,10 @@ def _run_epoch(
     begun: Part | None = None,
     observe: Callable[[Part], None] = lambda _: None,
 ) -> Part:
-    """Train on the batches of `order`, shape (iterations, batch), or on those that are left where the epoch was begun.
+    """Train on the batches of `order`, shape (iterations, batch), or on the rest of an epoch that was begun.
 
-    `before` are the iterations of the epochs before. The graph is left every few seconds, so that a signal is answered and a broken
-    run ends early; `observe` is told then what is done of the epoch.
+    `before` is the number of iterations of former epochs. The graph returns every few seconds, so that signals are handled and a
+    diverged run ends early. Then `observe` is called with the part that is done.
     """
     done = begun or Part()
     for start in range(done.iterations, len(order), ITERATIONS_PER_CALL):

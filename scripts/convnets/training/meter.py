@@ -1,4 +1,4 @@
-"""What a training process uses while it trains."""
+"""Measurement of a training's time, processor use and memory."""
 
 import time
 
@@ -7,7 +7,7 @@ from convnets.runs.records import Usage
 
 
 class Meter:
-    """Measures what this process uses from the meter's start on, added to the seconds, and core seconds, that it is given."""
+    """Measures this process's use from now on, added to the seconds and core seconds that are given."""
 
     def __init__(self, seconds: float = 0.0, core_seconds: float = 0.0) -> None:
         self._wall, self._cpu = time.perf_counter() - seconds, time.process_time() - core_seconds

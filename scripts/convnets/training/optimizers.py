@@ -8,7 +8,7 @@ import keras  # isort: skip
 
 
 def make_optimizer(settings: Optimizer) -> keras.Optimizer:
-    """Return the Keras optimizer, its other settings Keras's defaults."""
+    """Return the Keras optimizer, with Keras's defaults for all other settings."""
     rate, momentum = settings.learning_rate, settings.momentum
     if settings.name == "rmsprop":
         return keras.optimizers.RMSprop(rate, momentum=momentum)
@@ -18,7 +18,7 @@ def make_optimizer(settings: Optimizer) -> keras.Optimizer:
 
 
 def built_optimizer(settings: Settings, classifier: Classifier) -> keras.Optimizer:
-    """Return the run's optimizer in its first state."""
+    """Return the run's optimizer in its initial state."""
     optimizer = make_optimizer(settings.training.optimizer)
     optimizer.build(classifier.logits.trainable_variables)
     return optimizer

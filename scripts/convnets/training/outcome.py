@@ -1,4 +1,4 @@
-"""The outcome of a training: trained, summarised and written. What is done here counts in a run's fingerprint."""
+"""Training a run, summarising it and writing its files. A run's fingerprint covers this module and those it imports."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,16 +24,16 @@ def produce(
     is_to_stop: Callable[[], bool],
     record: Callable[[Result], Record],
 ) -> tuple[Result, Metrics]:
-    """Train a run and write its files; return what the training yielded, and its summary.
+    """Train a run and write its files; return the training's result and its summary.
 
     Parameters
     ----------
     folder
         The folder of the run, `{variant}/seed{seed}`.
     settings, fingerprint
-        What the run is set to, and the digest of all that can change it.
+        The settings and the fingerprint of the run.
     dataset, observe, resumed, is_to_stop
-        As of `loop.train`, which says what it raises.
+        As in `loop.train`, whose errors are raised here too.
     record
         Returns how the run was trained.
     """

@@ -1,4 +1,4 @@
-"""What a training yields, and what is recorded of it."""
+"""The result of a training, and its record and summary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,9 +39,9 @@ class Result:
         training, began
             The token of the training, and its start in seconds since 1970.
         device, precision
-            What it was computed on, and in which precision.
+            The device, and the precision of the computation.
         data, libraries
-            The SHA-256 of each split, and the versions that computed.
+            The SHA-256 of each split, and the versions of the libraries.
         """
         return Record(
             training=training,
@@ -61,7 +61,7 @@ class Result:
         )
 
     def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:
-        """Return the run's summary; it is not tracked yet."""
+        """Return the run's summary, without the id of a tracked run."""
         last = self.history[-1]
         seconds = sum(epoch.seconds for epoch in self.history)
         return Metrics(

@@ -1,4 +1,4 @@
-"""A finished run looked at again: its first epoch is trained once more, and its stored model evaluated once more."""
+"""Comparison of a finished run with the present code: trains its first epoch and evaluates its stored model again."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,18 +23,18 @@ def differences(
     record: Record,
     model: Path,
 ) -> Mapping[str, list[str] | None]:
-    """Compare a run with the code and the libraries of now, bit for bit.
+    """Compare a run with the present code and libraries, bit for bit.
 
     Parameters
     ----------
     settings, seed, dataset
-        What the run is trained from.
+        The settings, seed and data of the run.
     history, metrics, record, model
-        What it has left; of the model the file.
+        What the run recorded, and the file of its model.
 
     Returns
     -------
-    For each thing that is compared, what differs; None where it cannot be compared since the run does not hold it.
+    For each thing that is compared, its differences; None where the run lacks what a comparison needs.
     """
     once = settings.updated({"training": {"epochs": 1}})
     result = loop.train(once, seed, dataset, lambda _: None)
@@ -48,7 +48,7 @@ def differences(
 def _evaluated(
     settings: Settings, dataset: Dataset, history: Sequence[Epoch], metrics: Metrics, record: Record, model: Path
 ) -> list[str]:
-    """Return what differs when the stored model is evaluated by the code of now."""
+    """Return what differs when the stored model is evaluated by the present code."""
     classifier = builders.build(
         settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision
     )

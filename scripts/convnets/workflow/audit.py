@@ -1,4 +1,4 @@
-"""The audit: whether results and tracking store say the same, looked at from both sides."""
+"""The audit: compares the results with the tracking store in both directions."""
 
 import shlex
 import tempfile
@@ -67,13 +67,13 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
 
 
 def _how_to_bin(store: Store, run: Run) -> str:
-    """Name the command that moves a run to MLflow's bin; whether it is a colleague's, only the user can say."""
+    """Return the advice on a surplus run. Only the user knows whether it is a colleague's."""
     command = f"MLFLOW_TRACKING_URI={shlex.quote(store.uri)} .venv/bin/mlflow runs delete --run-id {run.info.run_id}"
     return f"unless it is somebody else's, `{command}` moves it to MLflow's bin"
 
 
 def _of_other_files(steps: Steps) -> Iterator[str]:
-    """Yield which files of the results, but those of runs, are not as they were written."""
+    """Yield the files of the results, other than those of runs, that are missing or changed."""
     for key, step in steps.all.items():
         stamp = stamps.read(step.stamp)
         if step.rule != TRAINING and stamp:
@@ -126,7 +126,7 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
         yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
     for name in delivery.missing(connection, run.info.run_id, finished.folder):
-        if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those were looked at above
+        if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those are checked elsewhere
             yield f"its tracked run has lost {name}; `make sync` brings it there"
     if len(logged_models.of_run(connection, run.info.run_id)) > 1:
         yield f"its tracked run has {len(logged_models.of_run(connection, run.info.run_id))} complete models, not one"
@@ -148,7 +148,7 @@ def _of_points(connection: Connection, run: Run, finished: Finished) -> Iterator
 
 
 def _of_files(connection: Connection, run: Run, finished: Finished, figures: Iterable[Path]) -> Iterator[str]:
-    """Yield which of the run's files, and of the figures of its comparisons, the store lacks, or holds otherwise."""
+    """Yield the files of a run, and the figures of its comparisons, that the store lacks or holds with other content."""
     wanted = {f"{delivery.FILES}/{name}": finished.folder / name for name in (*layout.RUN_FILES, stamps.STAMP)}
     wanted |= {f"figures/{path.name}": path for path in figures}
     with tempfile.TemporaryDirectory() as scratch:
@@ -165,7 +165,7 @@ def _of_files(connection: Connection, run: Run, finished: Finished, figures: Ite
 
 
 def _compare(kind: str, wanted: Mapping[str, Any], found: Mapping[str, Any], *, both: bool = False) -> Iterator[str]:
-    """Yield each entry that the store lacks or has otherwise, and with `both` each that it has besides."""
+    """Yield each entry that is missing or different in the store; with `both`, also each that only the store has."""
     for key, value in wanted.items():
         if found.get(key) != value:
             yield f"{kind} {key} is {value} in the results, and {found.get(key, 'missing')} in the store"

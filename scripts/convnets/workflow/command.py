@@ -1,4 +1,4 @@
-"""What every script has in common: its log lines, and one clear line instead of a traceback when the input is at fault."""
+"""What all scripts share: arguments, log, signals, and one line instead of a traceback for an error of the user's."""
 
 import argparse
 import errno
@@ -23,13 +23,15 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=(description or "").strip().split("\n\n")[0])
 
 
-def add_configuration_options(options: argparse.ArgumentParser) -> None:
-    """Add what the commands take that look at a whole configuration: its files."""
-    options.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+def study_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the argument parser of a command on a whole study, which takes the configuration files."""
+    made = parser(description)
+    made.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+    return made
 
 
 def cores(text: str) -> int:
-    """Return the number of cores that `text` asks for, as Snakemake's option of that name does."""
+    """Parse a number of cores as Snakemake's `--cores` does; `all` is every core that this process may use."""
     if text == "all":
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not text.isdecimal() or int(text) < 1:
@@ -38,7 +40,7 @@ def cores(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Return the seconds that `text` gives, which are more than none."""
+    """Parse a number of seconds above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -55,17 +57,17 @@ def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
         try:
             status = process.wait()
         except SystemExit:
-            process.terminate()  # and is waited for, so that it can unlock the folder
+            process.terminate()  # the block then waits for it, so that it can unlock the folder
             raise
     if status:
         sys.exit(status)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; print an `InputError`, or a disk that does not take a file, as one line and exit with status 1.
+    """Run a script's `main`. An `InputError`, or a file that cannot be read or written, becomes one log line and status 1.
 
-    A request to stop (SIGTERM, SIGINT) becomes an exit, which passes through every `finally`: no half file stays, and what is
-    tracked is closed. The status is 128 and the signal's number, as schedulers expect.
+    SIGTERM and SIGINT raise `SystemExit`, so that every `finally` runs: partial files are removed and tracked runs are closed. The
+    status is 128 plus the signal's number, as schedulers expect.
     """
     for request in REQUESTS_TO_STOP:
         signal.signal(request, lambda number, _: sys.exit(128 + number))
@@ -93,7 +95,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _flush() -> None:
-    """Write what was printed; whoever reads it may have seen enough."""
+    """Flush standard output, whose reader may have closed the pipe."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -102,9 +104,9 @@ def _flush() -> None:
 
 @contextmanager
 def stop_deferred() -> Iterator[Callable[[], bool]]:
-    """Let a request to stop (SIGTERM, SIGINT) wait for the end of this; yields what says whether there was one.
+    """Defer SIGTERM and SIGINT to the end of the block. Yields a function that says whether one has arrived.
 
-    Whoever asks that can end in its own time. The request then becomes the exit that it would have been at once.
+    The block can poll the function and end early. The signal then raises `SystemExit` as usual.
     """
     requests: list[int] = []
     former = {request: signal.signal(request, lambda number, _: requests.append(number)) for request in REQUESTS_TO_STOP}
@@ -118,13 +120,13 @@ def stop_deferred() -> Iterator[Callable[[], bool]]:
 
 
 def stop_no_more() -> None:
-    """Do not answer requests to stop any more: what was to be done is done, and to exit otherwise would undo it."""
+    """Ignore SIGTERM and SIGINT from now on. The work is done; with another exit status, Snakemake would remove it."""
     for request in REQUESTS_TO_STOP:
         signal.signal(request, signal.SIG_IGN)
 
 
 def leave() -> None:
-    """End this process now, with status 0. To take TensorFlow and MLflow apart takes Python two seconds, which nobody needs."""
+    """Exit at once with status 0. The interpreter's regular shutdown of TensorFlow and MLflow takes two seconds."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -132,7 +134,7 @@ def leave() -> None:
 
 
 def log_to(path: Path) -> None:
-    """Write the log lines to a file too, for a script whose standard error is left to the user's terminal."""
+    """Write the log to a file as well, for a script whose standard error stays on the terminal."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w")
     handler.setFormatter(logging.Formatter(FORMAT, TIME))

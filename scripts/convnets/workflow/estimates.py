@@ -1,4 +1,4 @@
-"""How long stale steps will take, from what earlier ones took on this machine."""
+"""Estimates of how long stale steps will take, from the times of finished ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from convnets.workflow.steps import TRAINING, Step, Steps
 
 @dataclass(frozen=True)
 class Timing:
-    """What one finished run took: floating-point operations a second, and the seconds beside its training."""
+    """The speed of one finished run: floating-point operations a second, and the seconds spent outside the training loop."""
 
     variant: str
     precision: str
@@ -27,9 +27,9 @@ class Timing:
 
 
 def estimate(steps: Steps) -> Mapping[str, float | None]:
-    """Return the seconds that each stale step will take, None where nothing like it has run yet.
+    """Return the seconds that each stale step will take, None where no similar step has run yet.
 
-    A training takes as long as earlier ones of its variant, else as those of other variants, by the operations it needs.
+    A training's estimate is its number of operations at the speed of earlier runs: of its variant, or else of others.
     """
     timings = [timing for folder in steps.study.layout.runs() if (timing := _timing(folder, steps.study.described.format))]
     return {
@@ -40,7 +40,7 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 
 
 def _timing(folder: Path, images: ImageFormat) -> Timing | None:
-    """Read what a finished run took, or None if its folder does not hold one."""
+    """Return the timing of a finished run, or None if the folder does not hold one."""
     stamp = stamps.read(folder / stamps.STAMP)
     if stamp is None or not (folder / layout.METRICS).is_file():
         return None
@@ -56,7 +56,7 @@ def _timing(folder: Path, images: ImageFormat) -> Timing | None:
 def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | None:
     variant, seed = run_of(step.stamp.parent)
     wanted: Settings = steps.study.variants[variant]
-    # What trained most alike, in this order.
+    # The most similar runs first.
     for alike in (
         [timing for timing in timings if timing.variant == variant and timing.precision == wanted.training.precision],
         [timing for timing in timings if timing.precision == wanted.training.precision],
@@ -79,7 +79,7 @@ def _of_other(step: Step, steps: Steps) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in the unit that suits it."""
+    """Return a duration as text in a suitable unit."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 5400:

@@ -1,6 +1,6 @@
-"""What the scripts of steps share: their argument, their log, their stamp and their errors.
+"""What the scripts of steps share: argument, log, stamp and errors.
 
-A step's script takes one argument, the file that describes its job, which the workflow writes:
+A step's script takes one argument, a JSON file that describes its job. The workflow writes it:
 
     {"rule": "tabulate_variants", "fingerprint": "...",
      "components": {"version": 5, "settings": {...}, "inputs": {...}, "outputs": {...}},
@@ -24,7 +24,7 @@ HELP = "JSON: the rule, its settings, its inputs and outputs by name; the workfl
 
 @dataclass(frozen=True)
 class Job:
-    """What a script is given: the files that it reads and writes, by name, and what its step is made from beside them."""
+    """The job of a script: its input and output files by name, and the components of its fingerprint without the code."""
 
     rule: str
     fingerprint: str
@@ -68,7 +68,7 @@ class Job:
 
 
 def step(main: Callable[[Job], None]) -> None:
-    """Run the script of a step: read its job, do it, and write its stamp last."""
+    """Run a step's script: read its job, call `main`, and write its stamp."""
     parser = command.parser(main.__globals__["__doc__"])
     parser.add_argument("job", type=Path, help=HELP)
 

@@ -1,4 +1,4 @@
-"""What the results hold that the study no longer asks for."""
+"""Results that the study no longer asks for."""
 
 import os
 from pathlib import Path

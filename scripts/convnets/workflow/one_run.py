@@ -1,6 +1,7 @@
-"""One run made: trained or fetched, written, and brought to the tracking store. One process at a time makes it.
+"""Making one run: train or fetch it, write its files, deliver it to the tracking store. One process at a time makes a run.
 
-The files are complete without MLflow. It follows the training in the background, and gets the rest once the files are written.
+The files are complete without MLflow. MLflow gets points in the background while the training goes on, and the rest once the files
+are written.
 """
 
 import logging
@@ -27,10 +28,10 @@ from convnets.tracking.following import PATIENCE_S, Follower, followed
 from convnets.workflow import command
 from convnets.workflow.frame import Job
 
-# Seconds that delivery may take, during which the core is idle: so many, or such a share of the training's time if that is more.
+# The time limit of delivery, during which the core is idle: seconds, or a share of the training's time if that is more.
 DELIVERY_S, DELIVERY_SHARE = 30.0, 0.02
-BASE_MEMORY = 800 * 2**20  # bytes, of TensorFlow and MLflow; the data set is there as an array and as a tensor
-SETTLING_S = 5.0  # in which what another host has written shows on a network file system
+BASE_MEMORY = 800 * 2**20  # bytes of TensorFlow and MLflow; the data set comes on top, as an array and as a tensor
+SETTLING_S = 5.0  # until a network file system shows what another host has written
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +40,9 @@ logger = logging.getLogger(__name__)
 class Attempt:
     """An attempt at a run.
 
-    `number` counts the attempts, `patience` is for how many seconds another process that makes the same run is waited for,
-    `deliver_within` what delivery may take (None: the usual), and `is_submitted` says that this is a job of a batch system.
+    `number` counts the attempts. `patience` is the seconds to wait for another process that makes the same run, and
+    `deliver_within` the time limit of delivery in seconds (None: the default). `is_submitted`: whether this is a job of a batch
+    system.
     """
 
     job: Job
@@ -68,7 +70,7 @@ class Attempt:
 
     @property
     def name(self) -> str:
-        """The run for messages."""
+        """The name of the run in messages."""
         return f"{self.variant}, seed {self.seed}"
 
     @property
@@ -79,7 +81,7 @@ class Attempt:
     def make(self) -> None:
         """Make the run, unless another process has."""
         with unfinished.claimed(self.unfinished, self.patience) as waited:
-            # Snakemake removes what it has made again, so another process was faster.
+            # Snakemake removes outputs before it makes them again. If they are here, another process was faster.
             if self._is_finished() or (waited and self._appears()):
                 command.stop_no_more()
                 logger.info("another process has finished this run; there is nothing left to do")
@@ -96,35 +98,35 @@ class Attempt:
                     self._deliver(plan, model, follower)
                 command.stop_no_more()
             except SystemExit:
-                command.stop_no_more()  # one who asks again is answered already
+                command.stop_no_more()  # a second signal changes nothing
                 if not self._is_finished():
                     raise
-                # The run is made. To exit as if it were not would let Snakemake remove it.
+                # The run is finished. If the exit status said otherwise, Snakemake would remove it.
                 logger.warning("asked to stop when finished; the next run of the workflow, or `make sync`, tracks what is missing")
 
     def _is_finished(self) -> bool:
-        """Return whether the run is there, whole, as it would be trained now."""
+        """Return whether the run is complete, unchanged and bears the wanted fingerprint."""
         stamp = stamps.read(path := self.run / stamps.STAMP)
         return stamp is not None and stamp.fingerprint == self.job.fingerprint and not stamps.damage(path, stamp)
 
     def _appears(self) -> bool:
-        """Return whether the run is there after some seconds, in which a network file system may show what another host wrote."""
+        """Return whether the run appears within some seconds; a network file system shows another host's files late."""
         ends = time.monotonic() + SETTLING_S
         while not self._is_finished():
             if time.monotonic() > ends:
                 return False
             time.sleep(0.5)
             with suppress(OSError):
-                list(self.run.iterdir())  # asks the server, which the name of a file that was not there a moment ago does not
+                list(self.run.iterdir())  # refreshes the client's cache of names, which a look-up of one name would use
         return True
 
     def why_untracked(self, plan: Plan) -> str:
-        """Say why this process does not use the store; nothing if it does."""
+        """Return why this process does not use the store; empty if it does."""
         is_left_alone = self.is_submitted and plan.store.database
         return "a job of a batch system leaves a database in a file alone" if is_left_alone else ""
 
     def _fetch(self, plan: Plan) -> bool:
-        """Return whether the store has the run, and its files could be fetched."""
+        """Fetch the run's files from the store; return whether that succeeded."""
         from convnets.tracking import reuse
 
         if self.why_untracked(plan):
@@ -132,7 +134,7 @@ class Attempt:
         return reuse.fetch(plan.store, self.variant, self.seed, self.job.fingerprint, self.run)
 
     def _train(self, plan: Plan) -> tuple[Any, Follower]:
-        """Train and write the run's files; return the Keras model, and what has followed the training into the store."""
+        """Train and write the run's files; return the Keras model, and the follower of the training."""
         started = time.monotonic()
         self._check_memory()
         used, mark = device.configure(self.threads, gpu=self.gpu), self.job.fingerprint
@@ -178,7 +180,7 @@ class Attempt:
             raise MemoryError from error
         finally:
             if follower.is_closed:
-                with suppress(OSError):  # a full disk leaves the record as it was, and the run is looked at again
+                with suppress(OSError):  # on a full disk the record stays, and the next run of the workflow closes the tracked run
                     replace(begun, is_open=False).write(self.unfinished)
         logger.info(
             "best validation accuracy %.4f in epoch %d; test accuracy %.4f, loss %.4f; %.0f images/s",
@@ -187,7 +189,7 @@ class Attempt:
         return result.model, follower
 
     def _observer(self, epochs: int, follower: Follower) -> Callable[[Any], None]:
-        """Return what is done after each epoch: a line in the log, a checkpoint, news for the store."""
+        """Return the function that is called after each epoch: it logs a line, writes a checkpoint and tells the follower."""
         from convnets.training import checkpoints
 
         def observe(state: checkpoints.State) -> None:
@@ -199,18 +201,19 @@ class Attempt:
             )
             try:
                 checkpoints.write(self.unfinished, self.job.fingerprint, state)
-            except OSError as error:  # a full disk: to go on would lose all that follows, since results have no place either
+            except OSError as error:  # such as a full disk, which would have no room for the results either
                 raise InputError(
                     f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
                     f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
                 ) from error
-            # What the newest checkpoint alone holds may have to be trained again, and the store cannot take a point back.
+            # The newest epoch is held back. If its checkpoint cannot be read, it is trained again, and the store cannot delete a
+            # point.
             follower.tell(state.history[:-1], state.usage[:-1])
 
         return observe
 
     def _keep(self, state: Any) -> None:  # noqa: ANN401  (of checkpoints, which imports NumPy)
-        """Write a checkpoint of a training that was asked to stop; a disk that is full costs it what is done of the epoch."""
+        """Write a checkpoint of a training that was asked to stop. A full disk costs it the part of the epoch that is done."""
         from convnets.training import checkpoints
 
         logger.info("asked to stop, after %s", state)
@@ -222,7 +225,7 @@ class Attempt:
     def _check_memory(self) -> None:
         data = self.job.input("dataset")
         needed = BASE_MEMORY + 2 * data.stat().st_size if data.is_file() else 0
-        # What this process has already taken, for its imports, is not needed again.
+        # The imports of this process have already allocated a part of it.
         available = hardware.available_memory() + hardware.resident_memory()
         if available < needed:
             raise InputError(
@@ -231,7 +234,7 @@ class Attempt:
             )
 
     def _deliver(self, plan: Plan, model: Any, follower: Follower) -> None:  # noqa: ANN401  (Keras ships no types)
-        """Bring the run to the store. If that does not succeed in time, the run is finished all the same, and delivered later."""
+        """Deliver the run to the store. If that fails or takes too long, the run counts as finished and is delivered later."""
         from convnets.tracking.presentation import present
 
         if reason := self.why_untracked(plan):
@@ -248,6 +251,6 @@ class Attempt:
             return
         except LateError:
             problem = f"the tracking store {plan.store.uri} has not taken all of it within {seconds:.0f} s"
-        except (InputError, OSError) as error:  # a full disk, say: the run's id is noted in its folder. It is finished all the same
+        except (InputError, OSError) as error:  # such as a full disk: delivery writes the run's id into its folder
             problem = str(error)
         logger.warning("finished, and not tracked yet: %s. The next run of the workflow, or `make sync`, brings it there.", problem)

@@ -1,4 +1,4 @@
-"""What the tracking store still lacks, as far as the files tell: why its steps are stale although their settings are the same."""
+"""What the tracking store still lacks, according to local files. It makes the steps of tracking stale."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +13,7 @@ from convnets.workflow.steps import Step, Steps
 
 
 def store_reasons(steps: Steps) -> Iterator[str]:
-    """Yield why the store is to be opened: it is gone, was away, or has runs that killed trainings left open."""
+    """Yield why `create_store` is stale: the store is missing or was unavailable, or killed trainings left runs open."""
     store, layout = steps.study.store, Layout(steps.study.results)
     if store.database and not store.database.is_file():
         yield f"the tracking store {store.database} is missing"
@@ -31,7 +31,7 @@ def store_reasons(steps: Steps) -> Iterator[str]:
 
 
 def publishing_reasons(steps: Steps) -> Iterator[str]:
-    """Yield what is not in the store yet."""
+    """Yield why `publish_comparisons` is stale: what is not in the store yet."""
     for step in untracked(steps):
         yield f"{name_of(step.stamp.parent)} is not in the tracking store {steps.study.store.uri} yet"
     if problem := _problem(steps):
@@ -39,13 +39,13 @@ def publishing_reasons(steps: Steps) -> Iterator[str]:
 
 
 def untracked(steps: Steps) -> list[Step]:
-    """Return the finished runs that were not brought to the store."""
+    """Return the finished runs that were not delivered to the store."""
     finished = (step for step in steps.trainings() if not steps.reasons(step.key))
     return [step for step in finished if not is_tracked(step.stamp.parent, steps.study.store, step.fingerprint)]
 
 
 def line(steps: Steps) -> str:
-    """Return a line that says which of the finished runs the store lacks, or nothing."""
+    """Return a line that names the finished runs that the store lacks; empty if it lacks none."""
     names = [name_of(step.stamp.parent) for step in untracked(steps)]
     problem = _problem(steps)
     if not names and not problem:

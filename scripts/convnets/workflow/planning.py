@@ -1,4 +1,4 @@
-"""What is settled when the Snakefile is read: how commands get at its steps, what jobs on other hosts are told, what is refused."""
+"""Reading the Snakefile: how commands load its steps, and the checks of hosts and environments."""
 
 import io
 import logging
@@ -19,17 +19,17 @@ from convnets.workflow.steps import Steps
 
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 
-_declared: list[Steps] = []  # by the Snakefile that was read last
+_declared: list[Steps] = []  # by the last Snakefile that was read
 _is_loading = False
 
 
 def declare(steps: Steps) -> None:
-    """Let the steps of a Snakefile be what `load` returns."""
+    """Register the steps of the Snakefile that is being read, for `load`."""
     _declared[:] = [steps]
 
 
 def is_loading() -> bool:
-    """Return whether the Snakefile is read by `load`, which writes nothing."""
+    """Return whether `load` is reading the Snakefile. Then nothing may be written."""
     return _is_loading
 
 
@@ -44,7 +44,7 @@ def load(configfiles: Sequence[Path]) -> Steps:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
-    configuration.resolve(configuration.read(configfiles))  # in its own words, if it cannot be used
+    configuration.resolve(configuration.read(configfiles))  # raises errors without Snakemake's additions
     global _is_loading
     config = ConfigSettings(configfiles=configfiles)
     output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
@@ -60,17 +60,17 @@ def load(configfiles: Sequence[Path]) -> Steps:
 
 
 def note_processor(study: Configuration) -> None:
-    """Note for jobs on other hosts whether the one that runs the workflow multiplies bfloat16 in hardware."""
+    """Write a note for jobs on other hosts: whether the workflow's host multiplies bfloat16 in hardware."""
     write_json(_note(study), {"bfloat16": hardware.native_bfloat16()})
 
 
 def refuse_another_precision(config: Mapping[str, Any], study: Configuration) -> None:
-    """Refuse a job where `precision: auto` means another precision than where the workflow runs: its run would be stale for ever.
+    """Refuse a job on a host where `precision: auto` means another precision: its run would always be stale.
 
     Raises
     ------
     InputError
-        It does, or what it means there is not known.
+        The precision differs from that of the workflow's host, or the latter is not known.
     """
     path = _note(study)
     planned = read_json(path)["bfloat16"] if path.is_file() else None
@@ -87,12 +87,12 @@ def _note(study: Configuration) -> Path:
 
 
 def check_environments(folder: Path) -> None:
-    """Check that conda's environments hold the versions that runs are planned with.
+    """Check that the conda environments pin the library versions that runs are planned with.
 
     Raises
     ------
     InputError
-        They do not, so that each training would refuse to run.
+        They do not. Every training would refuse to run.
     """
     pins = {
         pin for path in folder.glob("*.yaml") for pin in re.findall(r"(?m)^ +- (\w+)==(\S+)$", path.read_text(encoding="utf-8"))

@@ -1,10 +1,10 @@
-"""The steps of the workflow: each is a job of a rule with a stamp, declared by that rule and the study alone.
+"""The steps of the workflow. A step is a job of a rule that writes a stamp. Its rule and the study declare it.
 
-A rule takes part by two functions of `Steps`: `marker` as one of its inputs, which names a file newer than any output where the
-step is stale, and `job` as one of its params, which hands the step to its script. (`when_stale` is a marker with inputs that only a
-stale step needs.)
-Its other params are the step's settings. Stamps alone decide whether a step is stale. Snakemake's own memory plays no part, and
-time stamps are made to agree with the stamps before Snakemake looks at them.
+A rule calls two methods of `Steps`. `marker`, as an input, names a file that is newer than any output if the step is stale. `job`,
+as one of the params, hands the step to its script. (`when_stale` is a marker with inputs that only a stale step needs.)
+
+The other params are the step's settings. Stamps alone decide whether a step is stale: Snakemake's own metadata plays no part, and
+`settle_times` makes time stamps agree with the stamps before Snakemake reads them.
 """
 
 import os
@@ -23,9 +23,10 @@ from convnets.freshness.fingerprint import Components
 from convnets.runs.layout import SEED
 from convnets.study.configuration import Configuration
 
-TRAINING = "train_variant"  # its stamp is about a run: of settings, seed, data and code
+TRAINING = "train_variant"  # its stamp is that of a run: settings, seed, data and code
 JOB, MARK, STAMP = "job", "stale", "stamp"  # the names that `job`, `marker` and the stamp have in a rule
-# Newer than whatever is stale. Snakemake takes a file whose text is that of last time for unchanged, so the text is the time.
+# Newer than any stale output. Snakemake takes a small file with the same content as last time for unchanged, so the content is the
+# time.
 MARKER = Path(".snakemake") / "stale.txt"
 JOBS = Path(".snakemake") / "convnets"
 
@@ -35,7 +36,7 @@ Check = Callable[["Steps"], Iterable[str]]
 
 @dataclass(frozen=True)
 class Step:
-    """One job of the workflow: what it is made from beside the content of its inputs, and what it leaves."""
+    """One job of the workflow: the components of its fingerprint, its inputs and its outputs."""
 
     rule: str
     key: str
@@ -50,7 +51,7 @@ class Step:
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
-        """What it leaves beside its stamp."""
+        """Its outputs without its stamp."""
         return tuple(Path(file) for name, files in self.outputs.items() if name != STAMP for file in files)
 
     @cached_property
@@ -119,10 +120,10 @@ class Steps:
         return stale
 
     def when_stale(self, rule: str, may_be_missing: str, **files: str) -> Callable[[Any], Mapping[str, str]]:
-        """Return an input function, to be unpacked, that names files and the marker only where the rule's step is to be made.
+        """Return an input function, to be unpacked, that names the files and the marker only if the rule's step has to run.
 
-        So a fresh step is not made again with the files. `may_be_missing` names one that nothing else needs: while all steps of
-        the rule are fresh, it need not be there.
+        So a change of these files does not run a fresh step again. `may_be_missing` names a file that no other rule needs: it may
+        be missing while all steps of the rule are fresh.
         """
         self._checks[rule] = None
         self._needed_by[self._apply(files[may_be_missing])] = rule
@@ -136,12 +137,12 @@ class Steps:
         return needed
 
     def _is_to_be_made(self, key: str) -> bool:
-        """Return whether a step is stale by itself, or the command line forces it."""
+        """Return whether a step has to run: it is stale by itself, or the command line forces it."""
         step = self[key]
         return bool(self.reasons(key)) or self._is_forced({step.rule, *(file for files in step.outputs.values() for file in files)})
 
     def job(self, rule: str) -> Callable[[Any, Any, Any], str]:
-        """Return a params function that writes what a step's script is given into a file, and names it."""
+        """Return a params function that writes the job file of a step and returns its path."""
 
         def write(wildcards: Any, input: Any, output: Any) -> str:  # noqa: ANN401
             step = self[key_of(rule, wildcards)]
@@ -154,7 +155,7 @@ class Steps:
                 "inputs": {name: _listed(files) for name, files in input.items() if name != MARK},
                 "outputs": {name: _listed(files) for name, files in output.items()},
             }
-            # Another call, for other results or only planning, cannot change what this one has named.
+            # The name holds a digest, so that another call of Snakemake cannot change the file that this call has named.
             path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
             if not self._is_dry and not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,10 +174,10 @@ class Steps:
         with atomic_path(MARKER) as temporary:
             temporary.write_text(f"{time.time_ns()}\n")
 
-    # For whoever asks
+    # For commands and tests
 
     def again(self) -> "Steps":
-        """Return the same steps as they stand now."""
+        """Return the same steps, with their state read again."""
         steps = Steps(self._rules, self.study, self._is_forced, plans=False)
         steps._checks, steps._needed_by = self._checks, self._needed_by
         return steps
@@ -193,7 +194,7 @@ class Steps:
         return found
 
     def __getitem__(self, key: str) -> Step:
-        """Return a step."""
+        """Return the step with this key."""
         if key not in self._found:
             self._found[key] = self._declared(key)
         return self._found[key]
@@ -203,13 +204,13 @@ class Steps:
         return [name for name in self._values if f"{{{name}}}" in pattern]
 
     def _declared(self, key: str) -> Step:
-        """Read a step off its rule."""
+        """Read a step from its rule."""
         rule, *values = key.split("/")
         declared = getattr(self._rules, rule)
         patterns = {name: _listed(files) for name, files in declared.output.items()}
         names = self._wildcards(patterns[STAMP][0])
         wildcards = {name: value.removeprefix(SEED if name == "seed" else "") for name, value in zip(names, values, strict=True)}
-        outputs = {name: tuple(file.format(**wildcards) for file in files) for name, files in patterns.items()}
+        outputs = {name: tuple(self._apply(file.format(**wildcards)) for file in files) for name, files in patterns.items()}
         if rule == TRAINING:
             variant, seed = wildcards["variant"], int(wildcards["seed"])
             components = fingerprint.run_components(self.study.variants[variant], seed, self.study.dataset)
@@ -225,13 +226,13 @@ class Steps:
         return Step(rule, key, fingerprint.step_components(rule, settings, places), inputs, outputs)
 
     def _apply(self, path: str) -> str:
-        """Return a path with its folders in place of `<results>` and the like."""
+        """Return a path in its normal form, with its folders in place of `<results>` and the like."""
         for name, folder in self.study.folders.items():
             path = path.replace(f"<{name}>", folder)
-        return path
+        return os.path.normpath(path)  # a folder may be written `./out/`
 
     def _places(self, files: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-        """Return for each name the place of its file, which moves with the folders; of several, how many they are and a digest."""
+        """Return the place of each name's file, relative to the study's folders; for several files, their number and a digest."""
         found = {}
         for name, paths in files.items():
             places = [self._place(path) for path in paths]
@@ -245,7 +246,7 @@ class Steps:
         return path
 
     def reasons(self, key: str) -> list[str]:
-        """Say why a step is stale by itself; nothing means that it is fresh."""
+        """Return why a step is stale by itself; empty if it is not."""
         if key not in self._reasons:
             step = self[key]
             rare = {file: self._needed_by[str(file)] for file in step.files if str(file) in self._needed_by}
@@ -269,7 +270,7 @@ class Steps:
         return {file: key for key, step in self.all.items() for files in step.outputs.values() for file in files}
 
     def before(self, key: str) -> list[str]:
-        """Return the steps that a step reads from and is stale with. A training is stale by itself alone."""
+        """Return the keys of the steps whose outputs a step reads. A training has none: it is stale by itself alone."""
         files = (file for files in self[key].inputs.values() for file in files)
         return list(dict.fromkeys(self._made_by[file] for file in files if file in self._made_by))
 
@@ -280,10 +281,10 @@ class Steps:
         return self._stale[key]
 
     def settle_times(self) -> None:
-        """Let the outputs of fresh steps be no older than their inputs, so that Snakemake takes these steps for fresh too.
+        """Make the outputs of fresh steps no older than their inputs, so that these steps are fresh for Snakemake, too.
 
-        They are older after a checkout, or a copy without time stamps. Files from a machine whose clock is ahead get the present
-        time, since Snakemake refuses a new output that is older than its inputs.
+        Outputs are older after a checkout, or after a copy that did not keep time stamps. Files from a machine whose clock is ahead
+        get the present time, since Snakemake refuses a new output that is older than its inputs.
         """
         if not self._plans:
             return

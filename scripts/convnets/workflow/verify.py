@@ -1,7 +1,7 @@
-"""Verification: runs that are stale only because code, a library or the fingerprint's version changed, shown to be the same bits.
+"""Verification of runs that are stale only because code, a library or the fingerprint's version changed.
 
-The first epoch is trained again and the stored model evaluated again. Where all of it is equal bit for bit, the run gets the
-fingerprint that is wanted now. An equal first epoch does not prove the last, so such runs are counted apart.
+The first epoch is trained again and the stored model evaluated again. If both are equal bit for bit, the run gets the fingerprint
+that is wanted now. An equal first epoch does not prove an equal last one, so the run's folder keeps a note of the verification.
 """
 
 import os
@@ -21,12 +21,12 @@ from convnets.runs import reading, records
 from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD, VERIFIED, name_of, run_of
 from convnets.workflow.steps import Step, Steps
 
-EQUAL = ("settings", "seed", "data")  # the parts of a fingerprint that no verification can replace
+EQUAL = ("settings", "seed", "data")  # the components that must not have changed
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of it for one run. Where nothing differs it has its new fingerprint. `not_compared` is what the run lacks."""
+    """The outcome for one run. Without differences, it has its new fingerprint. `not_compared` names what the run lacks."""
 
     run: str
     differences: tuple[str, ...]
@@ -34,7 +34,7 @@ class Verification:
 
 
 def candidates(steps: Steps, wanted: str | None = None) -> Iterator[tuple[Step, str]]:
-    """Yield each stale run that is there, and why it cannot be verified, or nothing.
+    """Yield each stale run that has a stamp, and why it cannot be verified; empty if it can.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def candidates(steps: Steps, wanted: str | None = None) -> Iterator[tuple[Step, 
 
 
 def _obstacle(step: Step, stamp: stamps.Stamp) -> str:
-    """Say why a run cannot be verified; nothing if it can."""
+    """Return why a run cannot be verified; empty if it can."""
     folder = step.stamp.parent
     old, new = ({name: components.get(name) for name in EQUAL} for components in (stamp.components, step.components))
     if changed := fingerprint.changes(old, new):
@@ -76,14 +76,14 @@ def _obstacle(step: Step, stamp: stamps.Stamp) -> str:
 
 
 def be_quiet() -> None:
-    """Leave what TensorFlow says of the machine out of the output; errors reach the caller as exceptions."""
+    """Discard standard error, to which TensorFlow describes the machine. Errors reach the caller as exceptions."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def verify(step: Step, data: Path) -> Verification:
-    """Compare a run with the code and the libraries of now; where nothing differs, give it the fingerprint that is wanted now.
+    """Compare a run with the present code and libraries. If nothing differs, give it the fingerprint that is wanted now.
 
-    To be called once in a process: it computes as the run's training did.
+    Call it once per process, since it configures the device as the run's training did.
     """
     folder = step.stamp.parent
     stamp = stamps.read(step.stamp)
@@ -108,7 +108,7 @@ def verify(step: Step, data: Path) -> Verification:
 
 
 def track(steps: Steps, folders: Sequence[Path]) -> str:
-    """Bring verified runs with their new fingerprints to the tracking store; return why that was not possible, or nothing."""
+    """Deliver verified runs, with their new fingerprints, to the tracking store; return why that failed, or an empty text."""
     from convnets.tracking import publishing  # MLflow takes seconds to import
 
     return publishing.bring(steps.study.plan, folders) if folders else ""
