@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from faulty_proxy import FaultyProxy
 from finished_runs import all_runs, write_run
+from images import split_of
 from servers import MlflowServer
 from tracked import FORMS, assert_whole, patience, proxy, publish, server, store, through
 from trainings import Training, settings_with, write_data
@@ -23,7 +24,7 @@ from convnets.tracking.finished_run import Finished
 __all__ = ["patience", "proxy", "server", "store"]
 
 EPOCHS, TRAININGS = 400, 16
-SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [64, 32, 32]}
+SPLIT = split_of(64, 32, 32)
 
 
 class Trainings:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from disks import mounted
 from finished_runs import new_store
+from images import split_of
 from standstill import stand_still
 from trainings import STARTED, Training, assert_same, outcome, settings_with, write_data
 from waiting import SECONDS, wait_until
@@ -22,7 +23,7 @@ from convnets.data.dataset import DatasetSettings
 from convnets.study.stores import Store
 
 EPOCHS = 150
-SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [256, 64, 64]}
+SPLIT = split_of(256, 64, 64)
 VARIANTS: dict[str, dict[str, Any]] = {
     "dropout": {"filters": [8, 8]},
     "augmentation": {"filters": [8], "augmentation": {"horizontal_flip": True, "channel_offset": 0.05}},

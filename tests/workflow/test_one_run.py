@@ -16,12 +16,12 @@ import pytest
 from commands import assert_one_line, run
 from conftest import ROOT
 from finished_runs import MEMBER, all_runs, points
+from images import split_of
 from test_hardware import MIB, VERSION_2, write_group, write_processes
 from trainings import Training, assert_same, outcome, settings_with, write_data
 from waiting import SECONDS, wait_until
 
 from convnets import hardware
-from convnets.data import official
 from convnets.data.dataset import Dataset, DatasetSettings
 from convnets.errors import InputError
 from convnets.runs import unfinished
@@ -32,7 +32,7 @@ from convnets.tracking.finished_run import HISTORY_COLUMNS, Finished
 from convnets.training import checkpoints, loop
 from convnets.workflow import one_run
 
-SPLIT = {"validation_fraction": 0.1, "split_seed": 1, "subset": [192, 64, 64], **official.describe("auto").identity}
+SPLIT = split_of(192, 64, 64)
 FILES = sorted([*RUN_FILES, "stamp.json"])
 
 
