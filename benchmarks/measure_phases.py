@@ -80,8 +80,8 @@ def main() -> None:
     ):
         for name in names:
             setattr(module, name, timed(phase, getattr(module, name)))
-    evaluation = training._evaluation_function
-    training._evaluation_function = lambda *args: timed("validation and test", evaluation(*args))
+    evaluation = training.evaluation_function
+    training.evaluation_function = lambda *args: timed("validation and test", evaluation(*args))
 
     config = configuration.read([ROOT / "config.yaml"])
     config["variants"][arguments.variant]["epochs"] = arguments.epochs

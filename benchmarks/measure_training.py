@@ -13,6 +13,7 @@ from convnets import device
 from convnets.data import dataset
 from convnets.data.images import ImageFormat
 from convnets.networks import builders, formulas
+from convnets.settings import Settings
 from convnets.study import configuration
 from convnets.training import graphs, loop, optimizers
 
@@ -21,7 +22,7 @@ import tensorflow as tf  # isort: skip
 ROOT = Path(__file__).parents[1]
 
 
-def throughput(settings: loop.Settings, data: dataset.Dataset) -> float:
+def throughput(settings: Settings, data: dataset.Dataset) -> float:
     """Return the images a second of the epochs with their validation, as `metrics.json` counts them; the first one warms up."""
     result = loop.train(settings, 1, data, lambda _: None)
     seconds = [epoch.seconds for epoch in result.history[1:]]
@@ -53,7 +54,7 @@ def main() -> None:
     print(step(settings, data, study.described.format, arguments.amount))
 
 
-def step(settings: loop.Settings, data: dataset.Dataset, images: ImageFormat, iterations: int) -> float:
+def step(settings: Settings, data: dataset.Dataset, images: ImageFormat, iterations: int) -> float:
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
     classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
     optimizer = optimizers.built_optimizer(settings, classifier)

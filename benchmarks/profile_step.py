@@ -68,7 +68,7 @@ def group_of(name: str) -> tuple[str, int]:
     return next((group for part, group in GROUPS.items() if part in name), "all other operations"), 0
 
 
-def profile(run: loop.TrainingFunction, order: np.ndarray, seed: np.ndarray) -> tuple[float, dict[tuple[str, int], float]]:
+def profile(run: graphs.TrainingFunction, order: np.ndarray, seed: np.ndarray) -> tuple[float, dict[tuple[str, int], float]]:
     """Return the milliseconds of a step, and those of each group while the profiler looks."""
     loop._run_epoch(run, order, seed, 0)
     started = time.perf_counter()

@@ -19,6 +19,7 @@ from servers import mlflow_server
 from waiting import wait_until
 from workflow import CONFIG
 
+from convnets import style
 from convnets.report import figures
 from convnets.study import configuration
 from convnets.study.stores import Store
@@ -108,7 +109,7 @@ def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Itera
     }
     drawn = {name: folder / f"{name}.svg" for name in CONFIGURATION.in_report}
     for name, path in drawn.items():
-        figures.save(figures.learning_curves(pd.read_csv(finished["mlp100"].folder / "history.csv"), name), path)
+        style.save(figures.learning_curves(pd.read_csv(finished["mlp100"].folder / "history.csv"), name), path)
     plan = replace(CONFIGURATION.plan, store=store)
     published = publishing.publish(plan, [run.folder for run in finished.values()], drawn, folder / "unfinished")
     assert published.problem == ""
