@@ -45,9 +45,9 @@ class Claim:
     original: str
     test: str
     quantities: tuple[str, ...]
-    reported: tuple[float, ...]
-    target: float
-    margin: float
+    reported: tuple[int | float, ...]
+    target: int | float
+    margin: int | float
     errata: tuple[str, ...]
 
     @property
@@ -76,11 +76,6 @@ def resolve(name: str, claim: "declaration.Claim") -> Claim:
         margin=_canonical(claim.margin),
         errata=_listed(claim.erratum),
     )
-
-
-def from_dict(value: Mapping[str, Any]) -> Claim:
-    """Return the claim whose fields, as JSON holds them, are `value`."""
-    return Claim(**{**value, **{name: tuple(value[name]) for name in ("quantities", "reported", "errata")}})
 
 
 def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -126,15 +121,7 @@ def is_exact(quantity: str) -> bool:
 
 
 def problems(claims: "Mapping[str, declaration.Claim]", variants: Sequence[str]) -> Iterator[str]:
-    """Yield one message per claim key that contradicts another or names what does not exist.
-
-    Parameters
-    ----------
-    claims
-        The section of the configuration, valid key by key.
-    variants
-        The variants that there are.
-    """
+    """Yield one message per claim key that contradicts another or names what does not exist; each key is valid by itself."""
     for name, claim in claims.items():
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):

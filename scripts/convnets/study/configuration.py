@@ -80,8 +80,15 @@ class Configuration:
 
     @property
     def members(self) -> Mapping[str, Mapping[str, Any]]:
-        """What tracking is told of each variant: its label and its comparisons."""
-        return {name: {"label": label, "comparisons": self.comparisons_of(name)} for name, label in self.labels.items()}
+        """What tracking is told of each variant: its label, and the titles of the comparisons that it belongs to, by id."""
+        shown = {name: {member.variant for member in comparison.members} for name, comparison in self.comparisons.items()}
+        return {
+            variant: {
+                "label": label,
+                "comparisons": {name: self.comparisons[name].title for name, variants in shown.items() if variant in variants},
+            }
+            for variant, label in self.labels.items()
+        }
 
     @property
     def store(self) -> Store:
@@ -110,23 +117,9 @@ class Configuration:
         """Return the variants that claims are about, by id."""
         return sorted({variant for claim in self.claims for variant in claim.variants})
 
-    def comparisons_of(self, variant: str) -> dict[str, str]:
-        """Return the titles of the comparisons that a variant belongs to, by id."""
-        return {
-            name: comparison.title
-            for name, comparison in self.comparisons.items()
-            if any(member.variant == variant for member in comparison.members)
-        }
-
 
 def read(paths: Sequence[Path]) -> dict[str, Any]:
-    """Read configuration files, each merged over those before it as Snakemake does.
-
-    Raises
-    ------
-    InputError
-        A file is missing or holds no YAML mapping.
-    """
+    """Read configuration files, each merged over those before it as Snakemake does; an InputError where one cannot be read."""
     config: dict[str, Any] = {}
     for path in paths:
         try:
@@ -140,19 +133,13 @@ def read(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def resolve(config: Mapping[str, Any]) -> Configuration:
-    """Check a configuration and resolve it.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong with it, one line each.
-    """
+    """Check a configuration, as `check` does, and resolve it."""
     declared = check(config)
     variants = dict(sorted(declared.variants.items()))  # by id, since merging two files does not keep their order
     labels = {name: variant.label for name, variant in variants.items()}
-    described = declared.dataset.describe()
-    dataset, results = declared.dataset, Path(declared.pathvars.results)
-    store = Store(declared.tracking.uri or f"{SQLITE}{own_database(results)}", declared.tracking.experiment)
+    dataset, own = declared.dataset, own_database(Path(declared.pathvars.results))
+    store = Store(declared.tracking.uri or f"{SQLITE}{own}", declared.tracking.experiment)
+    has_server = not store.database and not DATABASE.match(store.uri)  # which keeps the artifacts
     return Configuration(
         folders={name: str(Path(folder)) for name, folder in declared.pathvars.model_dump().items()},
         variants={
@@ -165,13 +152,13 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         seeds=tuple(sorted(declared.seeds)),
         source=dataset.source,
         kind=dataset.kind,
-        described=described,
+        described=dataset.describe(),
         split=dataset.split(),
         images=contradictions.split_sizes(dataset),
         memory=declared.memory.model_dump(),
         tracking={
             **asdict(store),
-            "artifacts": str(_artifacts(store, results)) if store.database or DATABASE.match(store.uri) else None,
+            "artifacts": None if has_server else str((store.database or own).parent / "artifacts"),
             "reuse": declared.tracking.reuse,
         },
         runs_from=Path(declared.runs_from) if declared.runs_from else None,
@@ -179,14 +166,11 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
 
 
 def check(config: Mapping[str, Any]) -> Declaration:
-    """Return what a configuration declares.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong with it, one line each.
-    """
-    config = _without_removed(config)
+    """Return what a configuration declares; an InputError lists everything that is wrong with it, one line each."""
+    # Merging files cannot remove a key, so null does.
+    sections = {name: config[name] for name in REMOVABLE if isinstance(config.get(name), Mapping)}
+    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
+    config = {**config, **kept}
     try:
         declared = Declaration.model_validate(config)
         problems = list(contradictions.find(declared))
@@ -197,18 +181,6 @@ def check(config: Mapping[str, Any]) -> Declaration:
     return declared
 
 
-def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the configuration without the variants, comparisons and claims that are null: merging files cannot remove a key."""
-    sections = {name: config[name] for name in REMOVABLE if isinstance(config.get(name), Mapping)}
-    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
-    return {**config, **kept}
-
-
-def _artifacts(store: Store, results: Path) -> Path:
-    """Return the folder of the artifacts of a store that has no server to keep them: beside its file, or with the results."""
-    return (store.database or own_database(results)).parent / "artifacts"
-
-
 def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
     """Return whether any variant of a configuration leaves its precision to the processor."""
     trainings = [config.get("training", {}), *filter(None, config["variants"].values())]
@@ -216,10 +188,9 @@ def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
 
 
 def _in_report(claim: tuple[str, declaration.Claim]) -> tuple[bool, list[int], str, float, str]:
-    """Return what orders claims as the report makes them.
+    """Return what orders claims as the report makes them: numbered sections ("2.1" before "10"), then those with names.
 
-    Numbered sections come first ("2.1" before "10"), then those with names. Within one decides `order`, then the id: merging files
-    does not keep the order in which they are written.
+    Within one decides `order`, then the id: merging files does not keep the order in which they are written.
     """
     name, value = claim
     parts = value.section.split(".")
