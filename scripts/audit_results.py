@@ -8,10 +8,7 @@ from convnets.workflow import audit, command, planning
 
 def main() -> None:
     """Audit what the configuration's results folder holds."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
-    arguments = parser.parse_args()
-    steps = planning.load(arguments.configfiles)
+    steps = planning.load(command.configured_parser(__doc__).parse_args().configfiles)
     steps.study.require_own_runs()
     count, differences = audit.differences(steps)
     for difference in differences:

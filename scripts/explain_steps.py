@@ -13,8 +13,7 @@ from convnets.workflow.steps import Steps
 
 def main() -> None:
     """Read the configuration and the stamps, print one line for each step and each reason."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.configured_parser(__doc__)
     parser.add_argument("--cores", type=command.cores, default="all", help="for the estimate: a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)

@@ -20,8 +20,7 @@ from convnets.workflow.steps import Steps
 
 def main() -> None:
     """Find what has left the configuration, ask, retire and remove it."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.configured_parser(__doc__)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)

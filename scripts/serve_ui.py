@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from convnets import files
 from convnets.errors import InputError
-from convnets.runs.layout import Layout
 from convnets.study import configuration
 from convnets.tracking import connection as tracking
 from convnets.tracking import interface as pages
@@ -16,13 +15,12 @@ from convnets.workflow import command
 
 def main() -> None:
     """Find the tracking store through the configuration and hand over to MLflow's server."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.configured_parser(__doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
     config = configuration.resolve(configuration.read(arguments.configfiles))
     config.require_own_runs()
-    store, published = config.store, Layout(config.results).published
+    store, published = config.store, config.layout.published
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
     connection = tracking.connect(store, create=False)

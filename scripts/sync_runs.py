@@ -21,10 +21,7 @@ from convnets.workflow import command, planning
 
 def main() -> None:
     """Publish what the configuration's results hold now."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
-    arguments = parser.parse_args()
-    steps = planning.load(arguments.configfiles)
+    steps = planning.load(command.configured_parser(__doc__).parse_args().configfiles)
     study, layout = steps.study, steps.study.layout
     study.require_own_runs()
     held = {run for run, folder in unfinished.folders(layout.trainings).items() if unfinished.is_held(folder)}

@@ -16,8 +16,7 @@ def main(job: Job) -> None:
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
     runs = reading.read(job.inputs["runs"], variants, ImageFormat.of(job.settings["format"]))
     judged = verdicts.judge(TypeAdapter(list[Claim]).validate_python(job.settings["claims"]), runs)
-    notes = [wording.note(judgement, runs) for judgement in judged]
-    table = claim_tables.claims(judged, notes)
+    table = claim_tables.claims(judged, [wording.note(judgement, runs) for judgement in judged])
     tables.write_csv(table, job.output("csv"))
     tables.write_text(claim_tables.claims_markdown(table), job.output("markdown"))
 

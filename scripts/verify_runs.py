@@ -14,8 +14,7 @@ from convnets.workflow import command, planning, verify
 
 def main() -> None:
     """Find the runs, verify them side by side, say what came of each, bring it to the tracking store."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.configured_parser(__doc__)
     parser.add_argument("--run", help="only this run, variant/seedN (default: every run that is stale for such a reason)")
     parser.add_argument("--cores", type=command.cores, default="all", help="runs side by side: a number, or all (default)")
     arguments = parser.parse_args()

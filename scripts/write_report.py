@@ -14,8 +14,7 @@ SHOWN = 5  # of the runs that are not finished
 
 def main() -> None:
     """Check that the runs are finished, bring tables, figures and the overview up to date, and let Snakemake write its report."""
-    parser = command.parser(__doc__)
-    command.add_configuration_options(parser)
+    parser = command.configured_parser(__doc__)
     parser.add_argument("--cores", default="all", help="a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)

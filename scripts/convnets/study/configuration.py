@@ -153,7 +153,10 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         source=dataset.source,
         kind=dataset.kind,
         described=dataset.describe(),
-        split=dataset.split(),
+        split={
+            **dataset.model_dump(include={"validation_fraction", "split_seed"}),
+            "subset": [count for _, count in dataset.subset] if dataset.subset else None,
+        },
         images=contradictions.split_sizes(dataset),
         memory=declared.memory.model_dump(),
         tracking={

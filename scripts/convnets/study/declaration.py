@@ -83,11 +83,6 @@ class Dataset(Section):
         """Return what is known of the data set before it is read."""
         return kinds.describe(self.kind, self.source)
 
-    def split(self) -> dict[str, Any]:
-        """Return how the images are split, as `dataset.DatasetSettings` takes it."""
-        subset = [*self.subset.model_dump().values()] if self.subset else None
-        return {"validation_fraction": self.validation_fraction, "split_seed": self.split_seed, "subset": subset}
-
 
 class Labelled(Section):
     """A variant; its label, and what differs from the defaults."""

@@ -23,9 +23,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=(description or "").strip().split("\n\n")[0])
 
 
-def add_configuration_options(options: argparse.ArgumentParser) -> None:
-    """Add what the commands take that look at a whole configuration: its files."""
-    options.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+def configured_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the argument parser of a command that looks at a whole configuration, whose files it takes."""
+    found = parser(description)
+    found.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+    return found
 
 
 def cores(text: str) -> int:
