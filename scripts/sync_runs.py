@@ -38,9 +38,8 @@ def main() -> None:
         if not steps.is_stale(f"plot_comparison/{name}")
         and training.isdisjoint(member.variant for member in study.comparisons[name].members)
     }
-    artifacts = study.tracking["artifacts"]
     try:
-        tracking.create_store(study.store, Path(str(artifacts)) if artifacts else None, layout.results)
+        tracking.create_store(study.store, study.artifacts, layout.results)
     except tracking.StoreError as error:
         raise InputError(pending_text([name_of(folder) for folder in (*runs, *others)], str(error))) from error
     publish = partial(publishing.publish, study.plan, runs, figures, layout.trainings, others, thorough=True)

@@ -66,11 +66,7 @@ def resolve(name: str, claim: "declaration.Claim") -> Claim:
     """Return a claim as it is tested."""
     return Claim(
         id=name,
-        section=claim.section,
-        statement=claim.statement,
-        original=claim.original,
-        test=claim.test,
-        quantities=claim.quantities,
+        **claim.model_dump(include={"section", "statement", "original", "test", "quantities"}),
         reported=tuple(_canonical(number) for number in _listed(claim.reported)),
         target=_canonical(claim.target),
         margin=_canonical(claim.margin),

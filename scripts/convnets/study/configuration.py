@@ -27,8 +27,6 @@ from convnets.study.comparisons import Comparison
 from convnets.study.declaration import Declaration
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
-REMOVABLE = ("variants", "comparisons", "claims")
-
 
 @dataclass(frozen=True)
 class Configuration:
@@ -36,9 +34,9 @@ class Configuration:
 
     `folders` are those of results, logs and so on, by the names that they have in rules. `source` is where the images come from,
     `kind` and `described` what they are, `split` holds the fields of `dataset.DatasetSettings`, and `images` the number of images
-    of each split. `tracking` holds the URI, the experiment, for a database the folder of the artifacts, and whether tracked runs
-    are used in place of training. `accuracies` are those that the table of convergence looks for. `runs_from` is the folder whose
-    runs are taken as they are, None where they are trained.
+    of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts where no server keeps them, `reuse`
+    whether tracked runs are used in place of training. `accuracies` are those that the table of convergence looks for. `runs_from`
+    is the folder whose runs are taken as they are, None where they are trained.
     """
 
     folders: Mapping[str, str]
@@ -54,7 +52,9 @@ class Configuration:
     split: Mapping[str, Any]
     images: Mapping[str, int]
     memory: Mapping[str, str]
-    tracking: Mapping[str, str | bool | None]
+    store: Store
+    artifacts: Path | None
+    reuse: bool
     runs_from: Path | None
 
     @property
@@ -81,25 +81,21 @@ class Configuration:
     @property
     def members(self) -> Mapping[str, Mapping[str, Any]]:
         """What tracking is told of each variant: its label, and the titles of the comparisons that it belongs to, by id."""
-        shown = {name: {member.variant for member in comparison.members} for name, comparison in self.comparisons.items()}
-        return {
-            variant: {
-                "label": label,
-                "comparisons": {name: self.comparisons[name].title for name, variants in shown.items() if variant in variants},
-            }
-            for variant, label in self.labels.items()
-        }
+        found: dict[str, dict[str, Any]] = {name: {"label": label, "comparisons": {}} for name, label in self.labels.items()}
+        for name, comparison in self.comparisons.items():
+            for member in comparison.members:
+                found[member.variant]["comparisons"][name] = comparison.title
+        return found
 
     @property
-    def store(self) -> Store:
-        """Where runs are tracked."""
-        return Store(str(self.tracking["uri"]), str(self.tracking["experiment"]))
+    def tracking(self) -> Mapping[str, str | bool | None]:
+        """Where and how runs are tracked, as the step that creates the store takes it."""
+        return {**asdict(self.store), "artifacts": str(self.artifacts) if self.artifacts else None, "reuse": self.reuse}
 
     @property
     def plan(self) -> Plan:
         """What tracking is told."""
-        members = {name: Membership(**member) for name, member in self.members.items()}
-        return Plan(self.store, bool(self.tracking["reuse"]), members)
+        return Plan(self.store, self.reuse, {name: Membership(**member) for name, member in self.members.items()})
 
     @property
     def in_report(self) -> list[str]:
@@ -159,11 +155,9 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         },
         images=contradictions.split_sizes(dataset),
         memory=declared.memory.model_dump(),
-        tracking={
-            **asdict(store),
-            "artifacts": None if has_server else str((store.database or own).parent / "artifacts"),
-            "reuse": declared.tracking.reuse,
-        },
+        store=store,
+        artifacts=None if has_server else (store.database or own).parent / "artifacts",
+        reuse=declared.tracking.reuse,
         runs_from=Path(declared.runs_from) if declared.runs_from else None,
     )
 
@@ -171,7 +165,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
 def check(config: Mapping[str, Any]) -> Declaration:
     """Return what a configuration declares; an InputError lists everything that is wrong with it, one line each."""
     # Merging files cannot remove a key, so null does.
-    sections = {name: config[name] for name in REMOVABLE if isinstance(config.get(name), Mapping)}
+    removable = ("variants", "comparisons", "claims")
+    sections = {name: config[name] for name in removable if isinstance(config.get(name), Mapping)}
     kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
     config = {**config, **kept}
     try:
