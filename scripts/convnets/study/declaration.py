@@ -18,8 +18,7 @@ from convnets.study.comparisons import PALETTE
 Id = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9][a-z0-9_]*$",
-        description="lower-case letters, digits and underscores, not beginning with an underscore",
+        pattern=r"^[a-z0-9][a-z0-9_]*$", description="lower-case letters, digits and underscores, not beginning with an underscore"
     ),
 ]
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]

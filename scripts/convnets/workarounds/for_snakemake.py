@@ -41,10 +41,9 @@ ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT)
 
 def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake ships no types)
     """Limit the cores that all jobs of a workflow use at once, and return whether that was possible."""
-    if CORES.applies():
+    if is_possible := CORES.applies():
         workflow.register_resource("_cores", cores)
-        return True
-    return False
+    return is_possible
 
 
 def refuse_arrays() -> None:
