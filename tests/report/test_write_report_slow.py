@@ -24,13 +24,11 @@ def test_runs_that_are_not_finished_have_no_report(tmp_path: Path) -> None:
 
 
 STOPPED = """
-import os, signal, sys, threading, types
+import sys
 sys.path.insert(0, "scripts")
-import write_report
 from convnets.workflow import command
 
-arguments = types.SimpleNamespace(cores="1", configfiles=["empty.yaml"])
-command.run(lambda: write_report._snakemake(arguments, "--snakefile", "Lasting", "--quiet", "all"))
+command.run(lambda: command.snakemake(["empty.yaml"], "1", "--snakefile", "Lasting", "--quiet", "all"))
 """
 
 
