@@ -8,8 +8,7 @@ from convnets.workflow import audit, command, planning
 
 def main() -> None:
     """Audit what the configuration's results folder holds."""
-    arguments = command.study_parser(__doc__).parse_args()
-    steps = planning.load(arguments.configfiles)
+    steps = planning.load(command.study_parser(__doc__).parse_args().configfiles)
     steps.study.require_own_runs()
     count, differences = audit.differences(steps)
     for difference in differences:

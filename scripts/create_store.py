@@ -32,17 +32,13 @@ def main(job: Job) -> None:
         logger.warning("%s. Results are made all the same, and tracked later.", error)
         plan = replace(plan, is_open=False)
     connection.close_abandoned(plan.store, layout.trainings)
-    clear_up(layout)
-    plan.write(job.output("plan"))
-
-
-def clear_up(layout: Layout) -> None:
-    """Remove the folders of trainings that were killed after their results were complete. Their tracked runs are closed by now."""
+    # Remove the folders of trainings that were killed after their results were complete. Their tracked runs are closed by now.
     for (variant, seed), folder in unfinished.folders(layout.trainings).items():
         training = unfinished.begun(folder)
         stamp = stamps.read(layout.run(variant, seed) / stamps.STAMP)
         if training and stamp and stamp.fingerprint == training.fingerprint:
             unfinished.remove(folder)
+    plan.write(job.output("plan"))
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ def main() -> None:
         if key in fetched:
             print(f"         is finished in {steps.study.store.uri}: it will be fetched, not trained")
     print(_summary(len(steps.all), seconds, fetched, arguments.cores))
-    left = leftovers.left(steps)
-    if left:
+    if left := leftovers.left(steps):
         print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")
         for path in left:
             print(f"         {os.path.relpath(path)}")

@@ -1,16 +1,18 @@
 #!/usr/bin/env python
 """Draw a comparison's learning curves from the histories of its runs."""
 
+from pydantic import TypeAdapter
+
 from convnets import style
 from convnets.report import figures
-from convnets.study import comparisons
+from convnets.study.comparisons import Comparison
 from convnets.workflow.frame import Job, step
 
 
 def main(job: Job) -> None:
     """Read the histories, draw the figure, write it in each format."""
     curves = figures.read_curves(job.inputs["histories"])
-    figure = figures.comparison(comparisons.from_dict(job.settings["comparison"]), curves)
+    figure = figures.comparison(TypeAdapter(Comparison).validate_python(job.settings["comparison"]), curves)
     style.save(figure, job.output("svg"), job.output("png"))
 
 

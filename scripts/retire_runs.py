@@ -25,8 +25,7 @@ def main() -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)
-    left = leftovers.left(steps)
-    if not left:
+    if not (left := leftovers.left(steps)):
         print("nothing has left the configuration")
         return
     print("no longer in the configuration:")
@@ -51,9 +50,9 @@ def main() -> None:
 
 def _retire(steps: Steps, folders: Sequence[Path]) -> None:
     """Retire the tracked runs of these folders, finished or not. An error ends the command before any file is removed."""
-    store = steps.study.store
-    tracking.close_abandoned(store, steps.study.layout.trainings)
-    begun = {path: run for run, path in unfinished.folders(steps.study.layout.trainings).items()}
+    store, trainings = steps.study.store, steps.study.layout.trainings
+    tracking.close_abandoned(store, trainings)
+    begun = {path: run for run, path in unfinished.folders(trainings).items()}
     if not folders:
         return
     try:

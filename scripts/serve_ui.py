@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from convnets import files
 from convnets.errors import InputError
-from convnets.runs.layout import Layout
 from convnets.study import configuration
 from convnets.tracking import connection as tracking
 from convnets.tracking import interface as pages
@@ -21,7 +20,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = configuration.resolve(configuration.read(arguments.configfiles))
     config.require_own_runs()
-    store, published = config.store, Layout(config.results).published
+    store, published = config.store, config.layout.published
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
     connection = tracking.connect(store, create=False)

@@ -5,6 +5,7 @@ The command trains and draws nothing. It queries the store itself, so it also re
 """
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from convnets import files
@@ -15,42 +16,33 @@ from convnets.runs.layout import name_of
 from convnets.study.stores import pending_text
 from convnets.tracking import connection as tracking
 from convnets.tracking import publishing
-from convnets.tracking.publishing import Published
 from convnets.workflow import command, planning
 
 
 def main() -> None:
     """Publish what the configuration's results hold now."""
-    arguments = command.study_parser(__doc__).parse_args()
-    steps = planning.load(arguments.configfiles)
-    steps.study.require_own_runs()
-    store = steps.study.store
-    held = {run for run, folder in unfinished.folders(steps.study.layout.trainings).items() if unfinished.is_held(folder)}
-    busy = {steps.study.layout.run(*run) for run in held}  # their trainings deliver them
-    runs = [step.stamp.parent for step in steps.trainings() if not steps.reasons(step.key)]
-    runs = [folder for folder in runs if folder not in busy]
+    steps = planning.load(command.study_parser(__doc__).parse_args().configfiles)
+    study, layout = steps.study, steps.study.layout
+    study.require_own_runs()
+    held = {run for run, folder in unfinished.folders(layout.trainings).items() if unfinished.is_held(folder)}
+    busy = {layout.run(*run) for run in held}  # their trainings deliver them
+    runs = [step.stamp.parent for step in steps.trainings() if step.stamp.parent not in busy and not steps.reasons(step.key)]
     # Stale runs, and runs that left the configuration, are delivered as well until they are made again or retired.
-    others = [folder for folder in steps.study.layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
+    others = [folder for folder in layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
-        raise InputError(f"there are no finished runs under {steps.study.layout.results} yet; start them with make run")
+        raise InputError(f"there are no finished runs under {layout.results} yet; start them with make run")
     training = {variant for variant, _ in held}
-    members = {name: comparison.members for name, comparison in steps.study.comparisons.items()}
-    drawn = [
-        name
-        for name in steps.study.in_report
-        if not steps.is_stale(f"plot_comparison/{name}") and training.isdisjoint(member.variant for member in members[name])
-    ]
-    figures = {name: steps.study.layout.figure(name) for name in drawn}
-    artifacts = steps.study.tracking["artifacts"]
+    figures = {
+        name: layout.figure(name)
+        for name in study.in_report
+        if not steps.is_stale(f"plot_comparison/{name}")
+        and training.isdisjoint(member.variant for member in study.comparisons[name].members)
+    }
     try:
-        tracking.create_store(store, Path(str(artifacts)) if artifacts else None, steps.study.layout.results)
+        tracking.create_store(study.store, study.artifacts, layout.results)
     except tracking.StoreError as error:
         raise InputError(pending_text([name_of(folder) for folder in (*runs, *others)], str(error))) from error
-
-    def publish() -> Published:
-        plan, trainings = steps.study.plan, steps.study.layout.trainings
-        return publishing.publish(plan, runs, figures, trainings, others, thorough=True)
-
+    publish = partial(publishing.publish, study.plan, runs, figures, layout.trainings, others, thorough=True)
     step = steps["publish_comparisons"]
     if busy or any(map(steps.is_stale, steps.before(step.key))):  # the workflow will publish more than there is now
         published = publish()
@@ -58,9 +50,9 @@ def main() -> None:
         read = [Path(file) for paths in step.inputs.values() for file in paths]
         with stamps.stamping(step.stamp, step.components, read, step.files):
             published = publish()
-            files.write_json(steps.study.layout.published, asdict(published))
+            files.write_json(layout.published, asdict(published))
     count = len(runs) + len(others)
-    print(f"{count - len(published.pending) - len(published.left_out)} of {count} finished runs are in {store.uri}")
+    print(f"{count - len(published.pending) - len(published.left_out)} of {count} finished runs are in {study.store.uri}")
     if published.problem:
         raise InputError(pending_text(published.pending, published.problem))
 

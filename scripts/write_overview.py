@@ -17,11 +17,10 @@ def main(job: Job) -> None:
     """Read runs, tables and texts, write the page."""
     chosen, written = job.settings, texts.read(job.input("texts"))
     variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
-    runs = reading.read(job.inputs["runs"], variants, ImageFormat.of(job.settings["format"]))
+    runs = reading.read(job.inputs["runs"], variants, ImageFormat.of(chosen["format"]))
     material = Material.of(chosen, runs, {path.stem: tables.read(path) for path in job.inputs["tables"]})
     published = read_json(job.input("published")) if job.inputs["published"] else {}
-    own = {name: code.library_version(name) for name in LIBRARIES}
-    composed = page.compose(material, chosen, own, published, written)
+    composed = page.compose(material, chosen, {name: code.library_version(name) for name in LIBRARIES}, published, written)
     figures = {path.stem: path for path in job.inputs["figures"]}
     tables.write_text(page.render(composed, figures, written, job.input("template"), job.input("style")), job.output("html"))
 

@@ -6,7 +6,7 @@ It trains nothing, and stops if any run is missing or stale.
 
 from convnets.errors import InputError
 from convnets.workflow import command, planning
-from convnets.workflow.steps import TRAINING, Steps
+from convnets.workflow.steps import TRAINING
 
 STYLE = planning.SNAKEFILE.parent / "report" / "snakemake.css"
 SHOWN = 5  # runs that the error names
@@ -18,17 +18,6 @@ def main() -> None:
     parser.add_argument("--cores", default="all", help="a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)
-    _check_runs(steps)
-    overview, report = steps["write_overview"].files[0], steps.study.layout.results / "report.html"
-    command.snakemake(arguments.configfiles, arguments.cores, "--quiet", "all", "--", str(overview))
-    command.snakemake(
-        arguments.configfiles, arguments.cores, "--quiet", "all", "--report", str(report), "--report-stylesheet", str(STYLE)
-    )
-    print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")
-
-
-def _check_runs(steps: Steps) -> None:
-    """Raise an error that names the runs that are missing or stale, and why."""
     stale = {step.key: reasons for step in steps.trainings() if (reasons := steps.reasons(step.key))}
     if stale:
         lines = [f"  {key.removeprefix(TRAINING + '/')}: {reasons[0]}" for key, reasons in list(stale.items())[:SHOWN]]
@@ -37,6 +26,10 @@ def _check_runs(steps: Steps) -> None:
             f"{len(stale)} runs are missing or stale, and the report trains nothing: make run first (make why says more)\n"
             + "\n".join([*lines, *more])
         )
+    overview, report = steps["write_overview"].files[0], steps.study.layout.results / "report.html"
+    for options in (["--", str(overview)], ["--report", str(report), "--report-stylesheet", str(STYLE)]):
+        command.snakemake(arguments.configfiles, arguments.cores, "--quiet", "all", *options)
+    print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from convnets.study import comparisons, configuration
+from pydantic import TypeAdapter
+
+from convnets.study import configuration
+from convnets.study.comparisons import Comparison
 
 
 def test_a_variant_without_a_colour_gets_one_that_is_not_taken(config: dict[str, Any]) -> None:
@@ -17,4 +20,4 @@ def test_a_variant_without_a_colour_gets_one_that_is_not_taken(config: dict[str,
 
 def test_a_comparison_survives_json(config: dict[str, Any]) -> None:
     for comparison in configuration.resolve(config).comparisons.values():
-        assert comparisons.from_dict(json.loads(json.dumps(asdict(comparison)))) == comparison
+        assert TypeAdapter(Comparison).validate_json(json.dumps(asdict(comparison))) == comparison

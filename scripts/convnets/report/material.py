@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from convnets.report.texts import Texts
 from convnets.runs.run import Run
-from convnets.study import claims, comparisons
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 
@@ -27,8 +27,8 @@ class Material:
     @staticmethod
     def of(settings: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[str, pd.DataFrame]) -> "Material":
         """Return the data of the sections; `settings` are the params of the step."""
-        listed = {value["id"]: claims.from_dict(value) for value in settings["claims"]}
-        drawn = {value["id"]: comparisons.from_dict(value) for value in settings["comparisons"]}
+        listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
+        drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
         return Material(listed, drawn, settings["labels"], runs, tables)
 
     def printed(self, texts: Texts) -> Mapping[str, float]:

@@ -86,19 +86,11 @@ class Settings(Section):
     training: Training = Training()
 
     def flat(self) -> dict[str, Any]:
-        """Return every setting under one flat name, such as `optimizer.learning_rate`."""
+        """Return every setting under one flat name, such as `dropout` or `optimizer.learning_rate`."""
         return self.network.flat() | self.training.flat()
 
 
-def from_dict(value: Mapping[str, Any]) -> Settings:
-    """Return the settings with this canonical form, as JSON holds it.
-
-    Raises
-    ------
-    ValueError, TypeError
-        It is damaged, or of another version.
-    """
-    return Settings.from_canonical(value)
+from_dict = Settings.from_canonical  # a ValueError or TypeError if the value is damaged or of another version
 
 
 def resolve(network: Network, training: Training, changes: Mapping[str, Any]) -> Settings:

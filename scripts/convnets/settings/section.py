@@ -25,23 +25,15 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
 
     def canonical(self) -> dict[str, Any]:
         """Return the settings as fingerprints cover them: without neutral values and without empty sections."""
-        neutral = _neutral(type(self))
-        found: dict[str, Any] = {}
-        for name, value in self._fields().items():
-            if isinstance(value, Section):
-                found |= {name: part} if (part := value.canonical()) else {}
-            elif name not in neutral or value != neutral[name]:
-                found[name] = value
-        return found
+        neutral = {**_neutral(type(self)), **{name: {} for name, value in self if isinstance(value, Section)}}
+        fields = {name: value.canonical() if isinstance(value, Section) else value for name, value in self}
+        return {name: value for name, value in fields.items() if name not in neutral or value != neutral[name]}
 
     @classmethod
     def from_canonical(cls, value: Mapping[str, Any]) -> Self:
         """Return the settings with this canonical form, as JSON holds it.
 
-        Raises
-        ------
-        ValueError, TypeError
-            A field is missing that has no neutral value, or one is not valid.
+        A field that is not valid, or that is missing and has no neutral value, is a ValueError or a TypeError.
         """
         given = {**_neutral(cls), **value}
         for name, field in cls.model_fields.items():
@@ -53,22 +45,19 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
 
     def updated(self, changes: Mapping[str, Any]) -> Self:
         """Return the settings with changed values. Sections are merged field by field."""
-        fields = self._fields()
+        fields = dict(self)
         parts = {name: fields[name].updated(value) for name, value in changes.items() if isinstance(fields[name], Section)}
         return type(self)(**{**fields, **changes, **parts})
 
     def flat(self) -> dict[str, Any]:
         """Return every setting under one flat name, such as `optimizer.learning_rate`."""
         flat: dict[str, Any] = {}
-        for name, value in self._fields().items():
+        for name, value in self:
             if isinstance(value, Section):
                 flat |= {f"{name}.{inner}": part for inner, part in value.flat().items()}
             else:
                 flat[name] = list(value) if isinstance(value, tuple) else value
         return flat
-
-    def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in type(self).model_fields}
 
 
 @cache

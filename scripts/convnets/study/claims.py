@@ -45,9 +45,9 @@ class Claim:
     original: str
     test: str
     quantities: tuple[str, ...]
-    reported: tuple[float, ...]
-    target: float
-    margin: float
+    reported: tuple[int | float, ...]
+    target: int | float
+    margin: int | float
     errata: tuple[str, ...]
 
     @property
@@ -66,21 +66,12 @@ def resolve(name: str, claim: "declaration.Claim") -> Claim:
     """Return a claim from its declaration."""
     return Claim(
         id=name,
-        section=claim.section,
-        statement=claim.statement,
-        original=claim.original,
-        test=claim.test,
-        quantities=claim.quantities,
+        **claim.model_dump(include={"section", "statement", "original", "test", "quantities"}),
         reported=tuple(_canonical(number) for number in _listed(claim.reported)),
         target=_canonical(claim.target),
         margin=_canonical(claim.margin),
         errata=_listed(claim.erratum),
     )
-
-
-def from_dict(value: Mapping[str, Any]) -> Claim:
-    """Return the claim with these fields, as JSON holds them."""
-    return Claim(**{**value, **{name: tuple(value[name]) for name in ("quantities", "reported", "errata")}})
 
 
 def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -126,15 +117,7 @@ def is_exact(quantity: str) -> bool:
 
 
 def problems(claims: "Mapping[str, declaration.Claim]", variants: Sequence[str]) -> Iterator[str]:
-    """Yield one message for each key of a claim that contradicts another, or names something unknown.
-
-    Parameters
-    ----------
-    claims
-        The section of the configuration, valid key by key.
-    variants
-        The ids of all variants.
-    """
+    """Yield one message for each key of a claim, valid by itself, that contradicts another or names something unknown."""
     for name, claim in claims.items():
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # so that the declaration is not among the code of figures
     from convnets.study import declaration
@@ -32,23 +32,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison.
-
-    `rows` holds, for each row of panels, the splits drawn in it; `figure` names it in the report, or is empty.
-    """
+    """A comparison: `rows` holds, for each row of panels, the splits drawn in it; `figure` names it in the report, or is empty."""
 
     id: str
     title: str
     figure: str
     members: tuple[Member, ...]
     rows: tuple[tuple[str, ...], ...]
-
-
-def from_dict(value: Mapping[str, Any]) -> Comparison:
-    """Return the comparison with these fields, as JSON holds them."""
-    members = tuple(Member(**member) for member in value["members"])
-    rows = tuple(tuple(row) for row in value["rows"])
-    return Comparison(**{**value, "members": members, "rows": rows})
 
 
 def resolve(name: str, comparison: "declaration.Comparison", labels: Mapping[str, str]) -> Comparison:
@@ -59,14 +49,9 @@ def resolve(name: str, comparison: "declaration.Comparison", labels: Mapping[str
     members = []
     for variant in comparison.variants:
         colors = given[variant] if variant in given else _by_split(next(free))
-        members.append(
-            Member(
-                variant=variant,
-                label=comparison.labels.get(variant, labels[variant]),
-                colors={split: PALETTE.get(color, color) for split, color in colors.items()},
-            )
-        )
-    return Comparison(id=name, title=comparison.title, figure=comparison.figure, members=tuple(members), rows=comparison.rows)
+        hexadecimal = {split: PALETTE.get(color, color) for split, color in colors.items()}
+        members.append(Member(variant, comparison.labels.get(variant, labels[variant]), hexadecimal))
+    return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows)
 
 
 def _by_split(color: "str | declaration.Colors") -> dict[str, str]:

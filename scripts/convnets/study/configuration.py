@@ -27,8 +27,6 @@ from convnets.study.comparisons import Comparison
 from convnets.study.declaration import Declaration
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
-REMOVABLE = ("variants", "comparisons", "claims")
-
 
 @dataclass(frozen=True)
 class Configuration:
@@ -36,9 +34,9 @@ class Configuration:
 
     `folders` are those of results, logs and so on, by their names in rules. `source` is where the images come from, `kind` and
     `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
-    number of images of each split. `tracking` holds the store's URI, the experiment, the folder of the artifacts (of a database),
-    and whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from` is the folder of given
-    runs; None if runs are trained.
+    number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
+    which keeps them), and `reuse` whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from`
+    is the folder of given runs; None if runs are trained.
     """
 
     folders: Mapping[str, str]
@@ -54,7 +52,9 @@ class Configuration:
     split: Mapping[str, Any]
     images: Mapping[str, int]
     memory: Mapping[str, str]
-    tracking: Mapping[str, str | bool | None]
+    store: Store
+    artifacts: Path | None
+    reuse: bool
     runs_from: Path | None
 
     @property
@@ -80,19 +80,22 @@ class Configuration:
 
     @property
     def members(self) -> Mapping[str, Mapping[str, Any]]:
-        """The label and the comparisons of each variant, for tracking."""
-        return {name: {"label": label, "comparisons": self.comparisons_of(name)} for name, label in self.labels.items()}
+        """The label of each variant and the titles of its comparisons by id, for tracking."""
+        found: dict[str, dict[str, Any]] = {name: {"label": label, "comparisons": {}} for name, label in self.labels.items()}
+        for name, comparison in self.comparisons.items():
+            for member in comparison.members:
+                found[member.variant]["comparisons"][name] = comparison.title
+        return found
 
     @property
-    def store(self) -> Store:
-        """Where runs are tracked."""
-        return Store(str(self.tracking["uri"]), str(self.tracking["experiment"]))
+    def tracking(self) -> Mapping[str, str | bool | None]:
+        """Where and how runs are tracked, as the step that creates the store takes it."""
+        return {**asdict(self.store), "artifacts": str(self.artifacts) if self.artifacts else None, "reuse": self.reuse}
 
     @property
     def plan(self) -> Plan:
         """The plan of tracking."""
-        members = {name: Membership(**member) for name, member in self.members.items()}
-        return Plan(self.store, bool(self.tracking["reuse"]), members)
+        return Plan(self.store, self.reuse, {name: Membership(**member) for name, member in self.members.items()})
 
     @property
     def in_report(self) -> list[str]:
@@ -110,23 +113,9 @@ class Configuration:
         """Return the variants that claims are about, by id."""
         return sorted({variant for claim in self.claims for variant in claim.variants})
 
-    def comparisons_of(self, variant: str) -> dict[str, str]:
-        """Return the titles of the comparisons that a variant belongs to, by id."""
-        return {
-            name: comparison.title
-            for name, comparison in self.comparisons.items()
-            if any(member.variant == variant for member in comparison.members)
-        }
-
 
 def read(paths: Sequence[Path]) -> dict[str, Any]:
-    """Read configuration files, each merged over those before it as Snakemake does.
-
-    Raises
-    ------
-    InputError
-        A file is missing or holds no YAML mapping.
-    """
+    """Read configuration files, each merged over those before it as Snakemake does; an InputError where one cannot be read."""
     config: dict[str, Any] = {}
     for path in paths:
         try:
@@ -140,19 +129,13 @@ def read(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def resolve(config: Mapping[str, Any]) -> Configuration:
-    """Check a configuration and resolve it.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong with it, one line each.
-    """
+    """Check a configuration, as `check` does, and resolve it."""
     declared = check(config)
     variants = dict(sorted(declared.variants.items()))  # by id, since merging two files does not keep their order
     labels = {name: variant.label for name, variant in variants.items()}
-    described = declared.dataset.describe()
-    dataset, results = declared.dataset, Path(declared.pathvars.results)
-    store = Store(declared.tracking.uri or f"{SQLITE}{own_database(results)}", declared.tracking.experiment)
+    dataset, own = declared.dataset, own_database(Path(declared.pathvars.results))
+    store = Store(declared.tracking.uri or f"{SQLITE}{own}", declared.tracking.experiment)
+    has_server = not store.database and not DATABASE.match(store.uri)  # which keeps the artifacts
     return Configuration(
         folders={name: str(Path(folder)) for name, folder in declared.pathvars.model_dump().items()},
         variants={
@@ -165,28 +148,27 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         seeds=tuple(sorted(declared.seeds)),
         source=dataset.source,
         kind=dataset.kind,
-        described=described,
-        split=dataset.split(),
+        described=dataset.describe(),
+        split={
+            **dataset.model_dump(include={"validation_fraction", "split_seed"}),
+            "subset": [count for _, count in dataset.subset] if dataset.subset else None,
+        },
         images=contradictions.split_sizes(dataset),
         memory=declared.memory.model_dump(),
-        tracking={
-            **asdict(store),
-            "artifacts": str(_artifacts(store, results)) if store.database or DATABASE.match(store.uri) else None,
-            "reuse": declared.tracking.reuse,
-        },
+        store=store,
+        artifacts=None if has_server else (store.database or own).parent / "artifacts",
+        reuse=declared.tracking.reuse,
         runs_from=Path(declared.runs_from) if declared.runs_from else None,
     )
 
 
 def check(config: Mapping[str, Any]) -> Declaration:
-    """Return what a configuration declares.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong with it, one line each.
-    """
-    config = _without_removed(config)
+    """Return what a configuration declares; an InputError lists everything that is wrong with it, one line each."""
+    # Merging files cannot remove a key, so null does.
+    removable = ("variants", "comparisons", "claims")
+    sections = {name: config[name] for name in removable if isinstance(config.get(name), Mapping)}
+    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
+    config = {**config, **kept}
     try:
         declared = Declaration.model_validate(config)
         problems = list(contradictions.find(declared))
@@ -195,18 +177,6 @@ def check(config: Mapping[str, Any]) -> Declaration:
     if problems:
         raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return declared
-
-
-def _without_removed(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the configuration without the variants, comparisons and claims that are null: merging files cannot remove a key."""
-    sections = {name: config[name] for name in REMOVABLE if isinstance(config.get(name), Mapping)}
-    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
-    return {**config, **kept}
-
-
-def _artifacts(store: Store, results: Path) -> Path:
-    """Return the folder of the artifacts of a store without a server: beside its SQLite file, or under the results."""
-    return (store.database or own_database(results)).parent / "artifacts"
 
 
 def precision_depends_on_host(config: Mapping[str, Any]) -> bool:

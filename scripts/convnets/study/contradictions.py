@@ -25,16 +25,14 @@ def find(declared: Declaration) -> Iterator[str]:
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known)
     yield from claims.problems(declared.claims, known)
-    yield from _of_memory(declared)
+    yield from _of_memory(declared, known)
     yield from _of_given_runs(declared)
     yield from _of_tracking(declared.tracking.uri or "", own_database(Path(declared.pathvars.results)))
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:
     """Return the number of images of each split."""
-    if dataset.subset:
-        return dataset.subset.model_dump()
-    return _all_images(dataset)
+    return dataset.subset.model_dump() if dataset.subset else _all_images(dataset)
 
 
 def _all_images(dataset: Dataset) -> dict[str, int]:
@@ -98,8 +96,7 @@ def _of_comparison(name: str, comparison: Comparison, known: list[str]) -> Itera
                 yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
 
 
-def _of_memory(declared: Declaration) -> Iterator[str]:
-    known = list(declared.variants)
+def _of_memory(declared: Declaration, known: list[str]) -> Iterator[str]:
     for head, variant in declared.memory.model_dump().items():
         if variant not in known:
             yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"

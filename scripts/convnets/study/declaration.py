@@ -18,8 +18,7 @@ from convnets.study.comparisons import PALETTE
 Id = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9][a-z0-9_]*$",
-        description="lower-case letters, digits and underscores, not beginning with an underscore",
+        pattern=r"^[a-z0-9][a-z0-9_]*$", description="lower-case letters, digits and underscores, not beginning with an underscore"
     ),
 ]
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
@@ -82,11 +81,6 @@ class Dataset(Section):
     def describe(self) -> Description:
         """Return what is known of the data set before it is read."""
         return kinds.describe(self.kind, self.source)
-
-    def split(self) -> dict[str, Any]:
-        """Return how the images are split, as `dataset.DatasetSettings` takes it."""
-        subset = [*self.subset.model_dump().values()] if self.subset else None
-        return {"validation_fraction": self.validation_fraction, "split_seed": self.split_seed, "subset": subset}
 
 
 class Labelled(Section):

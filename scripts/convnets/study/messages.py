@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,11 +18,8 @@ NEEDED = {  # by the kind of error
     "bool_type": "true or false is needed",
     "finite_number": "a finite number is needed",
     "tuple_type": "a list is needed",
-    "dict_type": "keys with values are needed",
-    "model_type": "keys with values are needed",
-    "mapping_type": "keys with values are needed",
-    "too_short": "it should be non-empty",
-    "string_too_short": "it should be non-empty",
+    **dict.fromkeys(("dict_type", "model_type", "mapping_type"), "keys with values are needed"),
+    **dict.fromkeys(("too_short", "string_too_short"), "it should be non-empty"),
 }
 BOUNDS = {
     "greater_than_equal": "below the minimum of",
@@ -40,8 +38,8 @@ def explain(error: ValidationError, config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.Node) -> str:
-    kind, keys = detail["type"], _keys(detail, config)
-    path, value = _path(keys), _shown(detail["input"])
+    kind, keys, given = detail["type"], _keys(detail, config), detail["input"]
+    path, value = _path(keys), str(given) if isinstance(given, float) else json.dumps(given, ensure_ascii=False, default=str)
     if kind == "missing":
         return f"{path} is missing"
     if kind == "extra_forbidden":
@@ -54,8 +52,9 @@ def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.N
         return f"{_path(keys[:-1])}: the name {keys[-1]!r} is not allowed; a name is: {names}"
     node = schema.find(declared, keys)
     hint = f"; it is: {node['description']}" if node["description"] else ""
-    if kind == "float_type" and _reads_as_number(text := detail["input"]):
-        return f"{path} is the text {text!r}; YAML wants a point in such a number: {float(text):e}"
+    if kind == "float_type" and isinstance(given, str):
+        with suppress(ValueError):  # a text that Python, unlike YAML, takes for a number
+            return f"{path} is the text {given!r}; YAML wants a point in such a number: {float(given):e}"
     if kind == "literal_error":
         return f"{path} is {value}; allowed: {', '.join(node.get('enum') or [node['const']])}"
     if kind == "twice":
@@ -80,18 +79,3 @@ def _keys(detail: ErrorDetails, config: Any) -> list[int | str]:  # noqa: ANN401
 
 def _path(keys: Sequence[int | str]) -> str:
     return ".".join(map(str, keys)) or "the configuration"
-
-
-def _shown(value: object) -> str:
-    return str(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _reads_as_number(value: object) -> bool:
-    """Return whether a value is a text that Python, unlike YAML, takes for a number."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

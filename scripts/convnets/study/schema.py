@@ -20,12 +20,8 @@ class _Untitled(GenerateJsonSchema):
 
 def generate() -> dict[str, Any]:
     """Return the schema, as the models give it."""
-    made = "made by: python -m convnets.study.schema"
-    return {
-        "$schema": GenerateJsonSchema.schema_dialect,
-        "$comment": made,
-        **Declaration.model_json_schema(schema_generator=_Untitled),
-    }
+    head = {"$schema": GenerateJsonSchema.schema_dialect, "$comment": "made by: python -m convnets.study.schema"}
+    return head | Declaration.model_json_schema(schema_generator=_Untitled)
 
 
 def find(schema: Node, path: Sequence[int | str]) -> Node:
@@ -49,8 +45,7 @@ def _forms(schema: Node, node: Node) -> list[Node]:
 def _part(node: Node, key: int | str) -> Node | None:
     """Return the part of a node for one of its keys or entries."""
     if isinstance(key, int):
-        found: Node | None = node.get("items")
-        return found
+        return node.get("items")
     values = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
     return next((part for part in [node.get("properties", {}).get(key), *values] if isinstance(part, Mapping)), None)
 

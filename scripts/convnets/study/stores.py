@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from convnets.files import read_json, write_json
 
 COMPARISON_TAG = "comparison."
@@ -70,16 +72,8 @@ class Plan:
 
     @staticmethod
     def read(path: Path) -> "Plan":
-        """Read a plan.
-
-        Raises
-        ------
-        OSError, ValueError, TypeError, KeyError
-            There is none, or it is damaged.
-        """
-        value = read_json(path)
-        members = {name: Membership(**member) for name, member in value["members"].items()}
-        return Plan(Store(**value["store"]), bool(value["reuse"]), members, bool(value["is_open"]))
+        """Read a plan; an OSError or a ValueError where there is none, or it is damaged."""
+        return TypeAdapter(Plan).validate_python(read_json(path))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import quote
 
 from convnets.study.stores import COMPARISON_TAG
-from convnets.workarounds.for_mlflow import VIEW_TAG, VIEWS, View, view_address
+from convnets.workarounds.for_mlflow import VIEW_TAG, VIEWS, saved_view, view_address
 
 # Without this parameter, the user interface opens a page in its view for generative models.
 TRAINING_VIEW = "workflowType=machine_learning"
@@ -51,12 +51,12 @@ def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
     """
     if not VIEWS.applies():
         return {}
-    view = partial(View, columns=COLUMNS, sections=SECTIONS, metrics=CURVES)
+    view = partial(saved_view, columns=COLUMNS, sections=SECTIONS, metrics=CURVES)
     found = {OVERVIEW: view("All runs", "", "metrics.`best_val_accuracy`", ascending=False, group_by=None)}
     for name, title in titles.items():
         wanted, group_by = f"tags.`{COMPARISON_TAG}{name}` LIKE '%'", "variant" if several_seeds else None
         found[name] = view(title, wanted, "attributes.`run_name`", ascending=True, group_by=group_by)
-    return {f"{VIEW_TAG}{name}": shown.saved() for name, shown in found.items()}
+    return {f"{VIEW_TAG}{name}": shown for name, shown in found.items()}
 
 
 def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:

@@ -6,45 +6,40 @@ import sqlite3
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from convnets.workarounds.workaround import Workaround
 
+MLFLOW = ("mlflow", "==3.17.*")  # the package, and the versions that the work-arounds are for
 ATTEMPTS = Workaround(
     "connect_once",
     "MLflow tries ten times, for 100 seconds, to connect to a database that is away, and no setting changes that.",
-    "mlflow",
-    "==3.17.*",
+    *MLFLOW,
     ("https://github.com/mlflow/mlflow/pull/3784", "https://github.com/mlflow/mlflow/issues/2900"),
 )
 ADDRESSES = Workaround(
     "move_artifacts",
     "A store holds the absolute addresses of its artifacts, and no call changes them. In a store that was moved, the artifacts are "
     "not found.",
-    "mlflow",
-    "==3.17.*",
+    *MLFLOW,
     ("https://github.com/mlflow/mlflow/issues/3144",),
 )
 EXAMPLE = Workaround(
     "make_model_folder",
     "`mlflow.keras.save_model` writes the input example before it makes the model's folder, and fails.",
-    "mlflow",
-    "==3.17.*",
+    *MLFLOW,
     ("https://github.com/mlflow/mlflow/issues/16183",),
 )
 DATASETS = Workaround(
     "log_inputs",
     "`MlflowClient.log_inputs` fails if another process inserts the same data set between its query and its own insertion.",
-    "mlflow",
-    "==3.17.*",
+    *MLFLOW,
 )
 VIEWS = Workaround(
     "saved_views",
     "Only the user interface can save a view of the run list (columns, order, charts). No call does.",
-    "mlflow",
-    "==3.17.*",
+    *MLFLOW,
     ("https://github.com/mlflow/mlflow/issues/4713", "https://github.com/mlflow/mlflow/issues/12764"),
 )
 ALL = (ATTEMPTS, ADDRESSES, EXAMPLE, DATASETS, VIEWS)
@@ -99,34 +94,42 @@ def log_inputs(client: Any, run_id: str, inputs: Sequence[Any]) -> None:  # noqa
         client.log_inputs(run_id, inputs)
 
 
-@dataclass(frozen=True)
-class View:
-    """A view of the run list, with line charts.
+def saved_view(
+    title: str,
+    search: str,
+    order: str,
+    *,
+    ascending: bool,
+    group_by: str | None,
+    columns: Sequence[str],
+    sections: Mapping[str, str],
+    metrics: Sequence[str],
+) -> str:
+    """Return a view of the run list with line charts, as the interface saves it.
 
-    `search` and `order` are written as in the interface's search box. `group_by` is the tag whose runs are drawn as their mean;
-    with None each run is drawn. `sections` gives a title to each x axis; below it stands a chart of each of `metrics`.
+    It is compressed, since a tag of an experiment holds 5,000 characters. `search` and `order` are written as in the interface's
+    search box. `group_by` is the tag whose runs are drawn as their mean; with None each run is drawn. `sections` gives a title to
+    each x axis; below it stands a chart of each of `metrics`.
     """
-
-    title: str
-    search: str
-    order: str
-    ascending: bool
-    group_by: str | None
-    columns: Sequence[str]
-    sections: Mapping[str, str]
-    metrics: Sequence[str]
-
-    def saved(self) -> str:
-        """Return the view as the interface saves it; compressed, since a tag of an experiment holds 5,000 characters."""
-        packed = base64.b64encode(zlib.compress(json.dumps(self._state()).encode())).decode()
-        return json.dumps({"name": self.title, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"})
-
-    def _state(self) -> dict[str, Any]:
-        sections = [
-            {"uuid": axis, "name": name, "display": True, "isReordered": False, "columns": 2, "cardHeight": 360}
-            for axis, name in self.sections.items()
-        ]
-        charts = [
+    of_section = {"display": True, "isReordered": False, "columns": 2, "cardHeight": 360}
+    state = {
+        "searchFilter": search,
+        "orderByKey": order,
+        "orderByAsc": ascending,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "selectedColumns": list(columns),
+        "columnOrder": [*LEADING_COLUMNS, *columns],  # otherwise all params come before all metrics, and tags last
+        "columnWidths": {name: 8 * len(name) + 20 for name in columns},
+        "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": group_by}]}
+        if group_by
+        else None,
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsExpanded": {},
+        "compareRunSections": [{"uuid": axis, "name": name, **of_section} for axis, name in sections.items()],
+        "compareRunCharts": [
             {"type": "LINE", "uuid": f"{axis}-{metric}", "metricSectionId": axis, "xAxisKey": axis, "runsCountToCompare": 20}
             | {
                 "metricKey": metric,
@@ -135,28 +138,13 @@ class View:
                 "scaleType": "linear",
                 "lineSmoothness": 0,
             }
-            for axis in self.sections
-            for metric in self.metrics
-        ]
-        grouped = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": self.group_by}]}
-        return {
-            "searchFilter": self.search,
-            "orderByKey": self.order,
-            "orderByAsc": self.ascending,
-            "startTime": "ALL",
-            "lifecycleFilter": "Active",
-            "datasetsFilter": [],
-            "selectedColumns": list(self.columns),
-            "columnOrder": [*LEADING_COLUMNS, *self.columns],  # otherwise all params come before all metrics, and tags last
-            "columnWidths": {name: 8 * len(name) + 20 for name in self.columns},
-            "groupBy": grouped if self.group_by else None,
-            "runsPinned": [],
-            "runsHidden": [],
-            "runsExpanded": {},
-            "compareRunSections": sections,
-            "compareRunCharts": charts,
-            "hideEmptyCharts": True,
-        }
+            for axis in sections
+            for metric in metrics
+        ],
+        "hideEmptyCharts": True,
+    }
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    return json.dumps({"name": title, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"})
 
 
 def view_address(key: str) -> str:

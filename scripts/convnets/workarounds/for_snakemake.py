@@ -1,5 +1,6 @@
 """Work-arounds for Snakemake, its interface for executors, and its executor for Slurm."""
 
+from collections.abc import Callable
 from typing import Any
 
 from convnets.workarounds.workaround import Workaround
@@ -10,12 +11,12 @@ CORES = Workaround(
     "snakemake",
     "==9.27.*",
 )
+SLURM = ("snakemake-executor-plugin-slurm", "==2.8.*")
 ARRAYS = Workaround(
     "refuse_arrays",
     "Each job of a Slurm array checks and removes the outputs of the array's first job instead of its own. Jobs handed over while "
     "others of their rule are pending are dropped, and Snakemake waits for ever.",
-    "snakemake-executor-plugin-slurm",
-    "==2.8.*",
+    *SLURM,
     (
         "https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/447",
         "https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473",
@@ -25,8 +26,7 @@ MIN_JOB_AGE = Workaround(
     "remember_min_job_age",
     "The executor asks the controller for MinJobAge before each status check. If the controller does not answer, the executor asks "
     "the accounting database about its jobs, even where there is none.",
-    "snakemake-executor-plugin-slurm",
-    "==2.8.*",
+    *SLURM,
 )
 INTERRUPT = Workaround(
     "cancel_all_jobs",
@@ -41,20 +41,13 @@ ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT)
 
 def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake ships no types)
     """Limit the cores that all jobs of a workflow use at once, and return whether that was possible."""
-    if CORES.applies():
+    if is_possible := CORES.applies():
         workflow.register_resource("_cores", cores)
-        return True
-    return False
+    return is_possible
 
 
 def refuse_arrays() -> None:
-    """Refuse arrays of Slurm jobs.
-
-    Raises
-    ------
-    snakemake_interface_common.exceptions.WorkflowError
-        The installed executor loses results in arrays.
-    """
+    """Refuse arrays of Slurm jobs with Snakemake's WorkflowError, if the installed executor loses results in them."""
     from snakemake_interface_common.exceptions import WorkflowError
 
     if ARRAYS.applies():
@@ -89,20 +82,15 @@ def cancel_all_jobs() -> None:
     from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
     submitted: dict[int, object] = {}  # by identity, since jobs are mutable
-    report_submission = RemoteExecutor.report_job_submission
-    report_success, report_error = RemoteExecutor.report_job_success, RemoteExecutor.report_job_error
 
-    def report_job_submission(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
-        submitted[id(job)] = job
-        report_submission(executor, job, *others, **options)
+    def follow(name: str, note: Callable[[object], object]) -> None:
+        report = getattr(RemoteExecutor, name)
 
-    def report_job_success(executor: RemoteExecutor, job: object) -> None:
-        submitted.pop(id(job), None)
-        report_success(executor, job)
+        def reported(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
+            note(job)
+            report(executor, job, *others, **options)
 
-    def report_job_error(executor: RemoteExecutor, job: object, *others: object, **options: object) -> None:
-        submitted.pop(id(job), None)
-        report_error(executor, job, *others, **options)
+        setattr(RemoteExecutor, name, reported)
 
     def cancel_submitted(executor: RemoteExecutor) -> None:
         if submitted:  # cluster-generic fails on an empty list
@@ -117,5 +105,7 @@ def cancel_all_jobs() -> None:
         else:
             executor.shutdown()
 
-    for method in (report_job_submission, report_job_success, report_job_error, cancel):
-        setattr(RemoteExecutor, method.__name__, method)
+    follow("report_job_submission", lambda job: submitted.update({id(job): job}))
+    for end in ("report_job_success", "report_job_error"):
+        follow(end, lambda job: submitted.pop(id(job), None))
+    RemoteExecutor.cancel = cancel
