@@ -79,9 +79,3 @@ def convolution_stack_parameters() -> int:
 def head_parameters() -> int:
     """Return the weights and biases of the 1x1 convolution that the report's table 1 puts on VGG-16: 1x1x512x10+10."""
     return convolution_parameters(1, CHANNELS, len(CLASSES))
-
-
-def feature_sides() -> dict[str, int]:
-    """Return the side of the feature map inside each convolution block, before its pooling halves it."""
-    convolutions = [block.name for block in BLOCKS if block.kind == "conv"]
-    return {name: INPUT_SIDE // 2**number for number, name in enumerate(convolutions)}
