@@ -75,7 +75,7 @@ def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Ru
     assert "7 networks, 5 seeds each." in words(text)
     assert "One seed tells nothing" not in words(text)
     assert "Mean and standard deviation of 5 seeds" in words(section(text, "section-2-1"))
-    values = [run.best_val_accuracy for run in runs if run.variant == "conv2_dropout00"]
+    values = [run.value("best_val_accuracy") for run in runs if run.variant == "conv2_dropout00"]
     low, high = inference.estimate(values).interval()
     assert f"{sum(values) / 5:.4f} [{low:.4f}, {high:.4f}] 2021: 0.7002" in words(section(text, "section-2-1"))
     assert "117,072 [" not in words(text)  # what does not vary has none
