@@ -31,6 +31,7 @@ rule tabulate_claims:
 rule tabulate_errata:
     input:
         claims="<results>/tables/claims.csv",
+        texts=f"{TEXTS}/errata.yaml",
         stale=steps.marker("tabulate_errata"),
     output:
         csv=report(

@@ -8,9 +8,9 @@ from convnets.workflow.frame import Job, step
 
 
 def main(job: Job) -> None:
-    """Compute the errata, add the verdicts of the claims that they concern, write the table."""
+    """Fill the numbers into the errata, add the verdicts of the claims that they concern, write the table."""
     concerned = claim_tables.concerned(job.input("claims"), job.settings["errata"])
-    table = claim_tables.errata(errata.find(), concerned)
+    table = claim_tables.errata(errata.find(job.input("texts")), concerned)
     tables.write_csv(table, job.output("csv"))
     tables.write_text(claim_tables.errata_markdown(table), job.output("markdown"))
 

@@ -9,7 +9,7 @@ import pytest
 from pages import WRITTEN, page_of, section, words
 
 from convnets.findings import verdicts, wording
-from convnets.report import appendix, provenance
+from convnets.report import appendix
 from convnets.runs.records import Record
 from convnets.runs.run import Run
 from convnets.study import configuration
@@ -50,7 +50,7 @@ def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: l
     assert "All variants have: batch size 64, optimizer name rmsprop" in text
     assert "MLP, 100 hidden units filters none kernel size 0 head dense dense units 100 dropout 0.5 epochs 50" in text
     one = {"only": next(iter(reference)).settings}
-    assert provenance.common_and_differing(one)[1] == {"only": {}}
+    assert appendix.common_and_differing(one)[1] == {"only": {}}
     assert appendix.configuration(one, {"only": "Only"}, config["dataset"] | {"subset": None}, [1], WRITTEN).tables == ()
 
 

@@ -71,7 +71,7 @@ def test_memory_says_what_is_wrong_with_the_reports_numbers() -> None:
 
 
 def test_the_reports_memory_is_its_parameters_divided_by_eight() -> None:
-    parameters, reported = memory.REPORTED_CONV1X1
+    parameters, reported = vgg16.PRINTED_CONV1X1
     assert parameters == 7_084_554
     assert parameters / 8 / 1e6 == pytest.approx(reported, abs=5e-5)
 

@@ -23,22 +23,9 @@ def claims(judgements: Sequence[Judgement], notes: Sequence[str]) -> pd.DataFram
     rows = []
     for judgement, note in zip(judgements, notes, strict=True):
         claim, finding = judgement.claim, judgement.decisive
-        low, high = finding.interval
         reported = claim.reported[judgement.findings.index(finding)] if claim.test == "equals" else next(iter(claim.reported), None)
-        rows.append(
-            {
-                "id": claim.id,
-                "section": claim.section,
-                "statement": claim.statement,
-                "reported": reported,
-                "measured": _rounded(finding.measured),
-                "ci_low": _rounded(low),
-                "ci_high": _rounded(high),
-                "seeds": judgement.seeds,
-                "verdict": judgement.verdict,
-                "note": note,
-            }
-        )
+        numbers = map(_rounded, (finding.measured, *finding.interval))
+        rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, judgement.verdict, note))
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
@@ -75,29 +62,16 @@ def errata(found: Sequence[Erratum], concerned: Mapping[str, Sequence[str]]) -> 
 
 def errata_markdown(table: pd.DataFrame) -> str:
     """Return the errata as Markdown, a paragraph each."""
-    lines = []
+    text = "# Errata of the report\n"
     for row in table.to_dict("records"):
-        lines += [
-            f"## {row['id']} (section {row['section']})",
-            "",
-            f"- The report: {row['reported']}.",
-            f"- Right: {row['correct']}.",
-        ]
-        lines += [f"- Why: {row['derivation']}", f"- What follows: {row['consequence']}"]
-        lines += [f"- Claims: {row['claims']}.", ""] if row["claims"] else [""]
-    return "\n".join(["# Errata of the report", "", *lines]).rstrip() + "\n"
+        text += f"\n## {row['id']} (section {row['section']})\n\n- The report: {row['reported']}.\n- Right: {row['correct']}.\n"
+        text += f"- Why: {row['derivation']}\n- What follows: {row['consequence']}\n"
+        text += f"- Claims: {row['claims']}.\n" if row["claims"] else ""
+    return text
 
 
 def concerned(claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
-    """Return the claims that name each erratum, with their verdicts.
-
-    Parameters
-    ----------
-    claims_csv
-        The table of claims.
-    errata_of_claims
-        The errata that each claim names.
-    """
+    """Return the claims of a table that name each erratum, with their verdicts, from the errata that each claim names."""
     table = tables.read(claims_csv)
     found: dict[str, list[str]] = {}
     for claim, verdict in zip(table["id"], table["verdict"], strict=True):

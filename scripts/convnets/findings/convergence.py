@@ -12,9 +12,10 @@ from convnets.runs.run import Run
 from convnets.settings import Settings
 
 # Metrics whose mean and deviation over the seeds are given.
-LEARNING = ("epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss")
-SPEED = ("seconds_per_epoch", "images_per_second")
-OVERFITTING = ("val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap")
+METRICS = (
+    "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss", "seconds_per_epoch", "images_per_second",
+    "val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap",
+)  # fmt: skip
 CAPTION = (
     "Means over the seeds, and ± standard deviations. Of an accuracy that not every seed reaches: the mean of those that do, and "
     "how many they are. Seconds are of one thread, validation included. The rise is from the lowest to the final validation loss. "
@@ -35,15 +36,8 @@ def table(
 ) -> pd.DataFrame:
     """Return one row per variant, in the order of `labels`.
 
-    Parameters
-    ----------
-    runs
-        The runs of all variants.
-    settings, images, labels
-        What each variant is set to, the format of the images that it is trained on, and its label.
-    accuracies
-        Validation accuracies. The column `reached_0.6` counts the seeds that reach 0.6; the means of iterations and seconds to
-        0.6 are over these seeds.
+    For a validation accuracy of 0.6, the column `reached_0.6` counts the seeds that reach it; the means of iterations and seconds
+    to it are over these seeds.
     """
     rows = [
         _row(variant, settings[variant], images, [run for run in runs if run.variant == variant], accuracies) for variant in labels
@@ -56,6 +50,7 @@ def table(
 def _row(
     variant: str, settings: Settings, images: ImageFormat, runs: Sequence[Run], accuracies: Sequence[float]
 ) -> Mapping[str, object]:
+    known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
     row: dict[str, object] = {
         "variant": variant,
         "seeds": len(runs),
@@ -63,16 +58,15 @@ def _row(
         "training_flops_per_image": formulas.training_flops(settings.network, images),
         "activation_bytes": footprint.activation_bytes(settings, images),
         "optimizer_bytes": footprint.optimizer_bytes(settings, images),
+        "peak_memory_bytes": max((run.record.peak_memory_bytes for run in runs if run.record), default=None),
+        "runs_that_shared_their_core": sum(known) if known else None,
     }
-    row["peak_memory_bytes"] = max((run.record.peak_memory_bytes for run in runs if run.record), default=None)
-    known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
-    row["runs_that_shared_their_core"] = sum(known) if known else None
     for accuracy in accuracies:
         reached = [(run, epoch) for run in runs if (epoch := run.first_reaching(accuracy))]
         row[f"reached_{accuracy:g}"] = len(reached)
         row |= _mean_and_spread(f"iterations_to_{accuracy:g}", [epoch.iteration for _, epoch in reached])
         row |= _mean_and_spread(f"seconds_to_{accuracy:g}", [run.seconds_to(epoch) for run, epoch in reached])
-    for metric in (*LEARNING, *SPEED, *OVERFITTING):
+    for metric in METRICS:
         row |= _mean_and_spread(metric, [run.value(metric) for run in runs])
     return row
 

@@ -80,20 +80,10 @@ class Estimate:
 
 
 def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
-    """Return the estimate of the mean of independent values.
+    """Return the estimate of the mean of independent values, one per run; a ValueError if there are none.
 
-    Parameters
-    ----------
-    values
-        One per run.
-    magnitude
-        The size of the numbers that the values were computed from, such as the two terms of a difference. Deviations that are
-        tiny beside it are rounding errors.
-
-    Raises
-    ------
-    ValueError
-        There are none.
+    `magnitude` is the size of the numbers that the values were computed from, such as the two terms of a difference. Deviations
+    that are tiny beside it are rounding errors.
     """
     if not values:
         raise ValueError("an estimate needs at least one value")
@@ -107,40 +97,24 @@ def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
 def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]:
     """Return adjusted p-values. Rejecting those up to a level keeps the family-wise error rate at that level.
 
-    Holm's step-down procedure (Scand. J. Stat. 6, 1979), which holds however the tests depend on each other.
-
-    Parameters
-    ----------
-    p_values
-        One per hypothesis.
-    most_true
-        The largest number of hypotheses that can be true at once; None if all can. It bounds the factor of each step (Shaffer,
-        J. Am. Stat. Assoc. 81, 1986).
+    Holm's step-down procedure (Scand. J. Stat. 6, 1979), which holds however the tests depend on each other. `most_true` is the
+    largest number of hypotheses that can be true at once, None if all can; it bounds the factor of each step (Shaffer, J. Am. Stat.
+    Assoc. 81, 1986).
     """
-    most = len(p_values) if most_true is None else most_true
-    adjusted = [1.0] * len(p_values)
-    reached = 0.0
-    for step, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
-        reached = max(reached, min(1.0, min(most, len(p_values) - step) * p_values[index]))
-        adjusted[index] = reached
-    return adjusted
+    values, count = np.asarray(p_values, float), len(p_values)
+    order = np.argsort(values)
+    factors = np.minimum(np.arange(count, 0, -1), count if most_true is None else most_true)
+    adjusted = np.empty(count)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, factors * values[order]))
+    return [float(p) for p in adjusted]
 
 
 def runs_needed(distances: Sequence[tuple[float, float]], level: float) -> int | None:
     """Return the number of runs with which one-sided t-tests will all reject, with a probability of at least `POWER`.
 
-    The tests may depend on each other: the probabilities of missing are added (Bonferroni).
-
-    Parameters
-    ----------
-    distances
-        For each test, the distance of the true mean from the bound, and the standard deviation of a single value.
-    level
-        The level of each test.
-
-    Returns
-    -------
-    The number, at least 2; None if `MOST_RUNS` are not enough.
+    `distances` holds for each test the distance of the true mean from the bound, and the standard deviation of a single value;
+    `level` is that of each test. The tests may depend on each other: the probabilities of missing are added (Bonferroni). The
+    number is at least 2, and None if `MOST_RUNS` are not enough.
     """
     counts = np.arange(2, MOST_RUNS + 1)
     missed: NDArray[np.float64] = np.zeros(len(counts))

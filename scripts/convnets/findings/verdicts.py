@@ -117,14 +117,12 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
     for run in runs:
         by_variant[run.variant][run.seed] = run
     found = [_find(claim, by_variant) for claim in claims]
-    varying = [index for index, claim in enumerate(claims) if not claim.is_exact]
-    raw = [p for index in varying for p in _p_values(found[index][0])]
-    adjusted = inference.holm(raw, most_true=len(varying))
-    pairs = dict(zip(varying, zip(adjusted[::2], adjusted[1::2], strict=True), strict=True))
-    level = ALPHA / max(len(varying), 1)
+    raw = [p for claim, (findings, _) in zip(claims, found, strict=True) if not claim.is_exact for p in _p_values(findings)]
+    varying = len(raw) // 2
+    adjusted = iter(inference.holm(raw, most_true=varying))
     return [
-        _judge(claim, findings, seeds, pairs.get(index), level)
-        for index, (claim, (findings, seeds)) in enumerate(zip(claims, found, strict=True))
+        _judge(claim, findings, seeds, None if claim.is_exact else (next(adjusted), next(adjusted)), ALPHA / max(varying, 1))
+        for claim, (findings, seeds) in zip(claims, found, strict=True)
     ]
 
 

@@ -8,27 +8,20 @@ from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, F
 from convnets.runs.run import Run
 from convnets.study.claims import Claim, exact_numbers, is_exact, variant_and_metric
 
-BUDGETS = ("epochs", "iterations")
-TIMES = ("train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second")
+BUDGETS = {"epochs", "iterations"}
+TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
 # Metrics that use training values, which dropout and augmentation make worse.
-TRAINING = (
+TRAINING = {
     "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
     "accuracy_gap_at_min_val_loss",
-)  # fmt: skip
-MAXIMISED = ("best_val_accuracy",)  # over the epochs, on the images for which they are reported
+}  # fmt: skip
+MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
 
 
 def note(judgement: Judgement, runs: Sequence[Run]) -> str:
-    """Return the note of a claim.
-
-    Parameters
-    ----------
-    judgement
-        The claim and its verdict.
-    runs
-        All runs that were judged.
-    """
+    """Return the note of a claim; `runs` are all that were judged."""
     claim = judgement.claim
+    metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
     used = _common(runs, claim.variants)
     parts = [_values(claim.quantities, used), _tested(claim)]
     if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
@@ -37,18 +30,17 @@ def note(judgement: Judgement, runs: Sequence[Run]) -> str:
         parts.append(_evidence(judgement))
         if judgement.verdict == INCONCLUSIVE:
             parts.append(_advice(judgement))
-    if any(variant_and_metric(quantity)[1] in MAXIMISED for quantity in claim.quantities):
+    if MAXIMISED in metrics:
         tested = _values([f"{variant}.test_accuracy" for variant in claim.variants], used)
         parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
-    metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
-    if metrics & set(BUDGETS):
+    if metrics & BUDGETS:
         parts.append("That is set by the configuration, not found by training.")
-    if metrics & set(TRAINING):
+    if metrics & TRAINING:
         parts.append(
             "Training values are taken with dropout and augmentation acting: by construction, these make a training loss "
             "higher and a gap to validation smaller."
         )
-    if metrics & set(TIMES):
+    if metrics & TIMES:
         parts.append("Times depend on the machine and on what else it did.")
         if any(run.is_disturbed for run in used):
             parts.append(f"Those of runs that had to share their core are upper bounds: {disturbed(used)}.")
@@ -103,12 +95,11 @@ def _tested(claim: Claim) -> str:
 
 def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
     """List the means of quantities; if all are of one metric, its name comes first."""
-    means = {quantity: _mean(quantity, runs) for quantity in quantities}
-    metrics = {variant_and_metric(quantity)[1] for quantity in quantities if quantity not in exact_numbers()}
-    if len(metrics) == 1 and not any(quantity in exact_numbers() for quantity in quantities):
-        shown = ", ".join(f"{variant_and_metric(quantity)[0]} {number(mean)}" for quantity, mean in means.items())
-        return f"{next(iter(metrics))}: {shown}."
-    return ", ".join(f"{quantity} {number(mean)}" for quantity, mean in means.items()) + "."
+    means = {quantity: number(_mean(quantity, runs)) for quantity in quantities}
+    metrics = {variant_and_metric(quantity)[1] for quantity in quantities}
+    if len(metrics) == 1 and not exact_numbers().keys() & means.keys():
+        return f"{metrics.pop()}: {', '.join(f'{variant_and_metric(name)[0]} {mean}' for name, mean in means.items())}."
+    return ", ".join(f"{name} {mean}" for name, mean in means.items()) + "."
 
 
 def _mean(quantity: str, runs: Sequence[Run]) -> float:
@@ -156,26 +147,24 @@ def _advice(judgement: Judgement) -> str:
     findings = judgement.findings
     if any(math.isnan(item.estimate.mean) for item in findings):
         return "A ratio of values that are not all above 0 says nothing."
-    deviations = [item.estimate.deviation for item in findings if item.estimate.has_spread]
-    if len(deviations) < len(findings):
+    if not all(item.estimate.has_spread for item in findings):
         if judgement.seeds > 1:
             return "The values do not differ from seed to seed, which says nothing of how much they vary."
         return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
     if all(item.slack > 0 for item in findings):
-        bounds = [(item, deviation) for item, deviation in zip(findings, deviations, strict=True)]
-        distances = [(item.estimate.mean - item.low, deviation) for item, deviation in bounds if math.isfinite(item.low)]
-        distances += [(item.high - item.estimate.mean, deviation) for item, deviation in bounds if math.isfinite(item.high)]
+        distances = [
+            (distance, item.estimate.deviation)
+            for item in findings
+            for distance in (item.estimate.mean - item.low, item.high - item.estimate.mean)
+            if math.isfinite(distance)
+        ]
         needed = inference.runs_needed(distances, judgement.level)
     elif any(item.slack < 0 for item in findings):
         # The contrary needs one condition only, the one violated most clearly, at the level that is left for each.
         tests = sum(2 - math.isinf(item.low) - math.isinf(item.high) for item in findings)
-        farthest = max(((-item.slack, deviation) for item, deviation in zip(findings, deviations, strict=True)), key=_in_deviations)
-        needed = inference.runs_needed([farthest], judgement.level / tests)
+        farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
+        needed = inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)
     else:
         return "What is measured lies on the bound of the claim."
     count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
     return f"At the mean and spread measured, {count} seeds would decide it with a probability of {inference.POWER:.0%}."
-
-
-def _in_deviations(pair: tuple[float, float]) -> float:
-    return pair[0] / pair[1]

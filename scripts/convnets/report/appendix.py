@@ -1,12 +1,12 @@
 """The sections after those of the report: printed numbers, speed and overfitting, configuration, software, hardware."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from convnets.findings import convergence, wording
-from convnets.report import provenance
 from convnets.report.material import Material, shown
 from convnets.report.overview import Cell, Section, Table
 from convnets.report.statements import ClaimLine
@@ -31,7 +31,7 @@ def changes(sections: Sequence[Section], texts: Texts) -> Section:
     tables = [
         Table(texts.labels["printed_number"], columns, rows, spec[kind])
         for kind, is_exact in (("measured", False), ("computed", True))
-        if (rows := _printed_rows(line for line in lines if line.is_exact == is_exact))
+        if (rows := _printed_rows(line for line in lines if line.claim.is_exact == is_exact))
     ]
     return Section("changes", "", spec["title"], spec["question"], tables=tuple(tables))
 
@@ -42,7 +42,7 @@ def _printed_rows(lines: Iterable[ClaimLine]) -> tuple[tuple[Text, tuple[Cell, .
     for line in lines:
         for measure in line.measures:
             if measure.then:
-                name = same(" \N{MIDDLE DOT} ").join([same(line.section), measure.what])
+                name = same(" \N{MIDDLE DOT} ").join([same(line.claim.section), measure.what])
                 rows[name, measure.then] = (Cell(measure.then), Cell(measure.here, measure.interval), Cell(measure.difference))
     return tuple((name, cells) for (name, _), cells in rows.items())
 
@@ -76,7 +76,7 @@ def configuration(
 ) -> Section:
     """Return the settings that all variants share, and a table of those that differ."""
     spec = texts.appendix["configuration"]
-    common, differing = provenance.common_and_differing(settings)
+    common, differing = common_and_differing(settings)
     names = list(next(iter(differing.values()), {}))
     rows = [(same(labels[variant]), tuple(Cell(_value(values[name])) for name in names)) for variant, values in differing.items()]
     listed = ", ".join(f"{_words(name)} {_value(value)}" for name, value in common.items())
@@ -85,6 +85,16 @@ def configuration(
     notes = (same(" ").join([spec["common"], same(f"{listed}.")]), data)
     table = Table(texts.labels["network"], tuple(same(_words(name)) for name in names), tuple(rows), spec["differing"])
     return Section("configuration", "", spec["title"], spec["question"], tables=(table,) if names else (), notes=notes)
+
+
+def common_and_differing(settings: Mapping[str, Settings]) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """Return the settings that all variants share, and for each variant the others."""
+    flat = {variant: value.flat() for variant, value in settings.items()}
+    first = next(iter(flat.values()), {})
+    common = {name: value for name, value in first.items() if all(other[name] == value for other in flat.values())}
+    return common, {
+        variant: {name: value for name, value in every.items() if name not in common} for variant, every in flat.items()
+    }
 
 
 def _words(name: str) -> str:
@@ -104,9 +114,11 @@ def _value(value: object) -> str:
 def software(runs: Sequence[Run], own: Mapping[str, str], texts: Texts) -> Section:
     """Return the library versions of the trainings, and those of the tables and this page."""
     spec = texts.appendix["software"]
-    training, columns = provenance.libraries(runs), (texts.columns["version"],)
+    training: dict[str, list[str]] = {}
+    for name, version in sorted({library for run in runs for library in (run.libraries or {}).items()}):
+        training.setdefault(name, []).append(version)
     tables = [
-        Table(heading, columns, tuple((same(name), (Cell(version),)) for name, version in versions.items()))
+        Table(heading, (texts.columns["version"],), tuple((same(name), (Cell(version),)) for name, version in versions.items()))
         for heading, versions in (
             (spec["training"], {name: ", ".join(found) for name, found in training.items()}),
             (spec["tables"], dict(sorted(own.items()))),
@@ -118,21 +130,23 @@ def software(runs: Sequence[Run], own: Mapping[str, str], texts: Texts) -> Secti
 
 
 def hardware(runs: Sequence[Run], labels: Mapping[str, str], texts: Texts) -> Section:
-    """Return the hardware of the trainings, and their times."""
+    """Return the hardware of the trainings and their times: means over a variant's runs, and the largest peak memory."""
     spec, unknown = texts.appendix["hardware"], "\N{EM DASH}"
-    machines = {name: provenance.machine([run for run in runs if run.variant == name]) for name in labels}
     names = ("runs", "seconds", "images_per_second", "processors", "peak_memory", "threads")
     rows = []
-    for name, machine in machines.items():
+    for name, label in labels.items():
+        own = [run for run in runs if run.variant == name]
+        records = [run.record for run in own if run.record]
+        percents = [run.cpu_percent for run in own if run.cpu_percent is not None]
         cells = (
-            f"{machine.runs}",
-            f"{machine.seconds:,.0f}",
-            f"{machine.images_per_second:,.0f}",
-            unknown if machine.cpu_percent is None else f"{machine.cpu_percent:.0f} %",
-            unknown if machine.peak_memory is None else f"{machine.peak_memory / 1e6:,.0f}",
-            ", ".join(map(str, machine.threads)) or unknown,
+            f"{len(own)}",
+            f"{fmean(run.seconds for run in own):,.0f}",
+            f"{fmean(run.value('images_per_second') for run in own):,.0f}",
+            f"{fmean(percents):.0f} %" if percents else unknown,
+            f"{max(record.peak_memory_bytes for record in records) / 1e6:,.0f}" if records else unknown,
+            ", ".join(map(str, sorted({record.threads for record in records}))) or unknown,
         )
-        rows.append((same(labels[name]), tuple(map(Cell, cells))))
+        rows.append((same(label), tuple(map(Cell, cells))))
     table = Table(texts.labels["network"], tuple(texts.columns[name] for name in names), tuple(rows), spec["caption"])
     seconds = sum(run.seconds for run in runs)
     notes = [spec["total"].fill(hours=f"{seconds / 3600:.1f} h")]

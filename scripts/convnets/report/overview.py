@@ -75,7 +75,7 @@ class Section:
 
 def sections(study: Material, texts: Texts) -> list[Section]:
     """Return the report's sections in order, then one section for the claims and comparisons that belong to none of them."""
-    lines = {line.id: line for line in statements.claim_lines(study, texts)}
+    lines = {line.claim.id: line for line in statements.claim_lines(study, texts)}
     errata = statements.erratum_boxes(study, [spec["number"] for spec in texts.sections])
     found = []
     for spec in texts.sections:
@@ -151,23 +151,19 @@ def quantity(runs: Sequence[Run], metric: str, reported: float | None = None) ->
 
 
 def _vgg16(study: Material, texts: Texts) -> Table:
-    units = ("parameters", "bits", "megabytes")
-    printed = study.printed(texts)
-    rows = []
+    formats = {"parameters": ",", "bits": ",", "megabytes": ",.2f"}
+    printed, rows = study.printed(texts), []
     for row in study.tables[VGG16].to_dict("records"):
-        numbers = [printed.get(f"{VGG16}.{row['block']}.{unit}") for unit in units]
-        texts_of_row = [f"{row['parameters']:,}", f"{row['bits']:,}", f"{row['megabytes']:,.2f}"]
-        cells = (Cell(text, "", as_printed(number)) for text, number in zip(texts_of_row, numbers, strict=True))
+        reported = {unit: as_printed(printed.get(f"{VGG16}.{row['block']}.{unit}")) for unit in formats}
+        cells = (Cell(f"{row[unit]:{digits}}", "", reported[unit]) for unit, digits in formats.items())
         rows.append((same(str(row["block"])), tuple(cells)))
-    return Table(texts.labels["block"], tuple(texts.metrics[unit] for unit in units), tuple(rows))
+    return Table(texts.labels["block"], tuple(texts.metrics[unit] for unit in formats), tuple(rows))
 
 
 def _memory(study: Material, texts: Texts) -> Table:
+    formats = {"parameters": ",", "megabytes": ",.5g"}
     rows = []
     for row in study.tables["memory"].to_dict("records"):
-        parameters = Cell(f"{row['parameters']:,}", "", as_printed(row["reported_parameters"]))
-        megabytes = Cell(f"{row['megabytes']:,.5g}", "", as_printed(row["reported_megabytes"]))
-        rows.append((same(str(row["network"])), (parameters, megabytes, Cell(str(row["note"])))))
-    return Table(
-        texts.labels["network"], (texts.metrics["parameters"], texts.metrics["megabytes"], texts.labels["note"]), tuple(rows)
-    )
+        cells = (Cell(f"{row[unit]:{digits}}", "", as_printed(row[f"reported_{unit}"])) for unit, digits in formats.items())
+        rows.append((same(str(row["network"])), (*cells, Cell(str(row["note"])))))
+    return Table(texts.labels["network"], (*(texts.metrics[unit] for unit in formats), texts.labels["note"]), tuple(rows))

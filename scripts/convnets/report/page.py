@@ -52,27 +52,12 @@ class Page:
 
 
 def compose(
-    study: Material,
-    settings: Mapping[str, Any],
-    own: Mapping[str, str],
-    published: Mapping[str, Any],
-    texts: Texts,
+    study: Material, settings: Mapping[str, Any], own: Mapping[str, str], published: Mapping[str, Any], texts: Texts
 ) -> Page:
-    """Put the page together.
+    """Put the page together from the findings and the settings of the step.
 
-    Parameters
-    ----------
-    study
-        The findings.
-    settings
-        The settings of the step.
-    own
-        The versions of the libraries that make tables and page.
-    published
-        The content of `tracking/published.json`, with addresses relative to the root of MLflow's interface; empty if nothing was
-        published.
-    texts
-        The texts of the page.
+    `own` are the versions of the libraries that make tables and page. `published` is the content of `tracking/published.json`, with
+    addresses relative to the root of MLflow's interface; empty if nothing was published.
     """
     found = overview.sections(study, texts)
     variants = {name: settings_of_runs.from_dict(value) for name, value in settings["variants"].items()}
@@ -109,24 +94,9 @@ def _links(published: Mapping[str, Any], server: str | None, texts: Texts) -> Li
 
 
 def render(page: Page, figures: Mapping[str, Path], texts: Texts, template: Path, style: Path) -> str:
-    """Return the page as HTML, its pictures and its style within.
-
-    Parameters
-    ----------
-    page, texts
-        The content and the texts of the page.
-    figures
-        The SVG file of each figure.
-    template, style
-        The Jinja template, and the style sheet that it includes.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    """Return the page as HTML, within it the SVG file of each figure and the style sheet."""
+    loader, undefined = jinja2.FileSystemLoader(template.parent), jinja2.StrictUndefined
+    environment = jinja2.Environment(loader=loader, undefined=undefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     pictures = {name: _picture(path) for name, path in figures.items()}
     css = style.read_text(encoding="utf-8")
     return environment.get_template(template.name).render(page=page, pictures=pictures, texts=texts, style=css)

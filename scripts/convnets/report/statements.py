@@ -16,7 +16,8 @@ from convnets.findings import verdicts, wording
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, VERDICTS, Finding, Judgement
 from convnets.report.material import Material, as_printed, bracket, shown
 from convnets.report.texts import Text, Texts, same
-from convnets.study.claims import exact_numbers, variant_and_metric
+from convnets.report2021.errata import Erratum
+from convnets.study.claims import Claim, exact_numbers, variant_and_metric
 
 FEW = 2  # a claim with more quantities than this shows only the deciding one
 VGG16 = "VGG-16"
@@ -56,41 +57,21 @@ class Measure:
 
 @dataclass(frozen=True)
 class ClaimLine:
-    """A claim with its verdict. `basis` is a short form of `note`; `errata` holds ids."""
+    """A claim with its verdict. `basis` is a short form of `note`."""
 
-    id: str
-    section: str
-    statement: str
-    original: str
+    claim: Claim
     measures: tuple[Measure, ...]
     verdict: str
     basis: Text
     note: str
-    errata: tuple[str, ...]
-    is_exact: bool
 
 
 @dataclass(frozen=True)
-class ErratumBox:
+class ErratumBox(Erratum):
     """An erratum. It is shown in the first of its sections; `claims` holds the ids of the claims that name it."""
 
-    id: str
     sections: tuple[str, ...]
-    reported: str
-    correct: str
-    derivation: str
-    consequence: str
     claims: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """Its id as words."""
-        return title(self.id)
-
-
-def title(erratum: str) -> str:
-    """Return the id of an erratum as words."""
-    return erratum.replace("_", " ")
 
 
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
@@ -102,18 +83,8 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
         comparison = of_section.get(claim.section)
         members = comparison.members if comparison else ()
         labels = {**study.labels, **{member.variant: member.label for member in members}}
-        yield ClaimLine(
-            id=claim.id,
-            section=claim.section,
-            statement=row["statement"],
-            original=claim.original,
-            measures=tuple(_measures(row, judgement, labels, texts)),
-            verdict=row["verdict"],
-            basis=_basis(judgement, texts),
-            note=row["note"],
-            errata=claim.errata,
-            is_exact=claim.is_exact,
-        )
+        measures = tuple(_measures(row, judgement, labels, texts))
+        yield ClaimLine(claim, measures, row["verdict"], _basis(judgement, texts), row["note"])
 
 
 def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str], texts: Texts) -> Iterable[Measure]:
@@ -168,14 +139,9 @@ def _basis(judgement: Judgement, texts: Texts) -> Text:
 def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Text | None:
     """Return the answer of the verdicts to a section's question, in one sentence; None if all claims of the answer are left out.
 
-    Parameters
-    ----------
-    parts
-        The claims of the answer, and for each what to say under each verdict.
-    lines
-        The claims of the section.
+    `parts` are the claims of the answer, and for each what to say under each verdict; `lines` are the claims of the section.
     """
-    by_id = {line.id: line for line in lines}
+    by_id = {line.claim.id: line for line in lines}
     found = [(part, by_id[part["claim"]]) for part in parts if part["claim"] in by_id]
     if not found:
         return None
@@ -191,15 +157,15 @@ def tally(lines: Iterable[ClaimLine]) -> Mapping[str, int]:
 
 def erratum_boxes(study: Material, numbers: Sequence[str]) -> list[ErratumBox]:
     """Return the errata; `numbers` are the numbers of the report's sections."""
-    fields = ("id", "reported", "correct", "derivation", "consequence")
-    return [
-        ErratumBox(
-            sections=sections_of(row["section"], numbers),
-            claims=tuple(name for part in row["claims"].split("; ") if (name := part.split(":")[0]) in study.claims),
-            **{name: row[name] for name in fields},
+    found = []
+    for row in study.tables["errata"].fillna("").astype(str).to_dict("records"):
+        claims = tuple(name for part in row.pop("claims").split("; ") if (name := part.split(":")[0]) in study.claims)
+        found.append(
+            ErratumBox(
+                sections=sections_of(row["section"], numbers), claims=claims, **{str(name): text for name, text in row.items()}
+            )
         )
-        for row in study.tables["errata"].fillna("").astype(str).to_dict("records")
-    ]
+    return found
 
 
 def sections_of(text: str, numbers: Sequence[str]) -> tuple[str, ...]:

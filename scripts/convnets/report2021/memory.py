@@ -6,61 +6,44 @@ import pandas as pd
 
 from convnets import tables
 from convnets.data.cifar10 import CLASSES
-from convnets.networks.formulas import BYTES_PER_PARAMETER, convolution_parameters, megabytes
+from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
-
-# Table 1 of the report: parameters, and megabytes of 10^6 bytes.
-REPORTED_DENSE = (138_357_544, 553.43)
-REPORTED_CONV1X1 = (7_079_424 + 1 * 1 * 512 * 10 + 10, 0.8856)
+from convnets.report2021.vgg16 import PRINTED_CONV1X1, PRINTED_DENSE
 
 
 def vgg16_blocks() -> pd.DataFrame:
     """Return the parameters of each block of VGG-16, the bits and megabytes that they take, and a total."""
     counts = vgg16.parameters()
     counts["total"] = sum(counts.values())
-    return pd.DataFrame(
-        [
-            {
-                "block": block,
-                "parameters": count,
-                "bits": count * BYTES_PER_PARAMETER * 8,
-                "megabytes": megabytes(count),
-            }
-            for block, count in counts.items()
-        ]
-    )
+    frame = pd.DataFrame(list(counts.items()), columns=["block", "parameters"])
+    return frame.assign(bits=frame["parameters"] * BYTES_PER_PARAMETER * 8, megabytes=frame["parameters"].map(megabytes))
 
 
 def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFrame:
-    """Return the memory of the trained networks and of VGG-16, beside the numbers that the report's table 1 gives for them.
+    """Return the memory of the networks and of VGG-16, beside the numbers that the report's table 1 gives for them.
 
-    The report's numbers stand with the networks that it says they are about, and a note says what is wrong with them.
-
-    Parameters
-    ----------
-    parameters, labels
-        The parameters and labels of the trained networks by head: "dense" and "conv1x1".
+    The report's numbers stand with the networks that it says they are about, and a note says what is wrong with them. The trained
+    networks' `parameters` and `labels` are by their head: "dense" and "conv1x1".
     """
     dense, conv1x1 = parameters["dense"], parameters["conv1x1"]
     vgg = vgg16.parameters()
-    head = convolution_parameters(1, vgg16.CHANNELS, len(CLASSES))
-    stack = vgg16.convolution_stack_parameters()
+    head, stack = vgg16.head_parameters(), vgg16.convolution_stack_parameters()
     reported_sum = vgg["conv5"] + head
     rows = [
         (
             f"{labels['dense']} (trained)",
             dense,
-            REPORTED_DENSE,
+            PRINTED_DENSE,
             f"The report counts VGG-16 here; the network that was trained has {dense:,} parameters.",
         ),
         (
             f"{labels['conv1x1']} (trained)",
             conv1x1,
-            REPORTED_CONV1X1,
+            PRINTED_CONV1X1,
             f"The report takes {vgg['conv5']:,}, the fifth block of VGG-16, for the three convolutional layers; "
             f"the network that was trained has {conv1x1:,} parameters.",
         ),
-        ("VGG-16", sum(vgg.values()), REPORTED_DENSE, "As in the report's theory."),
+        ("VGG-16", sum(vgg.values()), PRINTED_DENSE, "As in the report's theory."),
         (
             "VGG-16 with a 1x1 head",
             stack + head,
@@ -70,25 +53,18 @@ def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFr
         (
             "fifth block of VGG-16 with a 1x1 head",
             reported_sum,
-            REPORTED_CONV1X1,
-            f"The sum that the report forms. Its {REPORTED_CONV1X1[1]} MB divides the parameters by 8; "
+            PRINTED_CONV1X1,
+            f"The sum that the report forms. Its {PRINTED_CONV1X1[1]} MB divides the parameters by 8; "
             f"at {BYTES_PER_PARAMETER} bytes each they take {megabytes(reported_sum):.2f} MB.",
         ),
     ]
-    return pd.DataFrame(
-        [
-            {
-                "network": network,
-                "parameters": count,
-                "bytes": count * BYTES_PER_PARAMETER,
-                "megabytes": megabytes(count),
-                "reported_parameters": reported[0] if reported else None,
-                "reported_megabytes": reported[1] if reported else None,
-                "note": note,
-            }
-            for network, count, reported, note in rows
-        ]
-    ).astype({"reported_parameters": "Int64"})
+    frame = pd.DataFrame(rows, columns=["network", "parameters", "reported", "note"])
+    reported = [numbers or (None, None) for numbers in frame.pop("reported")]
+    frame.insert(2, "bytes", frame["parameters"] * BYTES_PER_PARAMETER)
+    frame.insert(3, "megabytes", frame["parameters"].map(megabytes))
+    frame.insert(4, "reported_parameters", [count for count, _ in reported])
+    frame.insert(5, "reported_megabytes", [size for _, size in reported])
+    return frame.astype({"reported_parameters": "Int64"})
 
 
 def markdown(table: pd.DataFrame) -> str:

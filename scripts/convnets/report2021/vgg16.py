@@ -7,10 +7,15 @@ layers.
 
 from dataclasses import dataclass
 
+from convnets.data.cifar10 import CLASSES
 from convnets.networks.formulas import convolution_parameters, dense_parameters
 
 INPUT_SIDE, INPUT_CHANNELS = 224, 3
 KERNEL_SIZE = 3
+
+# What table 1 of the report prints: parameters, and megabytes of 10^6 bytes.
+PRINTED_DENSE = (138_357_544, 553.43)
+PRINTED_CONV1X1 = (7_079_424 + 1 * 1 * 512 * 10 + 10, 0.8856)
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,9 @@ def layer_parameters() -> dict[str, int]:
 
 def convolution_stack_parameters() -> int:
     """Return the weights and biases of the five convolution blocks."""
-    counts = parameters()
-    return sum(counts[block.name] for block in BLOCKS if block.kind == "conv")
+    return sum(count for layer, count in layer_parameters().items() if layer.startswith("conv"))
 
 
-def feature_sides() -> dict[str, int]:
-    """Return the side of the feature map inside each convolution block, before its pooling halves it."""
-    convolutions = [block.name for block in BLOCKS if block.kind == "conv"]
-    return {name: INPUT_SIDE // 2**number for number, name in enumerate(convolutions)}
+def head_parameters() -> int:
+    """Return the weights and biases of the 1x1 convolution that the report's table 1 puts on VGG-16: 1x1x512x10+10."""
+    return convolution_parameters(1, CHANNELS, len(CLASSES))

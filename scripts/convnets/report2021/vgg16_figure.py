@@ -24,20 +24,17 @@ def draw() -> Figure:
         axes.set_axis_off()
         axes.set_aspect("equal")
         counts = vgg16.parameters()
-        sides = vgg16.feature_sides()
-        x = 0.0
+        x, side = 0.0, vgg16.INPUT_SIDE
         for block in vgg16.BLOCKS:
             if block.kind == "conv":
-                x = _convolution_block(axes, x, block, sides[block.name], counts[block.name])
+                x = _convolution_block(axes, x, block, side, counts[block.name])
+                side //= 2  # by the block's pooling
             else:
                 x = _dense_layer(axes, x + 0.3, block, counts[block.name])
         axes.set_xlim(-0.9, x)
         axes.set_ylim(-4.2, 5.1)
-        total = sum(counts.values())
-        axes.set_title(
-            f"VGG-16 on {vgg16.INPUT_SIDE} x {vgg16.INPUT_SIDE} x {vgg16.INPUT_CHANNELS} images: {total:,} parameters",
-            weight="bold",
-        )
+        images = f"{vgg16.INPUT_SIDE} x {vgg16.INPUT_SIDE} x {vgg16.INPUT_CHANNELS} images"
+        axes.set_title(f"VGG-16 on {images}: {sum(counts.values()):,} parameters", weight="bold")
         _legend(axes, x)
         return figure
 
