@@ -21,10 +21,14 @@ def test_runs_that_are_given_are_no_steps(config: dict[str, Any], tmp_path: Path
     assert leftovers.left(steps) == []
     assert all(set(steps.before(key)) <= set(steps.all) for key in steps.all)
     fingerprints = {key: step.fingerprint for key, step in steps.all.items()}
-    config["runs_from"] = str(studies.REFERENCE.parent / "figures" / "..")  # as another folder
-    elsewhere = jobs.steps_of(config, tmp_path)
-    same = {key for key, fingerprint in fingerprints.items() if elsewhere[key].fingerprint == fingerprint}
-    assert same == {"tabulate_errata", "tabulate_vgg16", "draw_vgg16"}  # which read no runs
+    (tmp_path / "elsewhere").symlink_to(studies.REFERENCE.parent.resolve())
+    for folder, same in (
+        (studies.REFERENCE.parent / "figures" / "..", set(fingerprints)),  # the same folder, spelt differently
+        (tmp_path / "elsewhere", {"tabulate_errata", "tabulate_vgg16", "draw_vgg16"}),  # which read no runs
+    ):
+        config["runs_from"] = str(folder)
+        moved = jobs.steps_of(config, tmp_path)
+        assert {key for key, fingerprint in fingerprints.items() if moved[key].fingerprint == fingerprint} == same
     config["seeds"] = [1, 6]
     with pytest.raises(InputError) as caught:
         configuration.resolve(config)

@@ -163,7 +163,8 @@ def test_a_clean_clone_reuses_what_the_store_has(workflow: Workflow, real_batche
 
 
 def test_an_audit_finds_what_differs(workflow: Workflow) -> None:
-    client = mlflow.MlflowClient(f"sqlite:///{workflow.results('mlflow', 'mlflow.db').resolve()}")
+    folder = workflow.results("mlflow").resolve()
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/./mlflow.db")  # MLflow keeps the store that was lost under its plain address
     metrics = json.loads(workflow.results("runs", "mlp", "seed1", "metrics.json").read_text())
     experiment = client.get_run(metrics["mlflow_run_id"]).info.experiment_id
     client.log_metric(metrics["mlflow_run_id"], "val_loss", 7.0, step=1)
