@@ -27,14 +27,14 @@ from compare_training import CORES, ROOT, report, rounds
 
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "support")]
 
-from convnets import files  # noqa: E402
-from convnets.freshness import fingerprint  # noqa: E402
-from convnets.runs import reading  # noqa: E402
-from convnets.runs.layout import HISTORY, Layout  # noqa: E402
-from convnets.settings import Settings  # noqa: E402
-from convnets.study import configuration  # noqa: E402
-from convnets.study.stores import Membership, Plan, Store  # noqa: E402
-from convnets.tracking import connection as tracking  # noqa: E402
+from convnets import files
+from convnets.freshness import fingerprint
+from convnets.runs import reading
+from convnets.runs.layout import HISTORY, Layout
+from convnets.settings import Settings
+from convnets.study import configuration
+from convnets.study.stores import Membership, Plan, Store
+from convnets.tracking import connection as tracking
 
 UNTRACKED = "untracked"
 

@@ -36,11 +36,11 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "support")]
 
-from convnets.freshness import stamps  # noqa: E402
-from convnets.runs import layout, records  # noqa: E402
-from convnets.runs.records import Epoch, Metrics, Record, Usage  # noqa: E402
-from convnets.workflow import planning  # noqa: E402
-from convnets.workflow.steps import Step, Steps  # noqa: E402
+from convnets.freshness import stamps
+from convnets.runs import layout, records
+from convnets.runs.records import Epoch, Metrics, Record, Usage
+from convnets.workflow import planning
+from convnets.workflow.steps import Step, Steps
 
 PERCEPTRONS, EPOCHS = 10, 30
 STAND_IN = """\
