@@ -1,5 +1,7 @@
 """What is settled when the Snakefile is read."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,12 @@ def test_the_pins_of_the_environments_are_read(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InputError) as refused:
         planning.check_environments(ROOT / "envs")
     assert all(f"{library} " in str(refused.value) for library in planning.LIBRARIES)
+
+
+@pytest.mark.parametrize("script", ["explain_steps", "verify_runs", "retire_runs", "sync_runs"])
+def test_commands_that_plan_start_without_tensorflow(script: str) -> None:
+    """It takes seconds to import, and writes lines of its own. So does MLflow, which commands that change the store need."""
+    heavy = {"tensorflow", "keras"} | ({"mlflow"} if script in {"explain_steps", "verify_runs"} else set())
+    code = f"import sys, {script}; print(*({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convnets import device, hardware, settings
+from convnets import hardware, settings
 from convnets.data import dataset
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
@@ -91,9 +91,10 @@ def verify(step: Step, data: Path) -> Verification:
         raise InputError(f"{step.stamp} is missing or damaged")
     chosen = settings.from_dict(step.components["settings"])
     metrics, record = reading.read_metrics(folder / METRICS), reading.read_record(folder / RECORD)
-    device.configure(record.threads)
+    from convnets import device  # TensorFlow takes seconds to import
     from convnets.training import verification
 
+    device.configure(record.threads)
     history, model = reading.read_history(folder / HISTORY), folder / MODEL
     prepared = dataset.load(data)
     digests = {split: prepared.split(split).sha256() for split in dataset.SPLITS}
