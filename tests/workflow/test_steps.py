@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from made_up import MadeUp, finish, made_up, study, track
+from staleness import put
 
 from convnets.freshness import stamps
 from convnets.runs import unfinished
@@ -167,6 +168,16 @@ def test_fresh_trainings_do_not_ask_for_data_and_forced_ones_do(study: MadeUp) -
     for force in (["--forcerun", TRAINING], ["--forcerun", target], ["--force", target], ["--forceall"]):
         assert {TRAINING, "prepare_dataset"} <= jobs(study, *force), force
     assert TRAINING not in jobs(study, "--forcerun", STORE)
+
+
+def test_snakemake_makes_what_is_stale_and_what_depends_on_it(study: MadeUp) -> None:
+    put(study.config, "comparisons.head.title", "The head")
+    put(study.config, "convergence.accuracies", [0.1])
+    stale = {"create_store", "plot_comparison/head", "publish_comparisons", "tabulate_convergence", "write_overview"}
+    assert set(study.stale()) == stale
+    assert study.planned() == stale
+    put(study.config, "variants.conv2.dropout", 0.4)
+    assert study.planned() >= stale | {f"{TRAINING}/conv2/seed1", "tabulate_variants", "tabulate_claims"}
 
 
 def state(study: MadeUp) -> dict[Path, tuple[float, bytes]]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from convnets import hardware
+from convnets import device, hardware
 from convnets.errors import InputError
 from convnets.freshness import fingerprint, stamps
 from convnets.runs import records
 from convnets.runs.layout import METRICS, MODEL, RECORD, RUN_FILES, VERIFIED
 from convnets.runs.records import Metrics, Record
+from convnets.training import verification
 from convnets.workflow import verify
 from convnets.workflow.steps import Step
 
@@ -114,3 +115,20 @@ def test_a_verified_run_is_fresh_and_nothing_that_read_it_is_stale(tmp_path: Pat
     assert (first["from"], first["to"]) == (fingerprint.digest(OLD), fingerprint.digest(NEW))
     assert (first["changes"], first["equal"], first["not_compared"]) == (["code: a changed"], ["history"], ["weights"])
     assert (second["processor"], second["to"]) == (hardware.processor(), fingerprint.digest(NEW))
+
+
+@pytest.mark.parametrize("texts", [[], ["val_loss: 1.0 -> 1.1"]])
+def test_a_run_that_differs_stays_stale(texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data, device and comparison are stand-ins; `test_recipes_slow.py` has the real ones."""
+    study = Study(tmp_path, NEW)
+    kept = study.step.stamp.read_bytes()
+    monkeypatch.setattr(device, "configure", lambda _: None)
+    monkeypatch.setattr(verify.settings, "from_dict", lambda value: value)
+    monkeypatch.setattr(verify.reading, "read_history", lambda _: [])
+    monkeypatch.setattr(verify.dataset, "load", lambda _: None)
+    monkeypatch.setattr(verify.dataset, "SPLITS", ())
+    monkeypatch.setattr(verification, "differences", lambda *_: {"first epoch": texts, "weights": None})
+    result = verify.verify(study.step, tmp_path)
+    assert result == verify.Verification("mlp/seed1", tuple(f"first epoch: {text}" for text in texts), ("weights",))
+    assert bool(study.reasons(study.step.key)) == bool(texts)
+    assert (study.step.stamp.read_bytes() == kept) == bool(texts)
