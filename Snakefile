@@ -30,7 +30,6 @@ include: "rules/report.smk"
 # Only trainings are submitted to a batch system: all else takes seconds, and compute nodes often cannot download the data set.
 rule all:
     default_target: True
-    localrule: True
     input:
         # A stamp vouches for all that its step leaves: a run whose history is gone is stale.
         [] if study.runs_from else files_of("stamp.json"),
@@ -38,6 +37,7 @@ rule all:
         expand("<results>/figures/{figure}.svg", figure=[*study.comparisons, "vgg16"]),
         expand("<results>/tables/{table}.csv", table=["variants", "convergence", "claims", "errata", "memory", "vgg16"]),
         "<results>/report/overview.html",
+    localrule: True
 
 
 steps.settle_times()
