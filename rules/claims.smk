@@ -6,12 +6,7 @@ rule tabulate_claims:
         runs=files_of(["history.csv", "metrics.json", "record.json"], study.variants_of_claims()),
         stale=steps.marker("tabulate_claims"),
     output:
-        csv=report(
-            "<results>/tables/claims.csv",
-            caption="../report/captions/claims.rst",
-            category="Tables",
-            labels={"table": "Claims"},
-        ),
+        csv=report("<results>/tables/claims.csv", **in_report("claims", "Tables", {"table": "Claims"})),
         markdown="<results>/tables/claims.md",
         stamp="<results>/stamps/tabulate_claims.json",
     log:
@@ -34,12 +29,7 @@ rule tabulate_errata:
         texts=f"{TEXTS}/errata.yaml",
         stale=steps.marker("tabulate_errata"),
     output:
-        csv=report(
-            "<results>/tables/errata.csv",
-            caption="../report/captions/errata.rst",
-            category="Tables",
-            labels={"table": "Errata"},
-        ),
+        csv=report("<results>/tables/errata.csv", **in_report("errata", "Tables", {"table": "Errata"})),
         markdown="<results>/tables/errata.md",
         stamp="<results>/stamps/tabulate_errata.json",
     log:

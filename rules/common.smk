@@ -88,6 +88,11 @@ def files_of(name, variants=study.variants, seeds=study.seeds):
     return [path for path in paths if not given or Path(path).exists()]
 
 
+def in_report(caption, category, labels):
+    """Return how an output is shown in Snakemake's report."""
+    return {"caption": f"../report/captions/{caption}.rst", "category": category, "labels": labels}
+
+
 def histories_of_comparison(wildcards):
     """Return the histories of the runs in a comparison."""
     return files_of("history.csv", [member.variant for member in study.comparisons[wildcards.comparison].members])
@@ -131,11 +136,6 @@ def training_minutes(wildcards, attempt):
 def training_memory(wildcards, attempt):
     """Return the megabytes of memory that a training requests, times the attempt."""
     return TRAINING_MB * attempt
-
-
-def training_patience(wildcards):
-    """Return the seconds that a training waits for another process that trains the same run."""
-    return 60 * training_minutes(wildcards, 1)
 
 
 def number_of_attempt(wildcards, attempt):

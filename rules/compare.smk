@@ -6,12 +6,7 @@ rule plot_comparison:
         histories=histories_of_comparison,
         stale=steps.marker("plot_comparison"),
     output:
-        svg=report(
-            "<results>/figures/{comparison}.svg",
-            caption="../report/captions/comparison.rst",
-            category="Figures",
-            labels=title_of_comparison,
-        ),
+        svg=report("<results>/figures/{comparison}.svg", **in_report("comparison", "Figures", title_of_comparison)),
         png="<results>/figures/{comparison}.png",
         stamp="<results>/stamps/plot_comparison/{comparison}.json",
     log:
@@ -31,12 +26,7 @@ rule tabulate_variants:
         metrics=files_of("metrics.json"),
         stale=steps.marker("tabulate_variants"),
     output:
-        csv=report(
-            "<results>/tables/variants.csv",
-            caption="../report/captions/variants.rst",
-            category="Tables",
-            labels={"table": "Variants"},
-        ),
+        csv=report("<results>/tables/variants.csv", **in_report("variants", "Tables", {"table": "Variants"})),
         markdown="<results>/tables/variants.md",
         stamp="<results>/stamps/tabulate_variants.json",
     log:
@@ -56,12 +46,7 @@ rule tabulate_convergence:
         runs=files_of(["history.csv", "metrics.json", "record.json"]),
         stale=steps.marker("tabulate_convergence"),
     output:
-        csv=report(
-            "<results>/tables/convergence.csv",
-            caption="../report/captions/convergence.rst",
-            category="Tables",
-            labels={"table": "Convergence"},
-        ),
+        csv=report("<results>/tables/convergence.csv", **in_report("convergence", "Tables", {"table": "Convergence"})),
         markdown="<results>/tables/convergence.md",
         stamp="<results>/stamps/tabulate_convergence.json",
     log:

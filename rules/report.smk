@@ -12,12 +12,7 @@ rule write_overview:
         style=f"{TEXTS}/overview.css",
         stale=steps.marker("write_overview"),
     output:
-        html=report(
-            "<results>/report/overview.html",
-            caption="../report/captions/overview.rst",
-            category="Overview",
-            labels={"page": "The overview by itself"},
-        ),
+        html=report("<results>/report/overview.html", **in_report("overview", "Overview", {"page": "The overview by itself"})),
         stamp="<results>/stamps/write_overview.json",
     log:
         "<logs>/write_overview.log",

@@ -5,12 +5,7 @@ rule tabulate_vgg16:
     input:
         stale=steps.marker("tabulate_vgg16"),
     output:
-        csv=report(
-            "<results>/tables/vgg16.csv",
-            caption="../report/captions/vgg16.rst",
-            category="Tables",
-            labels={"table": "VGG-16"},
-        ),
+        csv=report("<results>/tables/vgg16.csv", **in_report("vgg16", "Tables", {"table": "VGG-16"})),
         stamp="<results>/stamps/tabulate_vgg16.json",
     log:
         "<logs>/tabulate_vgg16.log",
@@ -27,12 +22,7 @@ rule draw_vgg16:
     input:
         stale=steps.marker("draw_vgg16"),
     output:
-        svg=report(
-            "<results>/figures/vgg16.svg",
-            caption="../report/captions/vgg16_figure.rst",
-            category="Figures",
-            labels={"figure": "Figure 7: VGG-16"},
-        ),
+        svg=report("<results>/figures/vgg16.svg", **in_report("vgg16_figure", "Figures", {"figure": "Figure 7: VGG-16"})),
         png="<results>/figures/vgg16.png",
         stamp="<results>/stamps/draw_vgg16.json",
     log:
@@ -52,12 +42,7 @@ rule tabulate_memory:
         conv1x1=files_of("metrics.json", study.memory["conv1x1"], study.seeds[0]),
         stale=steps.marker("tabulate_memory"),
     output:
-        csv=report(
-            "<results>/tables/memory.csv",
-            caption="../report/captions/memory.rst",
-            category="Tables",
-            labels={"table": "Memory"},
-        ),
+        csv=report("<results>/tables/memory.csv", **in_report("memory", "Tables", {"table": "Memory"})),
         markdown="<results>/tables/memory.md",
         stamp="<results>/stamps/tabulate_memory.json",
     log:

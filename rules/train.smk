@@ -38,11 +38,10 @@ rule train_variant:
         attempt=number_of_attempt,
         gpu=0,
     params:
-        # If a killed Snakemake left a training of this run behind, wait for it instead of training twice.
-        patience=training_patience,
         # A job of a batch system does not write to an SQLite store. The workflow's own host delivers its run.
         submitted="--submitted" if not workflow.is_main_process else "",
         job=steps.job("train_variant"),
+    # If a killed Snakemake left a training of this run behind, wait for it as long as it may take, instead of training twice.
     shell:
         "train_variant.py {params.job:q} {params.submitted} --threads {threads} --gpu {resources.gpu}"
-        " --attempt {resources.attempt} --patience {params.patience} > {log:q} 2>&1"
+        " --attempt {resources.attempt} --patience $((60 * {resources.runtime})) > {log:q} 2>&1"

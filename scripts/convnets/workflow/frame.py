@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from convnets.errors import InputError
-from convnets.files import read_json
 from convnets.freshness import code, stamps
 from convnets.freshness.fingerprint import Components
 from convnets.workflow import command
@@ -42,13 +43,9 @@ class Job:
             The file cannot be read or describes no job.
         """
         try:
-            value = read_json(path)
-            inputs, outputs = (
-                {name: tuple(map(Path, files)) for name, files in value[part].items()} for part in ("inputs", "outputs")
-            )
-            return Job(value["rule"], value["fingerprint"], value["components"], inputs, outputs)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"{path} describes no job: {error}") from error
+            return TypeAdapter(Job).validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} describes no job: {' '.join(str(error).split())}") from error
 
     @property
     def settings(self) -> Mapping[str, Any]:

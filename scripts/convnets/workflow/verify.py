@@ -17,8 +17,8 @@ from convnets.data import dataset
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
 from convnets.freshness import fingerprint, stamps
-from convnets.runs import reading, records
-from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD, VERIFIED, name_of, run_of
+from convnets.runs import reading, records, unfinished
+from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD, VERIFIED, Layout, name_of, run_of
 from convnets.workflow.steps import Step, Steps
 
 EQUAL = ("settings", "seed", "data")  # the components that must not have changed
@@ -63,10 +63,11 @@ def _obstacle(step: Step, stamp: stamps.Stamp) -> str:
     """Return why a run cannot be verified; empty if it can."""
     folder = step.stamp.parent
     old, new = ({name: components.get(name) for name in EQUAL} for components in (stamp.components, step.components))
-    if changed := fingerprint.changes(old, new):
-        return f"it is stale for another reason: {changed[0]}"
-    if damage := [text for text in stamps.damage(step.stamp, stamp) if text != f"{MODEL} is missing"]:
-        return f"it is stale for another reason: {damage[0]}"
+    damage = stamps.damage(step.stamp, stamp)
+    if stamp.fingerprint != step.fingerprint:  # otherwise it is verified, and only a training brings what is missing
+        damage = [text for text in damage if text != f"{MODEL} is missing"]
+    if others := [*fingerprint.changes(old, new), *damage]:
+        return f"it is stale for another reason: {others[0]}"
     record = reading.read_record(folder / RECORD)
     if record.processor != hardware.processor():
         return f"it was trained on {record.processor}; on {hardware.processor()} other bits would tell nothing"
@@ -104,7 +105,14 @@ def verify(step: Step, data: Path) -> Verification:
     differences = tuple(f"{name}: {text}" for name, texts in found.items() for text in texts or ())
     missing = tuple(name for name, texts in found.items() if texts is None)
     if not differences:
-        _renew(step, stamp, metrics, found)
+        trainings = Layout(folder.parents[2]).trainings
+        try:
+            with unfinished.claimed(trainings / unfinished.name_of(*run_of(folder))):
+                if stamps.read(step.stamp) != stamp:
+                    raise InputError("it was made again meanwhile")
+                _renew(step, stamp, metrics, found)
+        except InputError as error:
+            differences = (str(error),)
     return Verification(name_of(folder), differences, missing)
 
 
