@@ -40,7 +40,8 @@ from convnets.freshness import stamps
 from convnets.runs import layout, records
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.workflow import planning
-from convnets.workflow.steps import Step, Steps
+from convnets.workflow.declarations import Step
+from convnets.workflow.steps import Steps
 
 PERCEPTRONS, EPOCHS = 10, 30
 STAND_IN = """\

@@ -11,6 +11,7 @@ from convnets.networks import formulas
 from convnets.study import configuration
 from convnets.workarounds import for_snakemake
 from convnets.workflow import command, planning
+from convnets.workflow.declarations import Declarations
 from convnets.workflow.steps import Steps
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
@@ -39,7 +40,7 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 plans = workflow.is_main_process and not planning.is_loading()
-steps = Steps(rules, study, is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
+steps = Steps(Declarations(rules, study), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
 planning.declare(steps)
 
 

@@ -6,7 +6,7 @@ It trains nothing, and stops if any run is missing or stale.
 
 from convnets.errors import InputError
 from convnets.workflow import command, planning
-from convnets.workflow.steps import TRAINING
+from convnets.workflow.declarations import TRAINING
 
 STYLE = planning.SNAKEFILE.parent / "report" / "snakemake.css"
 SHOWN = 5  # runs that the error names

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from convnets.workflow import planning
+from convnets.workflow.declarations import Step
 from convnets.workflow.frame import Job
-from convnets.workflow.steps import Step, Steps
+from convnets.workflow.steps import Steps
 
 
 def steps_of(config: dict[str, Any], folder: Path) -> Steps:

@@ -20,7 +20,8 @@ from convnets.files import write_json
 from convnets.freshness import code, stamps
 from convnets.study.stores import Tracked
 from convnets.workflow import planning
-from convnets.workflow.steps import Step, Steps
+from convnets.workflow.declarations import Step
+from convnets.workflow.steps import Steps
 
 STORE, PUBLISHING = "create_store", "publish_comparisons"
 

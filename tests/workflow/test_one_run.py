@@ -292,7 +292,8 @@ def test_a_run_that_cannot_be_delivered_is_finished_all_the_same(
     monkeypatch.setattr(one_run, "deliver", deliver)
     monkeypatch.setattr(one_run.Follower, "why_not_deliver", lambda *_: "")  # however slow this machine is
     training.make(within=SECONDS if failure else 0.4)
-    assert [record.getMessage() for record in caplog.records] == [
+    # On a busy machine, the follower may say that the store is slow.
+    assert [message for message in caplog.messages if message.startswith("finished")] == [
         f"finished, and not tracked yet: {said.format(uri=training.store.uri)}. "
         "The next run of the workflow, or `make sync`, brings it there."
     ]

@@ -17,7 +17,8 @@ from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.study.stores import Store, Tracked
 from convnets.workflow import leftovers, pending, planning
-from convnets.workflow.steps import TRAINING, Steps
+from convnets.workflow.declarations import TRAINING
+from convnets.workflow.steps import Steps
 
 __all__ = ["made_up", "study"]
 STORE, RUN = "create_store", f"{TRAINING}/mlp100/seed1"

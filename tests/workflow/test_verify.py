@@ -15,7 +15,7 @@ from convnets.runs.layout import METRICS, MODEL, RECORD, RUN_FILES, VERIFIED
 from convnets.runs.records import Metrics, Record
 from convnets.training import verification
 from convnets.workflow import verify
-from convnets.workflow.steps import Step
+from convnets.workflow.declarations import Step
 
 OLD: dict[str, Any] = {
     "version": fingerprint.VERSION,

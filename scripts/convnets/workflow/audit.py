@@ -20,7 +20,8 @@ from convnets.tracking import delivery, logged_models
 from convnets.tracking.connection import Connection
 from convnets.tracking.finished_run import Finished
 from convnets.workflow import pending
-from convnets.workflow.steps import TRAINING, Steps
+from convnets.workflow.declarations import TRAINING
+from convnets.workflow.steps import Steps
 
 
 def differences(steps: Steps) -> tuple[int, list[str]]:

@@ -13,7 +13,8 @@ from convnets.runs import layout, reading, unfinished
 from convnets.runs.layout import run_of
 from convnets.settings import Settings
 from convnets.training import checkpoints
-from convnets.workflow.steps import TRAINING, Step, Steps
+from convnets.workflow.declarations import TRAINING, Step
+from convnets.workflow.steps import Steps
 
 
 @dataclass(frozen=True)

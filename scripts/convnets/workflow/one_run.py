@@ -20,6 +20,7 @@ from convnets.freshness import fingerprint, stamps
 from convnets.runs import records, unfinished
 from convnets.runs.layout import RUN_FILES, Layout, run_of
 from convnets.study.stores import Plan, forget
+from convnets.tracking import reuse
 from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.deadline import LateError, time_limit
 from convnets.tracking.delivery import deliver
@@ -93,7 +94,8 @@ class Attempt:
             forget(self.run)
             plan = Plan.read(self.job.input("plan"))
             try:
-                if not (plan.reuse and self._fetch(plan)):
+                wanted = (self.variant, self.seed, self.job.fingerprint, self.run)
+                if not plan.reuse or self.why_untracked(plan) or not reuse.fetch(plan.store, *wanted):
                     model, follower = self._train(plan)
                     self._deliver(plan, model, follower)
                 command.stop_no_more()
@@ -124,14 +126,6 @@ class Attempt:
         """Return why this process does not use the store; empty if it does."""
         is_left_alone = self.is_submitted and plan.store.database
         return "a job of a batch system leaves a database in a file alone" if is_left_alone else ""
-
-    def _fetch(self, plan: Plan) -> bool:
-        """Fetch the run's files from the store; return whether that succeeded."""
-        from convnets.tracking import reuse
-
-        if self.why_untracked(plan):
-            return False
-        return reuse.fetch(plan.store, self.variant, self.seed, self.job.fingerprint, self.run)
 
     def _train(self, plan: Plan) -> tuple[Any, Follower]:
         """Train and write the run's files; return the Keras model, and the follower of the training."""

@@ -9,7 +9,8 @@ from convnets.runs import unfinished
 from convnets.runs.layout import Layout, name_of
 from convnets.runs.unfinished import Begun
 from convnets.study.stores import Plan, Store, is_tracked, pending_text
-from convnets.workflow.steps import Step, Steps
+from convnets.workflow.declarations import Step
+from convnets.workflow.steps import Steps
 
 
 def store_reasons(steps: Steps) -> Iterator[str]:

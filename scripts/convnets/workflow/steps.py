@@ -10,21 +10,14 @@ The other params are the step's settings. Stamps alone decide whether a step is 
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from convnets.files import atomic_path
 from convnets.freshness import fingerprint, stamps
-from convnets.freshness.fingerprint import Components
-from convnets.runs.layout import SEED
-from convnets.study.configuration import Configuration
+from convnets.workflow.declarations import MARK, TRAINING, Declarations, Step, key_of, listed
 
-TRAINING = "train_variant"  # its stamp is that of a run: settings, seed, data and code
-JOB, MARK, STAMP = "job", "stale", "stamp"  # the names that `job`, `marker` and the stamp have in a rule
 # Newer than any stale output. Snakemake takes a small file with the same content as last time for unchanged, so the content is the
 # time.
 MARKER = Path(".snakemake") / "stale.txt"
@@ -34,41 +27,13 @@ InputFunction = Callable[[Any], list[str]]
 Check = Callable[["Steps"], Iterable[str]]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One job of the workflow: the components of its fingerprint, its inputs and its outputs."""
-
-    rule: str
-    key: str
-    components: Components
-    inputs: Mapping[str, tuple[str, ...]]
-    outputs: Mapping[str, tuple[str, ...]]
-
-    @property
-    def stamp(self) -> Path:
-        """The file of its stamp."""
-        return Path(self.outputs[STAMP][0])
-
-    @cached_property
-    def files(self) -> tuple[Path, ...]:
-        """Its outputs without its stamp."""
-        return tuple(Path(file) for name, files in self.outputs.items() if name != STAMP for file in files)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The digest of the components."""
-        return fingerprint.digest(self.components)
-
-
 class Steps:
     """All steps of a study, by rule and wildcards: `train_variant/mlp100/seed1`, `tabulate_variants`.
 
     Parameters
     ----------
-    rules
-        The rules, as Snakemake offers them to a Snakefile.
-    study
-        The study.
+    declared
+        The rules and the study.
     is_forced
         Returns whether the command line forces one of some rules or files.
     plans
@@ -79,20 +44,10 @@ class Steps:
     """
 
     def __init__(
-        self,
-        rules: Any,  # noqa: ANN401
-        study: Configuration,
-        is_forced: Callable[[set[str]], bool],
-        *,
-        plans: bool = True,
-        is_dry: bool = False,
+        self, declared: Declarations, is_forced: Callable[[set[str]], bool], *, plans: bool = True, is_dry: bool = False
     ) -> None:
-        self.study = study
-        self._rules, self._is_forced = rules, is_forced
-        self._values = {"comparison": list(study.comparisons), "variant": list(study.variants), "seed": list(map(str, study.seeds))}
-        self._checks: dict[str, Check | None] = {}
-        self._needed_by: dict[str, str] = {}
-        self._found: dict[str, Step] = {}
+        self.study = declared.study
+        self._declared, self._is_forced = declared, is_forced
         self._reasons: dict[str, list[str]] = {}
         self._stale: dict[str, bool] = {}
         self._plans, self._is_dry, self._is_marked = plans, is_dry, False
@@ -109,7 +64,7 @@ class Steps:
         check
             Returns further reasons for which its step is stale.
         """
-        self._checks[rule] = check
+        self._declared.checks[rule] = check
 
         def stale(wildcards: Any) -> list[str]:  # noqa: ANN401
             if not self.reasons(key_of(rule, wildcards)):
@@ -125,8 +80,8 @@ class Steps:
         So a change of these files does not run a fresh step again. `may_be_missing` names a file that no other rule needs: it may
         be missing while all steps of the rule are fresh.
         """
-        self._checks[rule] = None
-        self._needed_by[self._apply(files[may_be_missing])] = rule
+        self._declared.checks[rule] = None
+        self._declared.needed_by[self._declared.path(files[may_be_missing])] = rule
 
         def needed(wildcards: Any) -> Mapping[str, str]:  # noqa: ANN401
             if not self._is_to_be_made(key_of(rule, wildcards)):
@@ -152,8 +107,8 @@ class Steps:
                 "rule": rule,
                 "fingerprint": step.fingerprint,
                 "components": {name: part for name, part in step.components.items() if name not in ("modules", "libraries")},
-                "inputs": {name: _listed(files) for name, files in input.items() if name != MARK},
-                "outputs": {name: _listed(files) for name, files in output.items()},
+                "inputs": {name: listed(files) for name, files in input.items() if name != MARK},
+                "outputs": {name: listed(files) for name, files in output.items()},
             }
             # The name holds a digest, so that another call of Snakemake cannot change the file that this call has named.
             path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
@@ -178,82 +133,26 @@ class Steps:
 
     def again(self) -> "Steps":
         """Return the same steps, with their state read again."""
-        steps = Steps(self._rules, self.study, self._is_forced, plans=False)
-        steps._checks, steps._needed_by = self._checks, self._needed_by
-        return steps
+        return Steps(self._declared, self._is_forced, plans=False)
 
     @cached_property
     def all(self) -> Mapping[str, Step]:
         """Every step."""
-        found = {}
-        for rule in self._checks:
-            wildcards = self._wildcards(getattr(self._rules, rule).output[STAMP])
-            for values in product(*(self._values[name] for name in wildcards)):
-                key = key_of(rule, dict(zip(wildcards, values, strict=True)))
-                found[key] = self[key]
-        return found
+        return {key: self[key] for rule in self._declared.checks for key in self._declared.keys(rule)}
 
     def __getitem__(self, key: str) -> Step:
         """Return the step with this key."""
-        if key not in self._found:
-            self._found[key] = self._declared(key)
-        return self._found[key]
-
-    def _wildcards(self, pattern: str) -> list[str]:
-        """Return the wildcards of a pattern, in the order in which they stand in keys."""
-        return [name for name in self._values if f"{{{name}}}" in pattern]
-
-    def _declared(self, key: str) -> Step:
-        """Read a step from its rule."""
-        rule, *values = key.split("/")
-        declared = getattr(self._rules, rule)
-        patterns = {name: _listed(files) for name, files in declared.output.items()}
-        names = self._wildcards(patterns[STAMP][0])
-        wildcards = {name: value.removeprefix(SEED if name == "seed" else "") for name, value in zip(names, values, strict=True)}
-        outputs = {name: tuple(self._apply(file.format(**wildcards)) for file in files) for name, files in patterns.items()}
-        if rule == TRAINING:
-            variant, seed = wildcards["variant"], int(wildcards["seed"])
-            components = fingerprint.run_components(self.study.variants[variant], seed, self.study.dataset)
-            return Step(rule, key, components, {}, outputs)
-        given = SimpleNamespace(**wildcards)
-        settings = {name: value(given) if callable(value) else value for name, value in declared.params.items() if name != JOB}
-        inputs = {
-            name: tuple(map(self._apply, _listed(files(given) if callable(files) else files)))
-            for name, files in declared.input.items()
-            if name != MARK
-        }
-        places = {"inputs": self._places(inputs), "outputs": self._places(outputs)}
-        return Step(rule, key, fingerprint.step_components(rule, settings, places), inputs, outputs)
-
-    def _apply(self, path: str) -> str:
-        """Return a path in its normal form, with its folders in place of `<results>` and the like."""
-        for name, folder in self.study.folders.items():
-            path = path.replace(f"<{name}>", folder)
-        return os.path.normpath(path)  # a folder may be written `./out/`
-
-    def _places(self, files: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-        """Return the place of each name's file, relative to the study's folders; for several files, their number and a digest."""
-        found = {}
-        for name, paths in files.items():
-            places = [self._place(path) for path in paths]
-            found[name] = places[0] if len(places) == 1 else f"{len(places)} files, {fingerprint.digest({'files': places})[:16]}"
-        return found
-
-    def _place(self, path: str) -> str:
-        for name, folder in self.study.folders.items():
-            if path.startswith(f"{folder}/"):
-                return f"<{name}>{path.removeprefix(folder)}"
-        return path
+        return self._declared.step(key)
 
     def reasons(self, key: str) -> list[str]:
         """Return why a step is stale by itself; empty if it is not."""
         if key not in self._reasons:
-            step = self[key]
-            rare = {file: self._needed_by[str(file)] for file in step.files if str(file) in self._needed_by}
+            step, needed_by = self[key], self._declared.needed_by
+            rare = {file: needed_by[str(file)] for file in step.files if str(file) in needed_by}
             needed = {file for file, rule in rare.items() if any(self.reasons(other.key) for other in self.of(rule))}
             outputs = [file for file in step.files if file not in rare or file in needed]
             found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, needed)
-            check = self._checks[step.rule]
+            check = self._declared.checks[step.rule]
             self._reasons[key] = found or (list(check(self)) if check else [])
         return self._reasons[key]
 
@@ -314,20 +213,9 @@ class Steps:
             yield from visit(key)
 
 
-def key_of(rule: str, wildcards: Any) -> str:  # noqa: ANN401
-    """Return the key of the step that a rule makes with these wildcards."""
-    values = (f"{SEED}{value}" if name == "seed" else str(value) for name, value in wildcards.items())
-    return "/".join([rule, *values])
-
-
 def _time(file: str | Path) -> float:
     """Return a file's time stamp, 0 where it is not there."""
     try:
         return os.stat(file).st_mtime  # noqa: PTH116  (a tenth of the time of a path's, for tens of thousands of files)
     except OSError:
         return 0.0
-
-
-def _listed(files: Any) -> list[str]:  # noqa: ANN401
-    """Return one path, or several, as a list of texts."""
-    return [str(files)] if isinstance(files, str | Path) else [str(file) for file in files]

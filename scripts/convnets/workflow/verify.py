@@ -19,7 +19,8 @@ from convnets.files import read_json, write_json
 from convnets.freshness import fingerprint, stamps
 from convnets.runs import reading, records, unfinished
 from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD, VERIFIED, Layout, name_of, run_of
-from convnets.workflow.steps import Step, Steps
+from convnets.workflow.declarations import Step
+from convnets.workflow.steps import Steps
 
 EQUAL = ("settings", "seed", "data")  # the components that must not have changed
 
