@@ -9,23 +9,26 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
-.PHONY: help setup run report why verify audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run report why verify audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 	@echo 'variables: CORES=all, CONFIGFILE= (files merged over config.yaml), PORT=5000 (for make ui), PYTHON=python3'
 
-setup: .venv/requirements.lock  ## build .venv from the hash-pinned lock
+setup:  ## build .venv from the hash-pinned lock
+	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv
 
 # uv, itself hash-pinned, takes seconds where pip takes minutes. It also compiles to bytecode, which halves the time that each job
-# needs to import TensorFlow. Packages that come as source only are built with the lock's versions, too.
-.venv/requirements.lock: requirements.lock installer.lock
+# needs to import TensorFlow. Packages that come as source only are built with the lock's versions, too. A .venv that is a link is
+# left alone: another clone may use what it points to.
+.venv:
+	@! test -L .venv || { echo 'error: .venv is a symbolic link to an environment of another lock; remove the link'; exit 1; }
 	$(PYTHON) -c '$(SUPPORTED)'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r installer.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
 		--build-constraints requirements.lock --compile-bytecode -r requirements.lock
-	cp requirements.lock $@
+	cp requirements.lock .venv/requirements.lock
 
 run: setup  ## train every variant and make every figure and table
 	$(SNAKEMAKE)
