@@ -1,0 +1,47 @@
+"""The set-up by make: when it builds the environment, and what it leaves alone."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from workflow import ROOT
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a clone's Makefile and locks, and an environment that is as its lock says."""
+    for name in ("Makefile", "requirements.lock", "installer.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "environment").mkdir()
+    shutil.copy(ROOT / "requirements.lock", tmp_path / "environment")
+    return tmp_path
+
+
+def setup(clone: Path) -> "subprocess.CompletedProcess[str]":
+    """Run `make setup` with an interpreter that fails, so that building an environment does, too."""
+    return subprocess.run(["make", "setup", "PYTHON=false"], cwd=clone, capture_output=True, text=True, check=False)
+
+
+def test_a_lock_with_another_time_stamp_builds_nothing(clone: Path) -> None:
+    (clone / "environment").rename(clone / ".venv")
+    os.utime(clone / "requirements.lock")
+    done = setup(clone)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_lock_with_other_content_does(clone: Path) -> None:
+    (clone / "environment").rename(clone / ".venv")
+    (clone / ".venv" / "requirements.lock").write_text("older")
+    assert setup(clone).returncode == 2
+
+
+def test_an_environment_behind_a_link_is_used_and_never_emptied(clone: Path) -> None:
+    (clone / ".venv").symlink_to("environment")
+    assert setup(clone).returncode == 0
+    (clone / "environment" / "requirements.lock").write_text("older")
+    done = setup(clone)
+    assert done.returncode == 2
+    assert "error: .venv is a symbolic link to an environment of another lock; remove the link" in done.stdout
+    assert (clone / "environment" / "requirements.lock").read_text() == "older"
