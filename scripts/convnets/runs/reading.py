@@ -71,19 +71,8 @@ def read_summary(path: Path) -> Metrics:
 def read(files: Iterable[Path], settings: Mapping[str, Settings], images: ImageFormat) -> list[Run]:
     """Read runs from their files, sorted by variant and seed. Only the landmarks of each history are kept.
 
-    Parameters
-    ----------
-    files
-        `history.csv` and `metrics.json` of each run; optionally `record.json`, and `stamp.json` for the libraries.
-    settings
-        The settings of each variant.
-    images
-        The format of the images that the runs were trained on.
-
-    Raises
-    ------
-    InputError
-        A run is not complete, is of another variant, or one of its files cannot be read.
+    `files` are the `history.csv` and `metrics.json` of each run; optionally `record.json`, and `stamp.json` for the libraries. An
+    InputError says that a run is not complete, is not of the variants in `settings`, or that a file cannot be read.
     """
     folders: dict[Path, dict[str, Path]] = defaultdict(dict)
     for file in files:

@@ -72,10 +72,9 @@ def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
     Yields whether it has waited for another process, which may have finished the run. An InputError says that another process still
     holds the folder after `patience` seconds, or that the file system has no locks.
     """
-    file = _lock(folder, 0)
-    waited = file is None
-    if file is None:
-        file = _lock(folder, PATIENCE_S)
+    waited = False
+    if (file := _lock(folder, 0)) is None:
+        waited, file = True, _lock(folder, PATIENCE_S)
     if file is None and patience > PATIENCE_S:
         logger.info("this run is being trained by %s; waiting for that to end", _holder(folder))
         file = _lock(folder, patience)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from convnets.errors import suggest
 from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
 from convnets.report2021.errata import ids as ids_of_errata
 from convnets.runs.run import FIXED_METRICS, METRICS
-from convnets.suggestions import suggest
 
 if TYPE_CHECKING:  # so that the declaration is not among the code of tables
     from convnets.study import declaration

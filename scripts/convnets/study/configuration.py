@@ -7,7 +7,7 @@ says what is allowed, and suggests the nearest name for a misspelt one.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,23 +79,13 @@ class Configuration:
         return Layout(self.results)
 
     @property
-    def members(self) -> Mapping[str, Mapping[str, Any]]:
-        """The label of each variant and the titles of its comparisons by id, for tracking."""
-        found: dict[str, dict[str, Any]] = {name: {"label": label, "comparisons": {}} for name, label in self.labels.items()}
-        for name, comparison in self.comparisons.items():
-            for member in comparison.members:
-                found[member.variant]["comparisons"][name] = comparison.title
-        return found
-
-    @property
-    def tracking(self) -> Mapping[str, str | bool | None]:
-        """Where and how runs are tracked, as the step that creates the store takes it."""
-        return {**asdict(self.store), "artifacts": str(self.artifacts) if self.artifacts else None, "reuse": self.reuse}
-
-    @property
     def plan(self) -> Plan:
         """The plan of tracking."""
-        return Plan(self.store, self.reuse, {name: Membership(**member) for name, member in self.members.items()})
+        titles: dict[str, dict[str, str]] = {name: {} for name in self.labels}
+        for name, comparison in self.comparisons.items():
+            for member in comparison.members:
+                titles[member.variant][name] = comparison.title
+        return Plan(self.store, self.reuse, {name: Membership(label, titles[name]) for name, label in self.labels.items()})
 
     @property
     def in_report(self) -> list[str]:
