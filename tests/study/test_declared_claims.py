@@ -1,7 +1,6 @@
 """Claims as a configuration declares them: what is refused, what is left out, in which order they come."""
 
 import json
-from dataclasses import asdict
 from typing import Any, get_args
 
 import pytest
@@ -13,7 +12,7 @@ from convnets.errors import InputError
 from convnets.freshness import fingerprint
 from convnets.report2021 import errata
 from convnets.runs import run as runs
-from convnets.study import claims, configuration, declaration
+from convnets.study import claims, configuration
 
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unknown variant": (
@@ -87,10 +86,10 @@ def test_equal_claims_are_written_in_one_way(config: dict[str, Any]) -> None:
     config["claims"]["dropout_loss_ratio"]["target"] = 2.0
     config["claims"] = dict(reversed(config["claims"].items()))
     after = configuration.resolve(config).claims
-    assert fingerprint.to_json({"claims": [asdict(one) for one in after]}) == fingerprint.to_json(
-        {"claims": [asdict(one) for one in before]}
+    assert fingerprint.to_json({"claims": [one.model_dump() for one in after]}) == fingerprint.to_json(
+        {"claims": [one.model_dump() for one in before]}
     )
-    assert TypeAdapter(tuple[claims.Claim, ...]).validate_json(json.dumps([asdict(one) for one in after])) == before
+    assert TypeAdapter(tuple[claims.Claim, ...]).validate_json(json.dumps([one.model_dump() for one in after])) == before
 
 
 def test_claims_come_as_the_report_makes_them(config: dict[str, Any]) -> None:
@@ -105,7 +104,7 @@ def test_claims_come_as_the_report_makes_them(config: dict[str, Any]) -> None:
 
 
 def test_every_test_that_can_be_declared_is_known() -> None:
-    assert get_args(declaration.Claim.model_fields["test"].annotation) == tuple(claims.TESTS)
+    assert get_args(claims.Claim.model_fields["test"].annotation) == tuple(claims.TESTS)
 
 
 def test_every_claim_quotes_the_report(config: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from images import FORMAT
 from convnets.runs import layout, reading, records
 from convnets.runs.records import Epoch, Metrics
 from convnets.runs.run import Run
-from convnets.study import claims, configuration, declaration
+from convnets.study import configuration
 from convnets.study.claims import Claim
 
 REFERENCE = ROOT / "results" / "reference" / "runs"
@@ -33,7 +33,7 @@ class Values:
 
 def claim(test: str, *quantities: str, **changes: Any) -> Claim:
     value = {"section": "1", "statement": "It is so.", "test": test, "quantities": list(quantities), **changes}
-    return claims.resolve("a_claim", declaration.Claim.model_validate(value))
+    return Claim.model_validate({"id": "a_claim", **value})
 
 
 def seeds_of(count: int = 5, **values: Iterable[float]) -> list[Values]:
