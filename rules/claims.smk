@@ -15,7 +15,7 @@ rule tabulate_claims:
     conda:
         "../envs/figures.yaml"
     params:
-        claims=[asdict(claim) for claim in study.claims],
+        claims=[claim.model_dump() for claim in study.claims],
         variants=settings_of(study.variants_of_claims()),
         format=asdict(study.described.format),
         job=steps.job("tabulate_claims"),

@@ -20,7 +20,7 @@ rule write_overview:
     conda:
         "../envs/figures.yaml"
     params:
-        claims=[asdict(claim) for claim in study.claims],
+        claims=[claim.model_dump() for claim in study.claims],
         variants=settings_of(study.variants),
         labels=study.labels,
         comparisons=[asdict(comparison) for comparison in study.comparisons.values()],

@@ -14,8 +14,8 @@ rule create_store:
     conda:
         "../envs/tracking.yaml"
     params:
-        tracking=study.tracking,
-        members=study.members,
+        artifacts=str(study.artifacts) if study.artifacts else None,
+        plan=asdict(study.plan),
         job=steps.job("create_store"),
     shell:
         "create_store.py {params.job:q} > {log:q} 2>&1"

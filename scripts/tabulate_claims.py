@@ -14,7 +14,7 @@ from convnets.workflow.frame import Job, step
 def main(job: Job) -> None:
     """Read the runs, judge the claims, write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
-    runs = reading.read(job.inputs["runs"], variants, ImageFormat.of(job.settings["format"]))
+    runs = reading.read(job.inputs["runs"], variants, ImageFormat(**job.settings["format"]))
     judged = verdicts.judge(TypeAdapter(list[Claim]).validate_python(job.settings["claims"]), runs)
     table = claim_tables.claims(judged, [wording.note(judgement, runs) for judgement in judged])
     tables.write_csv(table, job.output("csv"))

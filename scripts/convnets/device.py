@@ -35,11 +35,6 @@ def configure(threads: int, *, gpu: bool = False) -> Device:
 
     With one thread, sums are always formed in the same order. On a GPU, TensorFlow's deterministic operations ensure that and cost
     time. GPU memory is allocated as needed, so that several processes can share the GPU.
-
-    Raises
-    ------
-    InputError
-        A GPU is asked for and TensorFlow sees none.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)

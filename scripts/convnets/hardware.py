@@ -18,11 +18,9 @@ def native_bfloat16() -> bool:
     if platform.system() == "Darwin":
         reply = subprocess.run(["sysctl", "-n", "hw.optional.arm.FEAT_BF16"], capture_output=True, text=True, check=False)
         return reply.stdout.strip() == "1"
-    try:
-        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return False
-    return not BFLOAT16_FLAGS.isdisjoint(words)
+    with suppress(OSError):
+        return not BFLOAT16_FLAGS.isdisjoint(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    return False
 
 
 def processor() -> str:
@@ -61,15 +59,13 @@ def available_memory(processes: Path = Path("/proc"), control_groups: Path = Pat
         return left
     for line in groups:
         _, controllers, path = line.split(":", 2)
-        if controllers == "":  # version 2 of control groups
-            root, names = control_groups, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
+        root, names = control_groups, ("memory.max", "memory.current", "inactive_file")
+        if controllers:  # version 1 of control groups
             root, names = control_groups / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        group = root / path.strip("/")
-        for folder in (group, *(above for above in group.parents if above.is_relative_to(root))):
-            left = int(min(left, _left_in_group(folder, *names)))
+        if not controllers or "memory" in controllers.split(","):
+            group = root / path.strip("/")
+            for folder in (group, *(above for above in group.parents if above.is_relative_to(root))):
+                left = int(min(left, _left_in_group(folder, *names)))
     return left
 
 

@@ -98,14 +98,14 @@ def test_changes_are_named(config: dict[str, Any], package: Path) -> None:
     config["seeds"] = [7]
     config["dataset"]["split_seed"] = 2
     edit(package / "networks" / "builders.py", "CONVOLUTION_BIAS = 0.05", "CONVOLUTION_BIAS = 0.06")
-    edit(package / "training" / "loop.py", "from convnets.training.meter import", "from convnets.suggestions import")
+    edit(package / "training" / "loop.py", "from convnets.training.meter import", "from convnets.networks.formulas import")
     forget()
     assert fingerprint.changes(before, components()) == [
         "setting network.dropout: 0.5 -> 0.25",
         "seed: 1 -> 7",
         "data split_seed: 1 -> 2",
         "code: convnets.networks.builders changed",
-        "code: convnets.suggestions is imported now",
+        "code: convnets.networks.formulas is imported now",
         "code: convnets.training.loop changed",
         "code: convnets.training.meter is no longer imported",
     ]

@@ -6,7 +6,7 @@ import keras
 import pytest
 from images import FORMAT
 
-from convnets.networks import footprint
+from convnets.networks import formulas
 from convnets.settings import Network, Optimizer
 from convnets.study import configuration
 from convnets.training import optimizers
@@ -15,19 +15,19 @@ from convnets.training import optimizers
 def test_activations_by_hand() -> None:
     two = 3072 + (32 * 32 * 16 + 16 * 16 * 16) + (16 * 16 * 32 + 8 * 8 * 32)
     assert (
-        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5), FORMAT)
+        formulas.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5), FORMAT)
         == two + 3 * 50 + 10
     )
     assert (
-        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.0), FORMAT)
+        formulas.activations(Network(filters=(16, 32), kernel_size=5, head="dense", dense_units=(50,), dropout=0.0), FORMAT)
         == two + 50 + 10
     )
     assert (
-        footprint.activations(Network(filters=(16, 32), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0), FORMAT)
+        formulas.activations(Network(filters=(16, 32), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0), FORMAT)
         == two + 8 * 8 * 10 + 10
     )
     assert (
-        footprint.activations(Network(filters=(), kernel_size=0, head="dense", dense_units=(100,), dropout=0.5), FORMAT)
+        formulas.activations(Network(filters=(), kernel_size=0, head="dense", dense_units=(100,), dropout=0.5), FORMAT)
         == 3072 + 300 + 10
     )
 
@@ -35,9 +35,9 @@ def test_activations_by_hand() -> None:
 def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
     chosen = configuration.resolve(config).variants["conv3_1x1"]
     low = chosen.updated({"training": {"precision": "mixed_bfloat16"}})
-    assert footprint.activation_bytes(chosen, FORMAT) == 2 * footprint.activation_bytes(low, FORMAT)
-    assert footprint.activation_bytes(chosen, FORMAT) == footprint.activations(chosen.network, FORMAT) * 64 * 4
-    assert footprint.optimizer_bytes(chosen, FORMAT) == footprint.optimizer_bytes(low, FORMAT) == 65_962 * 4
+    assert formulas.activation_bytes(chosen, FORMAT) == 2 * formulas.activation_bytes(low, FORMAT)
+    assert formulas.activation_bytes(chosen, FORMAT) == formulas.activations(chosen.network, FORMAT) * 64 * 4
+    assert formulas.optimizer_bytes(chosen, FORMAT) == formulas.optimizer_bytes(low, FORMAT) == 65_962 * 4
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])
@@ -47,4 +47,4 @@ def test_optimizers_keep_so_many_values_in_keras(name: str, momentum: float) -> 
     optimizer = optimizers.make_optimizer(settings)
     optimizer.build([keras.Variable([0.0] * 7)])
     kept = sum(variable.shape.num_elements() for variable in optimizer.variables if variable.shape.rank)
-    assert kept == 7 * footprint.optimizer_slots(settings)
+    assert kept == 7 * formulas.optimizer_slots(settings)

@@ -13,7 +13,7 @@ from images import FORMAT
 
 from convnets.errors import InputError
 from convnets.findings import wording
-from convnets.runs import histories, layout, reading, records
+from convnets.runs import layout, reading, records
 from convnets.runs.records import Epoch, Record, Usage
 from convnets.runs.run import METRICS, Run
 from convnets.study import configuration
@@ -50,7 +50,7 @@ def test_the_landmarks_say_all_that_the_whole_history_says(rows: list[tuple[int,
         for number, (loss, best, seconds) in enumerate(rows, start=1)
     ]
     whole = studies.with_history(run, history)
-    kept = histories.landmarks_of(history)
+    kept = reading.landmarks_of(history)
     reduced = replace(whole, landmarks=tuple(history[k] for k in kept), elapsed=tuple(whole.elapsed[k] for k in kept))
     assert [reduced.value(metric) for metric in METRICS] == [whole.value(metric) for metric in METRICS]
     assert reduced.first_reaching(accuracy / 10) == whole.first_reaching(accuracy / 10)
@@ -74,7 +74,7 @@ def test_metrics_are_those_of_the_summary_where_it_has_them(config: dict[str, An
 )
 def test_a_run_that_had_to_share_its_core_is_told_by_its_epochs(percents: list[float], seconds: float, disturbed: bool) -> None:
     history = [Epoch(number, number, 1, 0.5, 1, 0.5, seconds) for number in range(1, len(percents) + 1)]
-    assert histories.was_disturbed(history, [Usage(1.0, percent, 1) for percent in percents]) == disturbed
+    assert reading.was_disturbed(history, [Usage(1.0, percent, 1) for percent in percents]) == disturbed
 
 
 def test_the_committed_runs_that_shared_their_core(config: dict[str, Any]) -> None:

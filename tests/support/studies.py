@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 from conftest import ROOT
 from images import FORMAT
 
-from convnets.runs import histories, layout, reading, records
+from convnets.runs import layout, reading, records
 from convnets.runs.records import Epoch, Metrics
 from convnets.runs.run import Run
-from convnets.study import claims, configuration, declaration
+from convnets.study import configuration
 from convnets.study.claims import Claim
 
 REFERENCE = ROOT / "results" / "reference" / "runs"
@@ -32,7 +33,7 @@ class Values:
 
 def claim(test: str, *quantities: str, **changes: Any) -> Claim:
     value = {"section": "1", "statement": "It is so.", "test": test, "quantities": list(quantities), **changes}
-    return claims.resolve("a_claim", declaration.Claim.model_validate(value))
+    return Claim.model_validate({"id": "a_claim", **value})
 
 
 def seeds_of(count: int = 5, **values: Iterable[float]) -> list[Values]:
@@ -62,7 +63,7 @@ def four_epochs(config: dict[str, Any]) -> Run:
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:
     """Return a run with another history, given in full."""
     rows = tuple(history)
-    return replace(run, landmarks=rows, elapsed=histories.elapsed(rows))
+    return replace(run, landmarks=rows, elapsed=tuple(accumulate(row.seconds for row in rows)))
 
 
 def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:

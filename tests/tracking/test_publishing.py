@@ -271,7 +271,7 @@ def test_publishing_again_changes_nothing(results: Results) -> None:
 
 
 def summaries(variants: int, seeds: int) -> list[Summary]:
-    numbers: dict[str, Any] = dict.fromkeys(records.NUMBER_COLUMNS, 0.5)
+    numbers: dict[str, Any] = dict.fromkeys(records.NUMBER_COLUMNS, 1)
     return [
         Summary(Path(), f"{variant} {seed}", Metrics(f"v{variant}", seed, **numbers, fingerprint="", mlflow_run_id=None), {})
         for variant in range(variants)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -14,7 +15,7 @@ from conftest import ROOT
 from convnets.files import write_json
 from convnets.freshness import code, fingerprint, stamps
 from convnets.runs.unfinished import Begun
-from convnets.study.stores import Plan, Store
+from convnets.study.stores import Membership, Plan, Store
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -44,12 +45,12 @@ def test_get_cifar10_from_nowhere(tmp_path: Path) -> None:
 
 def create_store(tmp_path: Path, uri: str, experiment: str = "tests") -> subprocess.CompletedProcess[str]:
     """Run the script as the workflow does, with the plan and all else under `out`."""
-    members = {"mlp100": {"label": "MLP", "comparisons": {}}}
-    tracking = {"uri": uri, "experiment": experiment, "artifacts": f"{tmp_path}/artifacts", "reuse": False}
+    plan = asdict(Plan(Store(uri, experiment), reuse=False, members={"mlp100": Membership("MLP", {})}))
+    settings = {"plan": plan, "artifacts": f"{tmp_path}/artifacts"}
     job = {
         "rule": "create_store",
         "fingerprint": "",
-        "components": {"version": fingerprint.VERSION, "settings": {"tracking": tracking, "members": members}},
+        "components": {"version": fingerprint.VERSION, "settings": settings},
         "inputs": {},
         "outputs": {"plan": ["out/tracking/plan.json"], "stamp": ["out/stamps/create_store.json"]},
     }

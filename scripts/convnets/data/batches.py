@@ -14,29 +14,18 @@ from convnets.files import sha256
 
 
 def check(folder: Path, source: str) -> None:
-    """Check that `folder` holds the six official batches, byte for byte.
-
-    Raises
-    ------
-    InputError
-        Naming `source`, the first batch that is missing, truncated or different, and the digest expected.
-    """
+    """Raise an InputError, which names `source`, unless `folder` holds the six official batches, byte for byte."""
+    advice = "Fetch it again, or set dataset.source to another source."
     for name, expected in BATCH_SHA256.items():
         path = folder / name
         if not path.is_file():
             raise InputError(f"{source} holds no {name}; expected the six batches {', '.join(BATCH_SHA256)}")
-        size = path.stat().st_size
-        if size != BATCH_BYTES:
-            raise InputError(
-                f"{source}: {name} has {size:,} bytes, expected {BATCH_BYTES:,}; the file is truncated or no CIFAR-10 batch. "
-                "Fetch it again, or set dataset.source to another source."
-            )
-        found = sha256(path)
-        if found != expected:
-            raise InputError(
-                f"{source}: {name} has SHA-256 {found}, expected {expected}; its content is not the official one. "
-                "Fetch it again, or set dataset.source to another source."
-            )
+        if (size := path.stat().st_size) != BATCH_BYTES:
+            wrong = f"has {size:,} bytes, expected {BATCH_BYTES:,}; the file is truncated or no CIFAR-10 batch"
+            raise InputError(f"{source}: {name} {wrong}. {advice}")
+        if (found := sha256(path)) != expected:
+            wrong = f"has SHA-256 {found}, expected {expected}; its content is not the official one"
+            raise InputError(f"{source}: {name} {wrong}. {advice}")
 
 
 def are_official(folder: Path) -> bool:
@@ -45,15 +34,7 @@ def are_official(folder: Path) -> bool:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read one batch.
-
-    Returns
-    -------
-    images
-        uint8, shape (10000, 32, 32, 3), values 0 to 255, channels red, green, blue.
-    labels
-        uint8, shape (10000,), indices into `cifar10.CLASSES`.
-    """
+    """Return a batch's images (uint8, shape (10000, 32, 32, 3), red, green, blue) and labels (uint8, shape (10000,))."""
     rows = np.fromfile(path, np.uint8).reshape(IMAGES_PER_BATCH, -1)
     height, width, channels = IMAGE_SHAPE
     planes = rows[:, 1:].reshape(-1, channels, height, width)

@@ -7,7 +7,7 @@ CRC of each member as it reads, so a damaged file is an error and never a slight
 import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +86,8 @@ def prepare(official: Split, test: Split, classes: Sequence[str], settings: Data
 def pixel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation (float32, of the shape of an image) of each pixel position, from exact integer sums."""
     count = len(images)
-    total = np.zeros(images.shape[1:], np.int64)
-    squares = np.zeros(images.shape[1:], np.int64)
-    for start in range(0, count, 5000):
-        chunk = images[start : start + 5000].astype(np.int64)
-        total += chunk.sum(0)
-        squares += (chunk**2).sum(0)
-    mean = total / count
-    variance = squares / count - mean**2
+    mean = images.sum(0, dtype=np.int64) / count
+    variance = np.einsum("n...,n...->...", images, images, dtype=np.int64) / count - mean**2
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
@@ -108,13 +102,7 @@ def save(dataset: Dataset, path: Path) -> None:
 
 
 def load(path: Path) -> Dataset:
-    """Read a data set that `save` wrote.
-
-    Raises
-    ------
-    InputError
-        The file is missing, damaged or something else.
-    """
+    """Read a data set that `save` wrote; an InputError if the file is missing, damaged or something else."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             train, validation, test = (Split(archive[f"{name}_images"], archive[f"{name}_labels"]) for name in SPLITS)
@@ -126,20 +114,17 @@ def load(path: Path) -> Dataset:
 
 def manifest(dataset: Dataset, source: str, identity: Mapping[str, Any], settings: DatasetSettings) -> dict[str, Any]:
     """Describe the data set: where it came from, the identity of its content, and count, classes and SHA-256 of each split."""
+    classes = list(dataset.classes)
     return {
         "source": source,
         "identity": identity,
         "shape": list(dataset.mean.shape),
-        "classes": list(dataset.classes),
-        "validation_fraction": settings.validation_fraction,
-        "split_seed": settings.split_seed,
-        "subset": settings.subset,
+        "classes": classes,
+        **asdict(settings),
         "splits": {
             name: {
                 "images": len(split := dataset.split(name)),
-                "images_per_class": dict(
-                    zip(dataset.classes, np.bincount(split.labels, minlength=len(dataset.classes)).tolist(), strict=True)
-                ),
+                "images_per_class": dict(zip(classes, np.bincount(split.labels, minlength=len(classes)).tolist(), strict=True)),
                 "sha256": split.sha256(),
             }
             for name in SPLITS
@@ -148,13 +133,7 @@ def manifest(dataset: Dataset, source: str, identity: Mapping[str, Any], setting
 
 
 def check(dataset: Dataset, manifest: Mapping[str, Any], path: Path) -> None:
-    """Check that the data set read from `path` is the one that the manifest describes.
-
-    Raises
-    ------
-    InputError
-        A split has other content. The first is named.
-    """
+    """Raise an InputError unless the data set read from `path` is the one that the manifest describes."""
     for name in SPLITS:
         if dataset.split(name).sha256() != manifest["splits"][name]["sha256"]:
             raise InputError(f"{path}: its {name} images are not those of its manifest; delete it and run the workflow again")

@@ -1,8 +1,9 @@
 """What is known of the images of a data set before they are read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -11,12 +12,6 @@ class ImageFormat:
 
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
-
-    @staticmethod
-    def of(value: Mapping[str, Any]) -> "ImageFormat":
-        """Return the format whose fields, as JSON holds them, are `value`."""
-        height, width, channels = value["shape"]
-        return ImageFormat((height, width, channels), tuple(value["classes"]))
 
 
 @dataclass(frozen=True)

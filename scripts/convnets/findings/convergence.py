@@ -6,8 +6,8 @@ import pandas as pd
 
 from convnets import tables
 from convnets.data.images import ImageFormat
-from convnets.networks import footprint, formulas
-from convnets.runs.histories import UNDISTURBED
+from convnets.networks import formulas
+from convnets.runs.reading import UNDISTURBED
 from convnets.runs.run import Run
 from convnets.settings import Settings
 
@@ -56,8 +56,8 @@ def _row(
         "seeds": len(runs),
         "parameters": formulas.network_parameters(settings.network, images),
         "training_flops_per_image": formulas.training_flops(settings.network, images),
-        "activation_bytes": footprint.activation_bytes(settings, images),
-        "optimizer_bytes": footprint.optimizer_bytes(settings, images),
+        "activation_bytes": formulas.activation_bytes(settings, images),
+        "optimizer_bytes": formulas.optimizer_bytes(settings, images),
         "peak_memory_bytes": max((run.record.peak_memory_bytes for run in runs if run.record), default=None),
         "runs_that_shared_their_core": sum(known) if known else None,
     }

@@ -36,16 +36,8 @@ class Classifier:
 def build(network: Network, mean: np.ndarray, deviation: np.ndarray, classes: int, precision: str = "float32") -> Classifier:
     """Build the network, its initial weights drawn from Keras's global seed.
 
-    Parameters
-    ----------
-    network
-        The layers.
-    mean, deviation
-        The mean and standard deviation of each pixel position over the training images, of the shape of an image.
-    classes
-        The number of classes.
-    precision
-        A Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
+    `mean` and `deviation` are those of each pixel position over the training images, of the shape of an image. `precision` is a
+    Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
     """
     layers = list(_layers(network, mean.shape, classes, precision))
     # Statistics given as constants belong to the layer's configuration. They are no weights and are not counted as parameters.

@@ -1,16 +1,17 @@
-"""Shapes and parameter counts of layers by formula, without TensorFlow.
+"""Parameters, operations and memory of networks by formula, without TensorFlow.
 
 A convolution of a k x k kernel from c to f channels has k*k*c*f weights and f biases; a dense layer from n to m units has
 n*m weights and m biases; pooling has none.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator
 
 from convnets.data.images import ImageFormat
 from convnets.networks.shapes import feature_map
-from convnets.settings import Network
+from convnets.settings import Network, Optimizer, Settings
 
 BYTES_PER_PARAMETER = 4  # float32
+BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
 
 
 def convolution_parameters(kernel_size: int, channels: int, filters: int) -> int:
@@ -23,23 +24,30 @@ def dense_parameters(inputs: int, units: int) -> int:
     return inputs * units + units
 
 
+def _layers(network: Network, images: ImageFormat) -> Iterator[tuple[int, int, int, int]]:
+    """Yield kernel size, channels, filters and positions of each layer; a dense layer has a kernel of 1x1 at one position."""
+    height, width, channels = images.shape
+    for filters in network.filters:
+        yield network.kernel_size, channels, filters, height * width
+        height, width, channels = height // 2, width // 2, filters
+    height, width, channels = feature_map(network, images.shape)
+    if network.head == "conv1x1":
+        yield 1, channels, len(images.classes), height * width
+        return
+    inputs = height * width * channels
+    for units in (*network.dense_units, len(images.classes)):
+        yield 1, inputs, units, 1
+        inputs = units
+
+
 def convolution_blocks_parameters(network: Network, images: ImageFormat) -> int:
     """Return the number of trainable parameters of the convolution blocks, the head left out."""
-    channels = (images.shape[2], *network.filters)
-    return sum(convolution_parameters(network.kernel_size, *pair) for pair in pairwise(channels))
+    return sum(convolution_parameters(*layer[:3]) for layer in list(_layers(network, images))[: len(network.filters)])
 
 
 def network_parameters(network: Network, images: ImageFormat) -> int:
     """Return the number of trainable parameters."""
-    total = convolution_blocks_parameters(network, images)
-    height, width, channels = feature_map(network, images.shape)
-    if network.head == "conv1x1":
-        return total + convolution_parameters(1, channels, len(images.classes))
-    inputs = height * width * channels
-    for units in (*network.dense_units, len(images.classes)):
-        total += dense_parameters(inputs, units)
-        inputs = units
-    return total
+    return sum(convolution_parameters(*layer[:3]) for layer in _layers(network, images))
 
 
 def training_flops(network: Network, images: ImageFormat) -> int:
@@ -48,21 +56,49 @@ def training_flops(network: Network, images: ImageFormat) -> int:
     A multiplication and its addition count as two, every tap of the 'same' padding counts, and what is not a convolution or a
     dense layer does not. Backward costs twice forward, but for the first layer, whose input needs no gradient.
     """
-    forward: list[int] = []
-    height, width, channels = images.shape
-    for filters in network.filters:
-        forward.append(2 * network.kernel_size**2 * channels * filters * height * width)
-        height, width, channels = height // 2, width // 2, filters
-    inputs = height * width * channels
-    if network.head == "conv1x1":
-        forward.append(2 * inputs * len(images.classes))
-    else:
-        for units in (*network.dense_units, len(images.classes)):
-            forward.append(2 * inputs * units)
-            inputs = units
+    forward = [2 * size**2 * channels * filters * positions for size, channels, filters, positions in _layers(network, images)]
     return 3 * sum(forward) - forward[0]
 
 
 def megabytes(parameters: int) -> float:
     """Return the memory of so many float32 parameters, in megabytes of 10^6 bytes."""
     return parameters * BYTES_PER_PARAMETER / 1e6
+
+
+def activations(network: Network, images: ImageFormat) -> int:
+    """Return the number of values that one image's forward pass keeps for its backward pass.
+
+    These are the input, the output of each convolution, of each pooling and each dense layer after its ReLU (in place), of each
+    dropout (with one value for its mask, too), and the logits. A framework may keep more.
+    """
+    height, width, channels = images.shape
+    classes = len(images.classes)
+    total = height * width * channels
+    for channels in network.filters:
+        total += height * width * channels  # the convolution
+        height, width = height // 2, width // 2
+        total += height * width * channels  # the pooling
+    if network.head == "conv1x1":
+        return total + height * width * classes + classes
+    kept = 3 if network.dropout else 1
+    return total + kept * sum(network.dense_units) + classes
+
+
+def activation_bytes(settings: Settings, images: ImageFormat) -> int:
+    """Return the bytes of the activations of one batch, in the precision that it is computed in."""
+    training = settings.training
+    return activations(settings.network, images) * training.batch_size * BYTES_PER_VALUE[training.precision]
+
+
+def optimizer_slots(optimizer: Optimizer) -> int:
+    """Return how many values the optimizer keeps for each parameter.
+
+    RMSprop keeps a mean of squared gradients (Tieleman and Hinton, Coursera, lecture 6.5, 2012), Adam means of gradients and of
+    their squares (Kingma and Ba, ICLR 2015), momentum a velocity.
+    """
+    return {"sgd": 0, "rmsprop": 1, "adam": 2}[optimizer.name] + bool(optimizer.momentum)
+
+
+def optimizer_bytes(settings: Settings, images: ImageFormat) -> int:
+    """Return the bytes that the optimizer keeps, in float32 whatever the precision."""
+    return optimizer_slots(settings.training.optimizer) * network_parameters(settings.network, images) * BYTES_PER_PARAMETER

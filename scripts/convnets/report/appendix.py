@@ -11,7 +11,7 @@ from convnets.report.material import Material, shown
 from convnets.report.overview import Cell, Section, Table
 from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, same
-from convnets.runs.histories import UNDISTURBED
+from convnets.runs.reading import UNDISTURBED
 from convnets.runs.run import Run
 from convnets.settings import Settings
 

@@ -1,6 +1,5 @@
 """The layout of the results folder: where each file is kept, and which run a folder belongs to."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 SEED = "seed"  # prefix of the number in the name of a run's folder
@@ -10,11 +9,15 @@ VERIFIED = "verified.json"  # the verifications that renewed its fingerprint
 RUN_FILES = (HISTORY, METRICS, MODEL, RECORD)
 
 
-@dataclass(frozen=True)
 class Layout:
     """The paths under the folder of the results."""
 
-    results: Path
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self.dataset = results / "data" / "dataset.npz"
+        self.trainings = results / "unfinished"  # holds one folder per unfinished training
+        self.plan = results / "tracking" / "plan.json"
+        self.published = results / "tracking" / "published.json"  # what was published, and where
 
     def run(self, variant: str, seed: int | str) -> Path:
         """Return the folder of a run."""
@@ -28,26 +31,6 @@ class Layout:
     def figure(self, name: str) -> Path:
         """Return the file of a figure."""
         return self.results / "figures" / f"{name}.svg"
-
-    @property
-    def dataset(self) -> Path:
-        """The file of the prepared data set."""
-        return self.results / "data" / "dataset.npz"
-
-    @property
-    def trainings(self) -> Path:
-        """The folder that holds one folder per unfinished training."""
-        return self.results / "unfinished"
-
-    @property
-    def plan(self) -> Path:
-        """The file of the tracking plan."""
-        return self.results / "tracking" / "plan.json"
-
-    @property
-    def published(self) -> Path:
-        """The file that says what was published, and where."""
-        return self.results / "tracking" / "published.json"
 
 
 def run_of(folder: Path) -> tuple[str, str]:

@@ -2,13 +2,15 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
+
+from pydantic.dataclasses import dataclass
 
 from convnets.files import atomic_path, write_json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"allow_inf_nan": False, "extra": "forbid"})
 class Epoch:
     """One row of the history. `train_*` are means over the epoch's batches, with dropout and augmentation.
 
@@ -25,7 +27,7 @@ class Epoch:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"strict": True, "allow_inf_nan": False, "extra": "forbid"})
 class Metrics:
     """The summary of one run, `metrics.json`.
 
@@ -57,7 +59,7 @@ class Metrics:
         return {name: getattr(self, name) for name in NUMBER_COLUMNS}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class Usage:
     """What the training process used during an epoch.
 
@@ -70,7 +72,7 @@ class Usage:
     memory_bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class Record:
     """How a run was trained, `record.json`.
 

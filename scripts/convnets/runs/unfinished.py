@@ -14,8 +14,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+
+from pydantic.dataclasses import dataclass
 
 from convnets.errors import InputError
 from convnets.files import read_json, remove_partial, write_json
@@ -67,38 +69,46 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
 def claimed(folder: Path, patience: float = PATIENCE_S) -> Iterator[bool]:
     """Lock a training's folder, so that no other process trains the same; remove the folder if the block succeeds.
 
-    Yields whether it has waited for another process, which may have finished the run.
-
-    Parameters
-    ----------
-    folder
-        The training's folder.
-    patience
-        The seconds to wait for another process that holds it.
-
-    Raises
-    ------
-    InputError
-        Another process still holds it, or the file system has no locks.
+    Yields whether it has waited for another process, which may have finished the run. An InputError says that another process still
+    holds the folder after `patience` seconds, or that the file system has no locks.
     """
-    file = _lock(folder, 0)
-    waited = file is None
-    if file is None:
-        file = _lock(folder)
+    waited = False
+    if (file := _lock(folder, 0)) is None:
+        waited, file = True, _lock(folder, PATIENCE_S)
     if file is None and patience > PATIENCE_S:
         logger.info("this run is being trained by %s; waiting for that to end", _holder(folder))
         file = _lock(folder, patience)
     if file is None:
         raise InputError(f"{folder}: this run is being trained by {_holder(folder)}; wait until it ends, or end it")
-    with os.fdopen(file, "w", encoding="utf-8") as lock:
-        lock.truncate()
-        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n")
-        lock.flush()
+    with _removed_after(folder, file):
+        os.ftruncate(file, 0)
+        os.write(file, f"process {os.getpid()} on {platform.node()} since {time.strftime('%F %T')}\n".encode())
         remove_partial(folder)
         yield waited
-        _empty(folder)
+
+
+def remove(folder: Path) -> bool:
+    """Remove the folder of a training unless a process holds it; return whether it was removed."""
+    file = _lock(folder, 0)
+    if file is None:
+        return False
+    with _removed_after(folder, file):
+        return True
+
+
+@contextmanager
+def _removed_after(folder: Path, lock: int) -> Iterator[None]:
+    """Remove a folder that this process holds if the block succeeds, and release its lock in any case."""
+    try:
+        yield
+        for path in folder.iterdir():
+            if path.name != LOCK:
+                path.unlink()
         (folder / LOCK).unlink()
-    _remove(folder)
+    finally:
+        os.close(lock)
+    with suppress(OSError):  # after its lock is closed, since a network file system keeps a name for a file that is open
+        folder.rmdir()
 
 
 def _holder(folder: Path) -> str:
@@ -108,39 +118,12 @@ def _holder(folder: Path) -> str:
     return "another process"
 
 
-def _empty(folder: Path) -> None:
-    """Remove the content of a folder, except its lock."""
-    for path in folder.iterdir():
-        if path.name != LOCK:
-            path.unlink()
-
-
-def _remove(folder: Path) -> None:
-    """Remove an empty folder. Its lock must be closed, since a network file system keeps a name for a file that is open."""
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def remove(folder: Path) -> bool:
-    """Remove the folder of a training unless a process holds it; return whether it was removed."""
-    file = _lock(folder, 0)
-    if file is None:
-        return False
-    _empty(folder)
-    (folder / LOCK).unlink()
-    os.close(file)
-    _remove(folder)
-    return True
-
-
 def begun(folder: Path) -> Begun | None:
     """Return the training that was begun in this folder, or None if there is none or its record cannot be read."""
     try:
-        training = Begun(**read_json(folder / BEGUN))
+        return Begun(**read_json(folder / BEGUN))
     except (OSError, ValueError, TypeError):
         return None
-    texts = (training.training, training.fingerprint, training.uri, training.experiment)
-    return training if all(isinstance(text, str) for text in texts) else None
 
 
 def failed(folder: Path, fingerprint: str, message: str) -> None:
@@ -194,7 +177,7 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def _lock(folder: Path, patience: float = PATIENCE_S) -> int | None:
+def _lock(folder: Path, patience: float) -> int | None:
     """Return the descriptor of the folder's lock, or None if another process keeps it for `patience` seconds."""
     ends = time.monotonic() + patience
     while True:

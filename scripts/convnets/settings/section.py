@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag, create_model
 from pydantic_core import PydanticCustomError
 
 
@@ -86,18 +86,27 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return values that differ from each other; a validation error if two are alike."""
     if len(set(values)) < len(values):
         raise PydanticCustomError("twice", "each entry may stand once")
     return values
 
 
+def _form(value: object) -> str:
+    """Return which form of `OneOrMore` a value has."""
+    return "more" if isinstance(value, list | tuple | Mapping | Section) else "one"
+
+
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 Listed = Annotated[tuple[T, ...], Strict(False)]  # a list in YAML and JSON
 Some = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
-Distinct = Annotated[Listed[T], AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})]
-SomeDistinct = Annotated[Some[T], AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})]
+Distinct = Annotated[Listed[T], AfterValidator(each_once), Field(json_schema_extra={"uniqueItems": True})]
+SomeDistinct = Annotated[Some[T], AfterValidator(each_once), Field(json_schema_extra={"uniqueItems": True})]
 Text = Annotated[str, Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=1, description="a whole number from 1"), BeforeValidator(_whole)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="a whole number from 0 to 4294967295"), BeforeValidator(_whole)]
+OneOrMore = Annotated[Annotated[A, Tag("one")] | Annotated[B, Tag("more")], Discriminator(_form)]

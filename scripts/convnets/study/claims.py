@@ -5,18 +5,18 @@ A quantity is written `variant.metric`, with a metric of `runs.run.METRICS`. Or 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from convnets.errors import suggest
 from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
 from convnets.report2021.errata import ids as ids_of_errata
 from convnets.runs.run import FIXED_METRICS, METRICS
-from convnets.suggestions import suggest
-
-if TYPE_CHECKING:  # so that the declaration is not among the code of tables
-    from convnets.study import declaration
+from convnets.settings.section import Listed, OneOrMore, Section, Some, SomeDistinct, Text, Whole, each_once
 
 # The kinds of test, each with the least and the most quantities that it takes.
 TESTS = {
@@ -31,24 +31,65 @@ TESTS = {
 MARGINS = ("equivalent", "ratio")  # the tests that need one
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A claim. `reported` holds the numbers that the report prints, in its order; none where it prints none.
+def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """Return what may be null, one entry or a list as a tuple."""
+    return () if value is None else tuple(value) if isinstance(value, list | tuple) else (value,)
 
-    `target` and `margin` make the statement precise, as docs/claims.md says of each test. `errata` holds the ids of those that
-    the statement falls under.
-    """
 
-    id: str
-    section: str
-    statement: str
-    original: str
-    test: str
-    quantities: tuple[str, ...]
-    reported: tuple[int | float, ...]
-    target: int | float
-    margin: int | float
-    errata: tuple[str, ...]
+def _canonical(number: float) -> float:
+    """Return a number in one form, so that 2.0 in a configuration is no other claim than 2."""
+    return int(number) if float(number).is_integer() else float(number)
+
+
+Numbers = Annotated[
+    Listed[Annotated[float, AfterValidator(_canonical)]],
+    BeforeValidator(_listed),
+    WithJsonSchema(TypeAdapter(OneOrMore[float, Some[float]] | None).json_schema()),
+]
+Errata = Annotated[
+    Some[str],
+    AfterValidator(each_once),
+    BeforeValidator(_listed),
+    WithJsonSchema(TypeAdapter(OneOrMore[str, SomeDistinct[str]]).json_schema()),
+]
+
+
+class Claim(Section):
+    """A claim: a statement about runs or networks that can be tested."""
+
+    id: SkipJsonSchema[str] = ""  # its key in the configuration
+    section: Text = Field(description="where the statement stands, in quotes")
+    statement: Text = Field(description="the statement, precise enough to be tested")
+    original: Text = Field("", description="the words of the source in its own language")
+    test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
+        description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
+        "first of all)"
+    )
+    quantities: SomeDistinct[Text] = Field(
+        description="what is compared: variant.metric, or a number of VGG-16 such as vgg16.conv1.parameters"
+    )
+    reported: Numbers = Field(
+        (),
+        json_schema_extra={"default": None},
+        description="the number that the source prints for what is measured, a list of one per quantity for the test equals, or "
+        "null",
+    )
+    target: Annotated[float, AfterValidator(_canonical)] = Field(
+        0.0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
+    )
+    margin: Annotated[float, AfterValidator(_canonical)] = Field(
+        0.0,
+        ge=0,
+        description="how much is allowed, or for greater, less, highest and lowest required, in the metric's unit; for ratio a "
+        "factor above 1",
+    )
+    erratum: Errata = Field((), description="id of the erratum that the statement falls under, or a list of several")
+    order: Whole | None = Field(None, description="its place among the claims of its section; those without one come last, by id")
+
+    @property
+    def errata(self) -> tuple[str, ...]:
+        """The ids of the errata that it falls under."""
+        return self.erratum
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -60,28 +101,6 @@ class Claim:
     def is_exact(self) -> bool:
         """Whether all its quantities are exact."""
         return all(is_exact(quantity) for quantity in self.quantities)
-
-
-def resolve(name: str, claim: "declaration.Claim") -> Claim:
-    """Return a claim from its declaration."""
-    return Claim(
-        id=name,
-        **claim.model_dump(include={"section", "statement", "original", "test", "quantities"}),
-        reported=tuple(_canonical(number) for number in _listed(claim.reported)),
-        target=_canonical(claim.target),
-        margin=_canonical(claim.margin),
-        errata=_listed(claim.erratum),
-    )
-
-
-def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    """Return a value that may be None, one entry or a tuple as a tuple."""
-    return value if isinstance(value, tuple) else () if value is None else (value,)
-
-
-def _canonical(number: float) -> float:
-    """Return a number in one form, so that 2.0 in a configuration is no other claim than 2."""
-    return int(number) if float(number).is_integer() else float(number)
 
 
 @cache
@@ -116,14 +135,14 @@ def is_exact(quantity: str) -> bool:
     return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
 
 
-def problems(claims: "Mapping[str, declaration.Claim]", variants: Sequence[str]) -> Iterator[str]:
+def problems(claims: Mapping[str, Claim], variants: Sequence[str]) -> Iterator[str]:
     """Yield one message for each key of a claim, valid by itself, that contradicts another or names something unknown."""
     for name, claim in claims.items():
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):
             yield from _quantity_problems(f"{where}.quantities.{index}", quantity, variants, f"{where}: null leaves the claim out")
         yield from _test_problems(where, claim)
-        for erratum in _listed(claim.erratum):
+        for erratum in claim.errata:
             if erratum not in ids_of_errata():
                 yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 
@@ -143,7 +162,7 @@ def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_o
             yield f"{where} names {metric!r}, which is no metric{suggest(metric, list(METRICS))}"
 
 
-def _test_problems(where: str, claim: "declaration.Claim") -> Iterator[str]:
+def _test_problems(where: str, claim: Claim) -> Iterator[str]:
     test, count, reported, given = claim.test, len(claim.quantities), claim.reported, claim.model_fields_set
     exact = [quantity for quantity in claim.quantities if is_exact(quantity)]
     if len(exact) < count and len(exact) >= (1 if test == "equals" else 2):
@@ -152,15 +171,15 @@ def _test_problems(where: str, claim: "declaration.Claim") -> Iterator[str]:
     if count < fewest or (most and count > most):
         wanted = f"{fewest} quantities" if fewest == most else f"{fewest} or more quantities"
         yield f"{where}.quantities lists {count}; the test {test} takes {wanted}"
-    if test == "equals" and count != len(_listed(reported)):
+    if test == "equals" and count != len(reported):
         yield f"{where}.reported must give one number for each of the {count} quantities of the test equals"
-    if test != "equals" and isinstance(reported, tuple):
+    if test != "equals" and len(reported) > 1:
         yield f"{where}.reported is a list, which only the test equals takes; give the number that the statement is about, or null"
     if test in MARGINS and "margin" not in given:
         yield f"{where}.margin is missing; the test {test} means nothing without one"
     if test == "ratio" and claim.target <= 0:
         yield f"{where}.target must be above 0: the ratio that the statement names, 1 where it says that both are alike"
     if test == "ratio" and "margin" in given and claim.margin <= 1:
-        yield f"{where}.margin is {_canonical(claim.margin)}; the margin of a ratio is a factor above 1"
+        yield f"{where}.margin is {claim.margin}; the margin of a ratio is a factor above 1"
     if test not in MARGINS and "target" in given:
         yield f"{where}.target has no effect with the test {test}; remove it"

@@ -7,7 +7,7 @@ says what is allowed, and suggests the nearest name for a misspelt one.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from convnets.data.images import Description
 from convnets.errors import InputError
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
-from convnets.study import claims, comparisons, contradictions, declaration, messages
+from convnets.study import comparisons, contradictions, messages
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 from convnets.study.declaration import Declaration
@@ -79,23 +79,13 @@ class Configuration:
         return Layout(self.results)
 
     @property
-    def members(self) -> Mapping[str, Mapping[str, Any]]:
-        """The label of each variant and the titles of its comparisons by id, for tracking."""
-        found: dict[str, dict[str, Any]] = {name: {"label": label, "comparisons": {}} for name, label in self.labels.items()}
-        for name, comparison in self.comparisons.items():
-            for member in comparison.members:
-                found[member.variant]["comparisons"][name] = comparison.title
-        return found
-
-    @property
-    def tracking(self) -> Mapping[str, str | bool | None]:
-        """Where and how runs are tracked, as the step that creates the store takes it."""
-        return {**asdict(self.store), "artifacts": str(self.artifacts) if self.artifacts else None, "reuse": self.reuse}
-
-    @property
     def plan(self) -> Plan:
         """The plan of tracking."""
-        return Plan(self.store, self.reuse, {name: Membership(**member) for name, member in self.members.items()})
+        titles: dict[str, dict[str, str]] = {name: {} for name in self.labels}
+        for name, comparison in self.comparisons.items():
+            for member in comparison.members:
+                titles[member.variant][name] = comparison.title
+        return Plan(self.store, self.reuse, {name: Membership(label, titles[name]) for name, label in self.labels.items()})
 
     @property
     def in_report(self) -> list[str]:
@@ -143,7 +133,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         },
         labels=labels,
         comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(declared.comparisons.items())},
-        claims=tuple(claims.resolve(name, value) for name, value in sorted(declared.claims.items(), key=_in_report)),
+        claims=tuple(sorted(declared.claims.values(), key=_in_report)),
         accuracies=tuple(sorted(declared.convergence.accuracies)),
         seeds=tuple(sorted(declared.seeds)),
         source=dataset.source,
@@ -185,13 +175,12 @@ def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
     return any(training.get("precision") == "auto" for training in trainings)
 
 
-def _in_report(claim: tuple[str, declaration.Claim]) -> tuple[bool, list[int], str, float, str]:
+def _in_report(claim: Claim) -> tuple[bool, list[int], str, float, str]:
     """Return the sort key of a claim, for the order of the report.
 
     Numbered sections come first ("2.1" before "10"), then those with names. Within a section, `order` decides, then the id, since
     merging files does not keep the order of keys.
     """
-    name, value = claim
-    parts = value.section.split(".")
+    parts = claim.section.split(".")
     numbers = [int(part) for part in parts] if all(map(str.isdecimal, parts)) else []
-    return not numbers, numbers, value.section, math.inf if value.order is None else value.order, name
+    return not numbers, numbers, claim.section, math.inf if claim.order is None else claim.order, claim.id

@@ -5,11 +5,11 @@ from itertools import product
 from pathlib import Path
 
 from convnets import settings
+from convnets.errors import suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.study import claims, credentials
 from convnets.study.declaration import Comparison, Dataset, Declaration, Labelled
 from convnets.study.stores import DATABASE, SQLITE, own_database
-from convnets.suggestions import suggest
 
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
 
@@ -25,8 +25,15 @@ def find(declared: Declaration) -> Iterator[str]:
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known)
     yield from claims.problems(declared.claims, known)
-    yield from _of_memory(declared, known)
-    yield from _of_given_runs(declared)
+    for head, variant in declared.memory.model_dump().items():
+        if variant not in known:
+            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
+        elif (found := declared.variants[variant].changes().get("head", declared.network.head)) != head:
+            yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
+    for name, seed in product(known, declared.seeds) if declared.runs_from else ():
+        run = Layout(Path(declared.runs_from or "")).run(name, seed)
+        if missing := [name for name in (HISTORY, METRICS) if not (run / name).is_file()]:
+            yield f"runs_from is {declared.runs_from}, which has no {' and no '.join(missing)} in runs/{name}/{run.name}"
     yield from _of_tracking(declared.tracking.uri or "", own_database(Path(declared.pathvars.results)))
 
 
@@ -94,24 +101,6 @@ def _of_comparison(name: str, comparison: Comparison, known: list[str]) -> Itera
         for variant in section:
             if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
                 yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
-
-
-def _of_memory(declared: Declaration, known: list[str]) -> Iterator[str]:
-    for head, variant in declared.memory.model_dump().items():
-        if variant not in known:
-            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
-        elif (found := declared.variants[variant].changes().get("head", declared.network.head)) != head:
-            yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
-
-
-def _of_given_runs(declared: Declaration) -> Iterator[str]:
-    if (folder := declared.runs_from) is None:
-        return
-    for variant, seed in product(declared.variants, declared.seeds):
-        run = Layout(Path(folder)).run(variant, seed)
-        missing = [name for name in (HISTORY, METRICS) if not (run / name).is_file()]
-        if missing:
-            yield f"runs_from is {folder}, which has no {' and no '.join(missing)} in {run.relative_to(folder)}"
 
 
 def _of_tracking(uri: str, own: Path) -> Iterator[str]:

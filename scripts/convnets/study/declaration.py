@@ -5,14 +5,15 @@ resolves the study.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from convnets.data import kinds
 from convnets.data.images import Description
 from convnets.settings import Network, Training
-from convnets.settings.section import Count, Distinct, Neutral, Section, Seed, Some, SomeDistinct, Text, Whole, overrides
+from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Section, Seed, Some, SomeDistinct, Text, overrides
+from convnets.study.claims import Claim
 from convnets.study.comparisons import PALETTE
 
 Id = Annotated[
@@ -35,16 +36,6 @@ if TYPE_CHECKING:
     Kind = str
 else:
     Kind = Literal[tuple(kinds.KINDS)]
-
-
-def _form(value: object) -> str:
-    """Return which form of `OneOrMore` a value has."""
-    return "more" if isinstance(value, list | tuple | Mapping | Section) else "one"
-
-
-A = TypeVar("A")
-B = TypeVar("B")
-OneOrMore = Annotated[Annotated[A, Tag("one")] | Annotated[B, Tag("more")], Discriminator(_form)]
 
 
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
@@ -114,39 +105,6 @@ class Comparison(Section):
     colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
 
 
-class Claim(Section):
-    """A claim: a statement about runs or networks that can be tested."""
-
-    section: Text = Field(description="where the statement stands, in quotes")
-    statement: Text = Field(description="the statement, precise enough to be tested")
-    original: Text = Field("", description="the words of the source in its own language")
-    test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
-        description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
-        "first of all)"
-    )
-    quantities: SomeDistinct[Text] = Field(
-        description="what is compared: variant.metric, or a number of VGG-16 such as vgg16.conv1.parameters"
-    )
-    reported: OneOrMore[float, Some[float]] | None = Field(
-        None,
-        description="the number that the source prints for what is measured, a list of one per quantity for the test equals, or "
-        "null",
-    )
-    target: float = Field(
-        0.0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
-    )
-    margin: float = Field(
-        0.0,
-        ge=0,
-        description="how much is allowed, or for greater, less, highest and lowest required, in the metric's unit; for ratio a "
-        "factor above 1",
-    )
-    erratum: OneOrMore[str, SomeDistinct[str]] = Field(
-        (), description="id of the erratum that the statement falls under, or a list of several"
-    )
-    order: Whole | None = Field(None, description="its place among the claims of its section; those without one come last, by id")
-
-
 class Convergence(Section):
     """What the table of convergence shows."""
 
@@ -173,6 +131,10 @@ class Tracking(Section):
     )
 
 
+def _with_ids(claims: Mapping[str, Claim]) -> Mapping[str, Claim]:
+    return {name: claim.model_copy(update={"id": name}) for name, claim in claims.items()}
+
+
 class Declaration(Section):
     """The configuration of a study. Only `variants` and `memory` need be given."""
 
@@ -184,7 +146,9 @@ class Declaration(Section):
     training: Training = Field(Training(), description="defaults of the training that any variant may override")
     variants: Mapping[Id, Variant] = Field(min_length=1, description="the networks to compare, by id", json_schema_extra=NAMED)
     comparisons: Mapping[Id, Comparison] = Field({}, description="the figures of learning curves, by id", json_schema_extra=NAMED)
-    claims: Mapping[Id, Claim] = Field({}, description="statements to be tested, by id", json_schema_extra=NAMED)
+    claims: Annotated[Mapping[Id, Claim], AfterValidator(_with_ids)] = Field(
+        {}, description="statements to be tested, by id", json_schema_extra=NAMED
+    )
     convergence: Convergence = Convergence()
     memory: Memory
     tracking: Tracking = Tracking()

@@ -1,31 +1,24 @@
 """Messages about an invalid configuration: which key, its value, and what is allowed."""
 
-import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from convnets.errors import suggest
 from convnets.study import schema
 
-NEEDED = {  # by the kind of error
-    "string_type": "a text is needed, in quotes if it looks like a number",
-    "int_type": "a whole number is needed",
-    "float_type": "a number is needed",
-    "bool_type": "true or false is needed",
-    "finite_number": "a finite number is needed",
-    "tuple_type": "a list is needed",
-    **dict.fromkeys(("dict_type", "model_type", "mapping_type"), "keys with values are needed"),
+NEEDED = {  # by the kind of error, where pydantic speaks of Python's types
+    "string_type": "it should be a text, in quotes if it looks like a number",
+    "bool_type": "it should be true or false",
+    "tuple_type": "it should be a list",
+    **dict.fromkeys(("dict_type", "model_type", "mapping_type"), "it should be keys with values"),
     **dict.fromkeys(("too_short", "string_too_short"), "it should be non-empty"),
-}
-BOUNDS = {
-    "greater_than_equal": "below the minimum of",
-    "less_than_equal": "above the maximum of",
-    "greater_than": "and not above",
-    "less_than": "and not below",
+    "string_pattern_mismatch": "",  # the description says it
+    "twice": "it lists something twice, and each entry may stand once",
 }
 
 
@@ -39,32 +32,21 @@ def explain(error: ValidationError, config: Mapping[str, Any]) -> Iterator[str]:
 
 def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.Node) -> str:
     kind, keys, given = detail["type"], _keys(detail, config), detail["input"]
-    path, value = _path(keys), str(given) if isinstance(given, float) else json.dumps(given, ensure_ascii=False, default=str)
+    path, above = (".".join(map(str, part)) or "the configuration" for part in (keys, keys[:-1]))
     if kind == "missing":
         return f"{path} is missing"
     if kind == "extra_forbidden":
-        known = list(schema.find(declared, keys[:-1])["properties"])
-        near = difflib.get_close_matches(str(keys[-1]), known, 1)
-        advice = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-        return f"{path} is not a key here; {advice}"
+        return f"{path} is not a key here{suggest(str(keys[-1]), list(schema.find(declared, keys[:-1])['properties']))}"
     if detail["loc"][-1] == "[key]" or kind == "invalid_key":
         names = schema.find(declared, keys[:-1]).get("propertyNames", {}).get("description", "a text")
-        return f"{_path(keys[:-1])}: the name {keys[-1]!r} is not allowed; a name is: {names}"
-    node = schema.find(declared, keys)
-    hint = f"; it is: {node['description']}" if node["description"] else ""
+        return f"{above}: the name {keys[-1]!r} is not allowed; a name is: {names}"
     if kind == "float_type" and isinstance(given, str):
         with suppress(ValueError):  # a text that Python, unlike YAML, takes for a number
             return f"{path} is the text {given!r}; YAML wants a point in such a number: {float(given):e}"
-    if kind == "literal_error":
-        return f"{path} is {value}; allowed: {', '.join(node.get('enum') or [node['const']])}"
-    if kind == "twice":
-        return f"{path} lists something twice: {value}; each entry may stand once"
-    if kind == "string_pattern_mismatch":
-        return f"{path} is {value}{hint}"
-    if kind in BOUNDS:
-        (bound,) = detail["ctx"].values()
-        return f"{path} is {value}, {BOUNDS[kind]} {bound:.12g}{hint}"
-    return f"{path} is {value}; {NEEDED.get(kind, detail['msg'])}{hint}"
+    value = str(given) if isinstance(given, float) else json.dumps(given, ensure_ascii=False, default=str)
+    needed = NEEDED.get(kind, detail["msg"].replace("Input", "it"))
+    description = schema.find(declared, keys)["description"]
+    return "; ".join(filter(None, (f"{path} is {value}", needed, description and f"it is: {description}")))
 
 
 def _keys(detail: ErrorDetails, config: Any) -> list[int | str]:  # noqa: ANN401
@@ -75,7 +57,3 @@ def _keys(detail: ErrorDetails, config: Any) -> list[int | str]:  # noqa: ANN401
             keys.append(key)
             config = config[key]
     return [*keys, detail["loc"][-1]] if detail["type"] == "missing" else keys
-
-
-def _path(keys: Sequence[int | str]) -> str:
-    return ".".join(map(str, keys)) or "the configuration"

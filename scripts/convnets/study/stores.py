@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from convnets.files import read_json, write_json
 
@@ -52,10 +52,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class Plan:
-    """The store, whether its finished runs are used in place of training them again, and every variant's membership.
-
-    `is_open`: whether the store could be opened when the plan was made.
-    """
+    """The store, whether its finished runs are reused, each variant's membership, and whether the store could be opened."""
 
     store: Store
     reuse: bool
@@ -73,7 +70,7 @@ class Plan:
     @staticmethod
     def read(path: Path) -> "Plan":
         """Read a plan; an OSError or a ValueError where there is none, or it is damaged."""
-        return TypeAdapter(Plan).validate_python(read_json(path))
+        return Plan(**read_json(path))
 
 
 @dataclass(frozen=True)
