@@ -14,8 +14,8 @@ from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import name_of
 from convnets.study.stores import pending_text
-from convnets.tracking import connection as tracking
 from convnets.tracking import publishing
+from convnets.tracking.connection import StoreError, create_store
 from convnets.workflow import command, planning
 
 
@@ -39,8 +39,8 @@ def main() -> None:
         and training.isdisjoint(member.variant for member in study.comparisons[name].members)
     }
     try:
-        tracking.create_store(study.store, study.artifacts, layout.results)
-    except tracking.StoreError as error:
+        create_store(study.store, study.artifacts, layout.results)
+    except StoreError as error:
         raise InputError(pending_text([name_of(folder) for folder in (*runs, *others)], str(error))) from error
     publish = partial(publishing.publish, study.plan, runs, figures, layout.trainings, others, thorough=True)
     step = steps["publish_comparisons"]

@@ -23,9 +23,9 @@ from convnets import style
 from convnets.report import figures
 from convnets.study import configuration
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import interface as pages
 from convnets.tracking import publishing
+from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Finished
 from convnets.tracking.publishing import Published
 
@@ -113,7 +113,7 @@ def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Itera
     plan = replace(CONFIGURATION.plan, store=store)
     published = publishing.publish(plan, [run.folder for run in finished.values()], drawn, folder / "unfinished")
     assert published.problem == ""
-    tracked = {run.data.tags["variant"]: run for run in tracking.connect(store).runs()}
+    tracked = {run.data.tags["variant"]: run for run in connect(store).runs()}
     with mlflow_server(folder / "server", store.uri) as server, chromium("MLflow's user interface") as browser:
         interface = Interface(server.uri, published, finished, tracked)
         (points,) = {float(re.findall(r'<svg [^>]*width="([\d.]+)pt"', path.read_text())[0]) for path in drawn.values()}

@@ -5,19 +5,18 @@ It brings what the store lacks, so it can be repeated: after a server was away, 
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from convnets.errors import InputError
-from convnets.runs.layout import MODEL, name_of
+from convnets.runs.layout import name_of
 from convnets.runs.records import Metrics
 from convnets.study.stores import COMPARISON_TAG, Membership, Plan, Store, is_tracked
-from convnets.tracking import connection as tracking
-from convnets.tracking import delivery, presentation, registry
+from convnets.tracking import delivery, logged_models
 from convnets.tracking import interface as pages
-from convnets.tracking.connection import Connection, StoreError
+from convnets.tracking.connection import NOTE_TAG, TRAINING_TAG, Connection, StoreError, close_abandoned, connect, reached, set_tags
 from convnets.tracking.finished_run import Finished
 from convnets.workarounds.for_mlflow import VIEW_TAG, saved_here
 
@@ -31,7 +30,7 @@ class Published:
     """The outcome of publishing.
 
     Addresses are relative to the root of the user interface of `store`: `runs` is the list of runs, `curves` each comparison's
-    learning curves, `compare` the page that shows its runs side by side. They are empty if the store could not be reached.
+    learning curves, `compare` the page that shows its runs side by side. They are empty if not all runs reached the store.
     `pending` names the runs that are not in the store yet, and `problem` says why, in one line. `left_out` names the runs outside
     the comparisons that were not delivered.
     """
@@ -55,9 +54,10 @@ class Summary:
     params: Mapping[str, Any]
 
     @staticmethod
-    def of(run: Finished) -> "Summary":
-        """Return the summary of a finished run."""
-        return Summary(run.folder, run.record.training, run.metrics, run.params)
+    def read(folder: Path) -> "Summary":
+        """Read a run's files; an InputError if one cannot be read."""
+        run = Finished.read(folder)
+        return Summary(folder, run.record.training, run.metrics, run.params)
 
     @property
     def name(self) -> str:
@@ -93,52 +93,50 @@ def publish(
     thorough
         Check that the store still has all artifacts and the model of each delivered run.
     """
-    runs = [Summary.of(Finished.read(folder)) for folder in folders]
+    runs = [Summary.read(folder) for folder in folders]
     left_out: list[str] = []
     beside = list(_readable(others, left_out))
-    aside = {run.training for run in beside}
-    names = {run.training: run.name for run in (*runs, *beside)}
-    tracking.close_abandoned(plan.store, unfinished_trainings)
+    pending = {run.training: run.name for run in (*runs, *beside)}
+    refused: list[str] = []
+    address, curves, compare = "", dict[str, str](), dict[str, str]()
+    close_abandoned(plan.store, unfinished_trainings)
     try:
-        connection = tracking.connect(plan.store)
-    except StoreError as error:
-        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
-    try:
-        with tracking.reached(plan.store):
+        connection = connect(plan.store)
+        with reached(plan.store):
             tracked, finished = _survey(connection)
+        displacing = [run for run in beside if finished[run.name] - {run.training}]
+        for run in displacing:
+            logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
+            left_out.append(run.name)
+            del pending[run.training]
         ids: dict[str, str] = {}
-        refused: list[str] = []
         for run in (*beside, *runs):
-            if run.training in aside and finished[run.name] - {run.training}:
-                logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
-                left_out.append(run.name)
-            else:
+            if run.training in pending:
                 is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
                 try:
                     member = plan.member(run.metrics.variant)
                     ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
+                    del pending[run.training]
                 except (StoreError, OSError) as error:  # other runs may still be taken; an OSError may be a full disk
                     refused.append(f"{run.name}: {error}")
-                    connection = tracking.connect(plan.store)
-                    continue
-            names.pop(run.training, None)
-        if refused:
-            return Published(plan.store, "", {}, {}, list(names.values()), refused[0], left_out)
-        with tracking.reached(plan.store):
-            compare = _publish_comparisons(connection, plan, runs, ids, figures)
+                    connection = connect(plan.store)
+        if not refused:
+            with reached(plan.store):
+                compare = _publish_comparisons(connection, plan, runs, ids, figures)
+            curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
+            address = pages.runs_page(connection.experiment)
     except (StoreError, OSError) as error:
-        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
-    curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
-    return Published(plan.store, pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
+        refused = [str(error)]
+    return Published(plan.store, address, curves, compare, list(pending.values()), "".join(refused[:1]), left_out)
 
 
 def bring(plan: Plan, folders: Sequence[Path]) -> str:
     """Deliver finished runs to the store without comparisons; return why that failed, or an empty text."""
     try:
-        connection = tracking.connect(plan.store)
+        connection = connect(plan.store)
         for folder in folders:
-            run = Summary.of(Finished.read(folder))
-            _deliver(connection, run, plan.member(run.metrics.variant), again=False)
+            run = Finished.read(folder)
+            delivery.deliver(connection, run, plan.member(run.metrics.variant))
     except StoreError as error:
         return str(error)
     return ""
@@ -149,7 +147,7 @@ def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]
     for folder in folders:
         name = name_of(folder)
         try:
-            summary = Summary.of(Finished.read(folder))
+            summary = Summary.read(folder)
             if summary.name != name:
                 raise InputError(f"it holds the files of {summary.name}")
         except InputError as error:
@@ -165,7 +163,7 @@ def _survey(connection: Connection) -> tuple[dict[str, tuple[str, str]], dict[st
     finished: dict[str, set[str]] = defaultdict(set)
     for run in connection.runs():
         tags = run.data.tags
-        training = tags.get(tracking.TRAINING_TAG, "")
+        training = tags.get(TRAINING_TAG, "")
         tracked[training] = (run.info.status, run.info.run_id)
         if run.info.status == "FINISHED":
             finished[f"{tags.get('variant')}/seed{tags.get('seed')}"].add(training)
@@ -176,25 +174,11 @@ def _bring(connection: Connection, run: Summary, membership: Membership, *, is_w
     """Deliver a run unless the store has it, and return its id there. `is_whole`: whether its state there says so."""
     store, run_id = connection.store, str(run.metrics.mlflow_run_id)
     is_there = is_whole and is_tracked(run.folder, store, run.metrics.fingerprint)
-    with tracking.reached(store):
+    with reached(store):
         has_lost = is_there and thorough and bool(delivery.missing(connection, run_id, run.folder))
-    return run_id if is_there and not has_lost else _deliver(connection, run, membership, again=has_lost)
-
-
-def _deliver(connection: Connection, summary: Summary, membership: Membership, *, again: bool) -> str:
-    """Deliver a run and return its id in the store."""
-
-    def load() -> Any:  # noqa: ANN401
-        from convnets.networks import builders as networks  # TensorFlow takes seconds to import, and is rarely needed here
-
-        return networks.load(summary.folder / MODEL)
-
-    run = Finished.read(summary.folder)
-
-    def present(folder: Path) -> None:
-        presentation.present(run, membership.label, folder)
-
-    return delivery.deliver(connection, run, membership, present, load, again=again)
+    if is_there and not has_lost:
+        return run_id
+    return delivery.deliver(connection, Finished.read(run.folder), membership, again=has_lost)
 
 
 def _publish_comparisons(
@@ -202,17 +186,7 @@ def _publish_comparisons(
 ) -> dict[str, str]:
     """Publish descriptions, tags, views and figures of the comparisons, and register their best models.
 
-    Parameters
-    ----------
-    connection, plan, figures
-        As in `publish`.
-    runs, ids
-        The runs, and the id that each training has in the store.
-
-    Returns
-    -------
-    dict
-        For each comparison, the page that shows its runs side by side.
+    `ids` holds the id that each training has in the store. Returns, for each comparison, the page that shows its runs side by side.
     """
     client, experiment = connection.client, connection.experiment
     members = {
@@ -225,39 +199,32 @@ def _publish_comparisons(
     }
     by_training = {run.training: run for run in runs}
     for there in connection.runs():
-        run = by_training.get(there.data.tags.get(tracking.TRAINING_TAG, ""))
+        run = by_training.get(there.data.tags.get(TRAINING_TAG, ""))
         if run is None:
             continue
         member = plan.member(run.metrics.variant)
         titles = {comparison: title for comparison, title in member.comparisons.items() if comparison in figures}
         differences = {name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name]) for name in titles}
         note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
-        tracking.set_tags(connection, there, {**member.tags(), tracking.NOTE_TAG: note}, COMPARISON_TAG)
+        set_tags(connection, there, {**member.tags(), NOTE_TAG: note}, COMPARISON_TAG)
         for comparison in titles:
             client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
     for comparison, compared in members.items():
         best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
-        registry.register(connection, comparison, ids[best.training], best.folder, plan.member(best.metrics.variant).label)
+        label = plan.member(best.metrics.variant).label
+        logged_models.register(connection, comparison, ids[best.training], best.folder, label)
     known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
     titles = {name: known[name] for name in figures if name in known}
     several_seeds = len({run.metrics.seed for run in runs}) > 1
-    tags = {
-        tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),
-        **pages.views(titles, several_seeds=several_seeds),
-    }
+    tags = {NOTE_TAG: pages.note_of_experiment(titles, experiment), **pages.views(titles, several_seeds=several_seeds)}
     for key, value in tags.items():
         client.set_experiment_tag(experiment, key, value)
-    _withdraw_views(connection, known)
-    registry.withdraw(connection, known)
-    return compare
-
-
-def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> None:
-    """Delete the views of former comparisons."""
-    client, experiment = connection.client, connection.experiment
+    # What is left of former comparisons.
     for name in saved_here(client.get_experiment(experiment).tags):
-        if name not in {pages.OVERVIEW, *comparisons}:
+        if name not in {pages.OVERVIEW, *known}:
             client.delete_experiment_tag(experiment, f"{VIEW_TAG}{name}")
+    logged_models.withdraw(connection, known)
+    return compare
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A work-around: the bug, its upstream threads, and the versions that it is for."""
+"""A work-around for a bug of another project, and the versions that it is for."""
 
 import logging
 from dataclasses import dataclass
@@ -12,17 +12,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Workaround:
-    """A work-around for a bug of another project.
-
-    `bug` says what is wrong there. `versions` are those of `package` that the work-around was tested with, as packaging writes
-    them. `threads` are the addresses of upstream threads about the bug; there are none if no thread is known.
-    """
+    """A work-around. `versions` are those of `package` that it was tested with, as packaging writes them."""
 
     name: str
-    bug: str
     package: str
     versions: str
-    threads: tuple[str, ...] = ()
 
     def applies(self) -> bool:
         """Return whether the work-around is for the installed version. If it is not, say so once."""
