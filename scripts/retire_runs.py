@@ -14,7 +14,7 @@ from pathlib import Path
 from convnets.errors import InputError
 from convnets.runs import unfinished
 from convnets.runs.layout import run_of
-from convnets.tracking.connection import AbsentError, close_abandoned, connect, reached, retire
+from convnets.tracking.connection import AbsentError, bin_run, close_abandoned, connect, reached
 from convnets.workflow import command, leftovers, planning
 from convnets.workflow.steps import Steps
 
@@ -62,8 +62,8 @@ def _retire(steps: Steps, folders: Sequence[Path]) -> None:
         return
     with reached(store):
         for path in folders:
-            variant, seed = begun.get(path) or run_of(path)
-            retire(connection, variant, seed, "it left the configuration")
+            for run in list(connection.runs(*(begun.get(path) or run_of(path)))):
+                bin_run(connection, run, retired_because="it left the configuration")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from conftest import ROOT
 from mlflow.exceptions import MlflowException
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
+from convnets import workarounds
 from convnets.tracking import interface
-from convnets.workarounds import for_mlflow, for_snakemake, workaround
+from convnets.workarounds import for_mlflow, for_snakemake
 
 ALL = {work_around.name: work_around for work_around in (*for_snakemake.ALL, *for_mlflow.ALL)}
 
@@ -24,8 +25,8 @@ ALL = {work_around.name: work_around for work_around in (*for_snakemake.ALL, *fo
 @pytest.fixture
 def another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every package is installed in a version that no work-around is for."""
-    monkeypatch.setattr(workaround, "version", lambda _: "99.1")
-    workaround._warn.cache_clear()
+    monkeypatch.setattr(workarounds, "version", lambda _: "99.1")
+    workarounds._warn.cache_clear()
 
 
 @pytest.mark.parametrize("name", ALL)

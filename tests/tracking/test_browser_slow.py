@@ -227,6 +227,7 @@ def test_a_runs_charts_and_system_metrics_are_drawn(interface: Interface) -> Non
 
 def test_a_comparisons_figure_is_shown_among_the_artifacts(interface: Interface) -> None:
     run = interface.runs["conv1_dropout05"]
-    page = interface.open(pages.figure_page(run.info.experiment_id, run.info.run_id, "depth"), "depth.svg")
+    figure = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/figures/depth.svg?{pages.TRAINING_VIEW}"
+    page = interface.open(figure, "depth.svg")
     wait_until(lambda: interface.width in page.evaluate(PICTURES), "the figure is shown in its own size")
     interface.keep("artifact")

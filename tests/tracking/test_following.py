@@ -145,4 +145,4 @@ def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(
     join.assert_called_once_with(0.3)
     assert "has not answered in time" in follower.why_not_deliver(10 * SECONDS)
     released.set()
-    wait_until(lambda: follower.has_ended)
+    wait_until(lambda: not follower._thread.is_alive())

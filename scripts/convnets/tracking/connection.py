@@ -144,17 +144,9 @@ def create_once(create: Callable[..., Any], *arguments: object) -> None:
 def create_store(store: Store, artifacts: Path | None, results: Path | None = None) -> Connection:
     """Create the store's experiment if it is not there yet. A database gets its tables, and SQLite its file.
 
-    One process must do this, since several at the same time break each other's schema migration.
-
-    Parameters
-    ----------
-    store
-        The store.
-    artifacts
-        The folder of the artifacts, or None to leave it to the server.
-    results
-        The folder of the results. The store under it moves with it, so the addresses of its artifacts are brought up to date. The
-        addresses in other stores are never changed.
+    One process must do this, since several at the same time break each other's schema migration. `artifacts` is the folder of the
+    artifacts, or None to leave it to the server. The store under the folder of the results moves with it, so the addresses of its
+    artifacts are brought up to date; those in other stores are never changed.
     """
     mlflow.set_tracking_uri(store.uri)
     location = artifacts.resolve().as_uri() if artifacts else None
@@ -200,33 +192,23 @@ def close_abandoned(store: Store, trainings: Path) -> None:
 def supersede(connection: Connection, run_id: str, variant: str, seed: int, components: Mapping[str, Any]) -> None:
     """Move every other active run of a variant and seed to MLflow's bin, tagged with what superseded it and why."""
     for former in list(connection.runs(variant, seed)):
-        if former.info.run_id != run_id:
-            bin_run(connection, former, superseded_by=run_id, superseded_because=_why_superseded(former, components))
+        if former.info.run_id == run_id:
+            continue
+        if former.info.status != "FINISHED":
+            reason = f"it did not finish: {former.info.status}"
+        elif not (old := components_of(former)):
+            reason = f"{FINGERPRINT_FILE} is not among its artifacts"
+        else:
+            reason = "; ".join(fingerprint.changes(old, components)) or "trained again from the same fingerprint"
+        bin_run(connection, former, superseded_by=run_id, superseded_because=reason)
 
 
-def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
-    """Return what changed since a former run was trained."""
-    if former.info.status != "FINISHED":
-        return f"it did not finish: {former.info.status}"
-    old = components_of(former)
-    if old is None:
-        return f"{FINGERPRINT_FILE} is not among its artifacts"
-    return "; ".join(fingerprint.changes(old, components)) or "trained again from the same fingerprint"
-
-
-def components_of(run: Run) -> Mapping[str, Any] | None:
-    """Return the components of a run's fingerprint, or None if its artifacts lack them."""
+def components_of(run: Run) -> Mapping[str, Any]:
+    """Return the components of a run's fingerprint; empty if its artifacts lack them."""
     try:
-        components: Mapping[str, Any] = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}")
+        return dict(mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}"))
     except Exception:  # MLflow raises different errors for each kind of artifact store
-        return None
-    return components
-
-
-def retire(connection: Connection, variant: str, seed: int | str, reason: str) -> None:
-    """Move every active run of a variant and seed to MLflow's bin, tagged with the reason."""
-    for run in list(connection.runs(variant, seed)):
-        bin_run(connection, run, retired_because=reason)
+        return {}
 
 
 def bin_run(connection: Connection, run: Run, **tags: str) -> None:
@@ -236,13 +218,3 @@ def bin_run(connection: Connection, run: Run, **tags: str) -> None:
     if run.info.status == "RUNNING":
         connection.client.set_terminated(run.info.run_id, "KILLED")
     connection.client.delete_run(run.info.run_id)
-
-
-def set_tags(connection: Connection, run: Run, wanted: Mapping[str, str], prefix: str) -> None:
-    """Set the wanted tags of a run, and delete any other that begins with `prefix`."""
-    for key in run.data.tags:
-        if key.startswith(prefix) and key not in wanted:
-            connection.client.delete_tag(run.info.run_id, key)
-    for key, value in wanted.items():
-        if run.data.tags.get(key) != value:
-            connection.client.set_tag(run.info.run_id, key, value)

@@ -19,7 +19,7 @@ from convnets.runs import layout, records
 from convnets.runs.unfinished import name_of
 from convnets.study.stores import Membership, Tracked
 from convnets.tracking import logged_models, presentation
-from convnets.tracking.connection import FINGERPRINT_FILE, NOTE_TAG, TRAINING_TAG, Connection, reached, set_tags, supersede
+from convnets.tracking.connection import FINGERPRINT_FILE, NOTE_TAG, Connection, reached, supersede
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.workarounds import for_mlflow
 
@@ -53,21 +53,8 @@ def deliver(
 ) -> str:
     """Deliver a finished run to a store and return its id there. It supersedes former runs of its variant and seed.
 
-    Parameters
-    ----------
-    connection
-        The store.
-    finished, membership
-        The run, and its variant's label and comparisons.
-    model
-        The run's Keras model; if it is not given, it is loaded where the store lacks it.
-    again
-        Deliver everything again, since the run has lost something after its delivery.
-
-    Raises
-    ------
-    StoreError
-        The store did not take all of it.
+    `membership` is that of its variant. `model` is its Keras model, which is loaded if it is needed and not given. With `again`,
+    everything is delivered again, since the run has lost something after its delivery.
     """
     store = connection.store
     with reached(store):
@@ -79,11 +66,11 @@ def deliver(
             for logged in logged_models.of_run(connection, run_id):
                 if not logged_models.has_files(connection, logged):
                     connection.client.delete_logged_model(logged.model_id)
-        tags = finished.identity.tags()
-        is_renewed = any(run.data.tags.get(name) != value for name, value in tags.items())  # after a verification
-        if again or is_renewed or run.info.status != "FINISHED":
+        renewed = dict(finished.identity.tags().items() - run.data.tags.items())  # after a verification
+        if again or renewed or run.info.status != "FINISHED":
             _fill(connection, run, finished, membership.label, model)
-            set_tags(connection, run, {**run.data.tags, **tags}, TRAINING_TAG)
+            for key, value in renewed.items():
+                connection.client.set_tag(run_id, key, value)
             connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))
         supersede(connection, run_id, finished.metrics.variant, finished.metrics.seed, finished.stamp.components)
     Tracked(store.uri, store.experiment, finished.metrics.fingerprint, run_id).write(finished.folder)

@@ -58,14 +58,9 @@ class Follower:
             self._told = len(history)
             self._news.notify()
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the thread has ended. After `stop`, only a store that is too slow keeps it running."""
-        return not self._thread.is_alive()
-
     def why_not_deliver(self, seconds: float) -> str:
         """Return, after `stop`, why a delivery that may take so many seconds is not to be tried; empty if it is."""
-        if not self.has_ended:  # the thread may be creating the run, and delivery would create another
+        if self._thread.is_alive():  # it waits for a slow store; it may be creating the run, and delivery would create another
             return f"the tracking store {self._store.uri} has not answered in time"
         if not self._problem and self._seconds * CALLS > seconds:
             return f"the tracking store {self._store.uri} is slow: a call took {self._seconds:.1f} s"

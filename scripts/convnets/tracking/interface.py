@@ -38,11 +38,6 @@ def compare_page(run_ids: Sequence[str], experiment: str) -> str:
     return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"
 
 
-def figure_page(experiment: str, run_id: str, comparison: str) -> str:
-    """Return the address of a comparison's figure among a run's artifacts."""
-    return f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
-
-
 def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
     """Return the experiment's tags that save a view of all runs, and one of each comparison under its title.
 
@@ -82,13 +77,9 @@ def note_of_run(
     """
     lines = [f"**{label}**", ""]
     for comparison, title in titles.items():
-        links = {
-            "curves": curves_page(experiment, comparison),
-            "side by side": compare[comparison],
-            "figure": figure_page(experiment, run_id, comparison),
-        }
-        shown = ", ".join(f"[{name}]({address})" for name, address in links.items())
-        lines.append(f"- {title} ({differences[comparison] or 'no setting differs'}): {shown}")
+        curves, difference = curves_page(experiment, comparison), differences[comparison] or "no setting differs"
+        figure = f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
+        lines.append(f"- {title} ({difference}): [curves]({curves}), [side by side]({compare[comparison]}), [figure]({figure})")
     while len("\n".join(lines)) > NOTE_LENGTH:
         lines.pop()
     return "\n".join(lines)

@@ -30,11 +30,8 @@ def of_run(connection: Connection, run_id: str) -> list[LoggedModel]:
 
 def has_files(connection: Connection, model: LoggedModel) -> bool:
     """Return whether a logged model has its description and its weights."""
-    found = {
-        entry.path: entry.file_size
-        for folder in (None, "data")
-        for entry in connection.client.list_logged_model_artifacts(model.model_id, folder)
-    }
+    list_files = connection.client.list_logged_model_artifacts
+    found = {entry.path: entry.file_size for folder in (None, "data") for entry in list_files(model.model_id, folder)}
     return all(found.get(name) for name in (MLMODEL_FILE_NAME, "data/model.keras"))
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from convnets.workarounds.workaround import Workaround
+from convnets.workarounds import Workaround
 
 MLFLOW = ("mlflow", "==3.17.*")  # the package, and the versions that the work-arounds are for
 ATTEMPTS = Workaround("connect_once", *MLFLOW)

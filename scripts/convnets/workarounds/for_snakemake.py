@@ -6,7 +6,7 @@ docs/workarounds.md describes the bugs, with their upstream threads.
 from collections.abc import Callable
 from typing import Any
 
-from convnets.workarounds.workaround import Workaround
+from convnets.workarounds import Workaround
 
 SLURM = ("snakemake-executor-plugin-slurm", "==2.8.*")
 CORES = Workaround("limit_cores", "snakemake", "==9.27.*")

@@ -28,11 +28,6 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
     For each summary there must be exactly one active run in state FINISHED that bears its fingerprint, with the same settings,
     points, summary, comparisons, data and files, and a model; and no other active run of its variant and seed. For each active
     FINISHED run there must be a summary. Every file of the results must be as it was written.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be reached.
     """
     plan, places = steps.study.plan, steps.study.layout
     connection = connect(plan.store, create=False)
@@ -123,7 +118,7 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
         there = [(point.step, point.value, point.timestamp) for point in connection.client.get_metric_history(run_id, name)]
         if sorted(points[name]) != sorted(there):
             yield f"the store's points of {name} are not those of the files ({len(there)} and {len(points[name])} points)"
-    if fingerprint.digest(components_of(run) or {}) != metrics.fingerprint:
+    if fingerprint.digest(components_of(run)) != metrics.fingerprint:
         yield f"the artifact {FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
     models = logged_models.of_run(connection, run_id)
     for name in delivery.missing(connection, run_id, finished.folder, models):
