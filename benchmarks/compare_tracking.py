@@ -34,7 +34,7 @@ from convnets.runs.layout import HISTORY, Layout
 from convnets.settings import Settings
 from convnets.study import configuration
 from convnets.study.stores import Membership, Plan, Store
-from convnets.tracking import connection as tracking
+from convnets.tracking.connection import create_store
 
 UNTRACKED = "untracked"
 
@@ -98,7 +98,7 @@ def main() -> None:
     def measure(name: str, uri: str) -> float:
         store = Store(uri, uuid.uuid4().hex)  # an experiment of its own, so that nothing is superseded
         if name in ("sqlite", "server"):
-            tracking.create_store(store, folder / "artifacts" if name == "sqlite" else None)
+            create_store(store, folder / "artifacts" if name == "sqlite" else None)
         seconds, of_epochs = train(settings, arguments.variant, arguments.dataset.resolve(), store)
         epochs[name].append(of_epochs)
         return seconds

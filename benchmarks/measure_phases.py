@@ -60,8 +60,8 @@ def main() -> None:
     from convnets.runs.layout import Layout
     from convnets.study import configuration
     from convnets.study.stores import Membership, Plan, Store
-    from convnets.tracking import connection as tracking
     from convnets.tracking import following, logged_models, presentation
+    from convnets.tracking.connection import create_store
     from convnets.training import checkpoints
     from convnets.training import loop as training
     from convnets.workflow import one_run
@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = Store(f"sqlite:///{folder}/mlflow.db", "benchmark")
-        tracking.create_store(store, folder / "artifacts")
+        create_store(store, folder / "artifacts")
         Plan(store, False, {arguments.variant: Membership("label", {})}).write(folder / "plan.json")
         data, run = arguments.results / "data", Layout(folder / "results").run(arguments.variant, 1)
         inputs = {"dataset": data / "dataset.npz", "manifest": data / "manifest.json", "plan": folder / "plan.json"}

@@ -122,11 +122,11 @@ def track(steps: Steps, folders: list[Path]) -> None:
     from mlflow.entities import Run
     from mlflow.models.model import MLMODEL_FILE_NAME
 
-    from convnets.tracking import connection as tracking
-    from convnets.tracking import delivery, logged_models
+    from convnets.tracking import delivery, logged_models, presentation
+    from convnets.tracking.connection import connect
     from convnets.tracking.finished_run import Finished
 
-    connection = tracking.connect(steps.study.store)
+    connection = connect(steps.study.store)
 
     def log_model(_: object, run: Run, *__: object) -> None:
         model = connection.client.create_logged_model(connection.experiment, "model", run.info.run_id)
@@ -135,19 +135,19 @@ def track(steps: Steps, folders: list[Path]) -> None:
             connection.client.log_model_artifacts(model.model_id, scratch)
         connection.client.finalize_logged_model(model.model_id, "READY")
 
-    def present(folder: Path) -> None:
-        fill(folder, delivery.CARD, delivery.LEARNING_CURVES, delivery.CONFUSION_MATRIX)
+    def present(_run: object, _label: str, folder: Path) -> None:
+        fill(folder, presentation.CARD, presentation.LEARNING_CURVES, presentation.CONFUSION_MATRIX)
 
     def fill(folder: Path, *names: str) -> None:
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text("a stand-in")
 
-    with mock.patch.object(logged_models, "log", log_model):
+    with mock.patch.object(logged_models, "log", log_model), mock.patch.object(presentation, "present", present):
         for folder in folders:
             run = Finished.read(folder)
             member = steps.study.plan.members[run.metrics.variant]
-            run_id = delivery.deliver(connection, run, member, present, lambda: None)
+            run_id = delivery.deliver(connection, run, member)
     if lacking := delivery.missing(connection, run_id, run.folder):
         sys.exit(f"the stand-in for tracking brings no {', '.join(lacking)}, which `make sync` would bring again")
 

@@ -12,7 +12,7 @@ from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import Layout
 from convnets.study.stores import Plan
-from convnets.tracking import connection
+from convnets.tracking.connection import BusyError, StoreError, close_abandoned, create_store
 from convnets.workflow.frame import Job, step
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,13 @@ def main(job: Job) -> None:
     plan, layout = Plan(**job.settings["plan"]), Layout(job.output("plan").parents[1])
     artifacts = Path(job.settings["artifacts"]) if job.settings["artifacts"] else None
     try:
-        connection.create_store(plan.store, artifacts, layout.results)
-    except connection.StoreError as error:
-        if plan.store.database and not isinstance(error, connection.BusyError):  # a local file: another attempt would fail as well
+        create_store(plan.store, artifacts, layout.results)
+    except StoreError as error:
+        if plan.store.database and not isinstance(error, BusyError):  # a local file: another attempt would fail as well
             raise
         logger.warning("%s. Results are made all the same, and tracked later.", error)
         plan = replace(plan, is_open=False)
-    connection.close_abandoned(plan.store, layout.trainings)
+    close_abandoned(plan.store, layout.trainings)
     # Remove the folders of trainings that were killed after their results were complete. Their tracked runs are closed by now.
     for (variant, seed), folder in unfinished.folders(layout.trainings).items():
         training = unfinished.begun(folder)

@@ -42,13 +42,13 @@ def main() -> None:
 
 def _tracked(steps: Steps) -> set[str]:
     """Return the fingerprints of the finished runs that the tracking store has."""
-    from convnets.tracking import connection as tracking  # MLflow takes a second to import
+    from convnets.tracking.connection import StoreError, connect, reached  # MLflow takes a second to import
 
     try:
-        connection = tracking.connect(steps.study.store, create=False)
-        with tracking.reached(connection.store):
+        connection = connect(steps.study.store, create=False)
+        with reached(connection.store):
             return {str(run.data.tags.get("fingerprint")) for run in connection.runs() if run.info.status == "FINISHED"}
-    except tracking.StoreError as error:
+    except StoreError as error:
         print(f"nothing can be fetched: {error}")
         return set()
 

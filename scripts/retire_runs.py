@@ -14,7 +14,7 @@ from pathlib import Path
 from convnets.errors import InputError
 from convnets.runs import unfinished
 from convnets.runs.layout import run_of
-from convnets.tracking import connection as tracking
+from convnets.tracking.connection import AbsentError, bin_run, close_abandoned, connect, reached
 from convnets.workflow import command, leftovers, planning
 from convnets.workflow.steps import Steps
 
@@ -51,19 +51,19 @@ def main() -> None:
 def _retire(steps: Steps, folders: Sequence[Path]) -> None:
     """Retire the tracked runs of these folders, finished or not. An error ends the command before any file is removed."""
     store, trainings = steps.study.store, steps.study.layout.trainings
-    tracking.close_abandoned(store, trainings)
+    close_abandoned(store, trainings)
     begun = {path: run for run, path in unfinished.folders(trainings).items()}
     if not folders:
         return
     try:
-        connection = tracking.connect(store, create=False)
-    except tracking.AbsentError as error:
+        connection = connect(store, create=False)
+    except AbsentError as error:
         print(f"no tracked run is retired: {error}")
         return
-    with tracking.reached(store):
+    with reached(store):
         for path in folders:
-            variant, seed = begun.get(path) or run_of(path)
-            tracking.retire(connection, variant, seed, "it left the configuration")
+            for run in list(connection.runs(*(begun.get(path) or run_of(path)))):
+                bin_run(connection, run, retired_because="it left the configuration")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from convnets import files
 from convnets.errors import InputError
 from convnets.study import configuration
-from convnets.tracking import connection as tracking
-from convnets.tracking import interface as pages
+from convnets.tracking.connection import connect
+from convnets.tracking.interface import runs_page
 from convnets.workflow import command
 
 
@@ -23,9 +23,9 @@ def main() -> None:
     store, published = config.store, config.layout.published
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
-    connection = tracking.connect(store, create=False)
+    connection = connect(store, create=False)
     root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
-    print(f"All runs: {root}/{pages.runs_page(connection.experiment)}")
+    print(f"All runs: {root}/{runs_page(connection.experiment)}")
     addresses = files.read_json(published) if published.is_file() else {}
     if addresses.get("store") == asdict(store):  # not addresses in a former store
         for comparison, page in addresses["curves"].items():

@@ -11,12 +11,11 @@ from pathlib import Path
 from convnets import files
 from convnets.errors import InputError
 from convnets.freshness import stamps
-from convnets.runs import unfinished
-from convnets.runs.layout import name_of
+from convnets.runs.layout import name_of, run_of
 from convnets.study.stores import pending_text
-from convnets.tracking import connection as tracking
 from convnets.tracking import publishing
-from convnets.workflow import command, planning
+from convnets.tracking.connection import StoreError, create_store
+from convnets.workflow import command, leftovers, planning
 
 
 def main() -> None:
@@ -24,23 +23,22 @@ def main() -> None:
     steps = planning.load(command.study_parser(__doc__).parse_args().configfiles)
     study, layout = steps.study, steps.study.layout
     study.require_own_runs()
-    held = {run for run, folder in unfinished.folders(layout.trainings).items() if unfinished.is_held(folder)}
-    busy = {layout.run(*run) for run in held}  # their trainings deliver them
+    busy = leftovers.busy(layout)  # their trainings deliver them
     runs = [step.stamp.parent for step in steps.trainings() if step.stamp.parent not in busy and not steps.reasons(step.key)]
     # Stale runs, and runs that left the configuration, are delivered as well until they are made again or retired.
     others = [folder for folder in layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
         raise InputError(f"there are no finished runs under {layout.results} yet; start them with make run")
-    training = {variant for variant, _ in held}
+    drawn = [name for name in study.in_report if not steps.is_stale(f"plot_comparison/{name}")]
+    training = {run_of(folder)[0] for folder in busy}
     figures = {
         name: layout.figure(name)
-        for name in study.in_report
-        if not steps.is_stale(f"plot_comparison/{name}")
-        and training.isdisjoint(member.variant for member in study.comparisons[name].members)
+        for name in drawn
+        if training.isdisjoint(member.variant for member in study.comparisons[name].members)
     }
     try:
-        tracking.create_store(study.store, study.artifacts, layout.results)
-    except tracking.StoreError as error:
+        create_store(study.store, study.artifacts, layout.results)
+    except StoreError as error:
         raise InputError(pending_text([name_of(folder) for folder in (*runs, *others)], str(error))) from error
     publish = partial(publishing.publish, study.plan, runs, figures, layout.trainings, others, thorough=True)
     step = steps["publish_comparisons"]

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 
 from convnets.networks import builders
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
+from convnets.tracking.connection import connect
 from convnets.workarounds import for_mlflow
 
 GONE = "no longer needed: remove this work-around"
@@ -33,7 +33,7 @@ def client(store: Store) -> mlflow.MlflowClient:
 
 @pytest.fixture
 def run_id(store: Store) -> str:
-    connection = tracking.connect(store)
+    connection = connect(store)
     return str(connection.client.create_run(connection.experiment).info.run_id)
 
 
@@ -101,7 +101,7 @@ def test_keras_models_with_an_input_example_cannot_be_saved(model: Path, tmp_pat
 def another_inserts(client: mlflow.MlflowClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> DatasetInput:
     """Return a data set that another process inserts between the query of the next `log_inputs` and its own insertion."""
     wanted = DatasetInput(Dataset("cifar10", "digest", "local", "{}"), [])
-    other = tracking.connect(store).client.create_run(tracking.connect(store).experiment).info.run_id
+    other = connect(store).client.create_run(connect(store).experiment).info.run_id
     races: Iterator[bool] = iter([True])
     make_id = uuid.uuid4
 

@@ -4,7 +4,7 @@ import pytest
 
 from convnets.study import credentials
 from convnets.study.credentials import held_by
-from convnets.tracking import connection as tracking
+from convnets.tracking.connection import reason_of
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from convnets.tracking import connection as tracking
 )
 def test_an_address_that_holds_a_secret(address: str) -> None:
     assert held_by(address)
-    shown = tracking.reason_of(ValueError(f"no way into {address} today"))
+    shown = reason_of(ValueError(f"no way into {address} today"))
     assert shown.startswith("no way into ")
     assert not [part for part in ("pass@", "pa/ss", "pa#ss", "pa?ss", "p@ss", "12/34", "token@", "abc") if part in shown]
 

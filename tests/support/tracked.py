@@ -12,8 +12,8 @@ from waiting import SECONDS
 
 from convnets.runs import records
 from convnets.study.stores import Membership, Plan, Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import finished_run, logged_models, publishing
+from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Finished
 
 FORMS = ("hunter2", b64encode(b"me:hunter2").decode())  # of the password that the tests give, as it is and as it is sent
@@ -62,4 +62,4 @@ def assert_whole(store: Store, run: Finished) -> None:
     for name in (*finished_run.HISTORY_COLUMNS, *finished_run.SYSTEM_METRICS, *records.NUMBER_COLUMNS):
         wanted = sorted((point.step, point.value, point.timestamp) for point in run.points() if point.key == name)
         assert points(store, there.info.run_id, name) == wanted
-    assert len(logged_models.of_run(tracking.connect(store), there.info.run_id)) == 1
+    assert len(logged_models.of_run(connect(store), there.info.run_id)) == 1

@@ -25,8 +25,8 @@ from convnets.runs.layout import HISTORY, METRICS, MODEL, Layout
 from convnets.runs.unfinished import PATIENCE_S, name_of
 from convnets.settings import from_dict
 from convnets.study.stores import Membership, Plan, Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import delivery
+from convnets.tracking.connection import connect
 from convnets.workflow import command
 from convnets.workflow.frame import Job
 from convnets.workflow.one_run import Attempt
@@ -161,7 +161,7 @@ class Training:
             assert found == [(int(row["iteration"]), float(row[name])) for row in rows]
         assert len(points(self.store, run.info.run_id, "test_loss")) == 1
         assert len(run.outputs.model_outputs) == 1
-        assert delivery.missing(tracking.connect(self.store), run.info.run_id, self.run) == []
+        assert delivery.missing(connect(self.store), run.info.run_id, self.run) == []
 
 
 def outcome(run: Path) -> tuple[list[list[str]], list[np.ndarray]]:

@@ -23,9 +23,9 @@ from convnets import style
 from convnets.report import figures
 from convnets.study import configuration
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import interface as pages
 from convnets.tracking import publishing
+from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Finished
 from convnets.tracking.publishing import Published
 
@@ -113,7 +113,7 @@ def interface(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Itera
     plan = replace(CONFIGURATION.plan, store=store)
     published = publishing.publish(plan, [run.folder for run in finished.values()], drawn, folder / "unfinished")
     assert published.problem == ""
-    tracked = {run.data.tags["variant"]: run for run in tracking.connect(store).runs()}
+    tracked = {run.data.tags["variant"]: run for run in connect(store).runs()}
     with mlflow_server(folder / "server", store.uri) as server, chromium("MLflow's user interface") as browser:
         interface = Interface(server.uri, published, finished, tracked)
         (points,) = {float(re.findall(r'<svg [^>]*width="([\d.]+)pt"', path.read_text())[0]) for path in drawn.values()}
@@ -227,6 +227,7 @@ def test_a_runs_charts_and_system_metrics_are_drawn(interface: Interface) -> Non
 
 def test_a_comparisons_figure_is_shown_among_the_artifacts(interface: Interface) -> None:
     run = interface.runs["conv1_dropout05"]
-    page = interface.open(pages.figure_page(run.info.experiment_id, run.info.run_id, "depth"), "depth.svg")
+    figure = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/figures/depth.svg?{pages.TRAINING_VIEW}"
+    page = interface.open(figure, "depth.svg")
     wait_until(lambda: interface.width in page.evaluate(PICTURES), "the figure is shown in its own size")
     interface.keep("artifact")

@@ -12,14 +12,24 @@ from finished_runs import all_runs
 from convnets.runs import unfinished
 from convnets.runs.unfinished import Begun
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
-from convnets.tracking.connection import StoreError
+from convnets.tracking.connection import (
+    TRAINING_TAG,
+    BusyError,
+    StoreError,
+    bin_run,
+    close_abandoned,
+    connect,
+    create_store,
+    reached,
+    reason_of,
+    supersede,
+)
 
 
 def begin(store: Store, token: str, seed: int = 1, variant: str = "mlp100") -> str:
     """Begin a run as a training does."""
-    connection = tracking.connect(store)
-    tags = {"variant": variant, "seed": str(seed), tracking.TRAINING_TAG: token}
+    connection = connect(store)
+    tags = {"variant": variant, "seed": str(seed), TRAINING_TAG: token}
     return str(connection.client.create_run(connection.experiment, tags=tags).info.run_id)
 
 
@@ -31,36 +41,36 @@ def begun(folder: Path, store: Store, token: str) -> Begun:
 
 def test_creating_a_store_again_keeps_its_runs(store: Store, tmp_path: Path) -> None:
     run_id = begin(store, "a")
-    assert tracking.create_store(store, tmp_path).experiment == tracking.connect(store).experiment
+    assert create_store(store, tmp_path).experiment == connect(store).experiment
     assert list(all_runs(store)) == [run_id]
-    experiment = mlflow.MlflowClient(store.uri).get_experiment(tracking.connect(store).experiment)
+    experiment = mlflow.MlflowClient(store.uri).get_experiment(connect(store).experiment)
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_a_store_that_is_gone_is_not_made_anew_by_whoever_looks(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"gone\.db is gone; the next run of the workflow makes it anew"):
-        tracking.connect(Store(f"sqlite:///{tmp_path}/gone.db", "tests"))
+        connect(Store(f"sqlite:///{tmp_path}/gone.db", "tests"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_without_the_experiment_is_an_error(store: Store) -> None:
     with pytest.raises(StoreError, match="has no experiment 'another'; `make sync` creates it"):
-        tracking.connect(Store(store.uri, "another"))
+        connect(Store(store.uri, "another"))
 
 
 def test_an_experiment_that_was_deleted_can_be_restored_as_the_message_says(store: Store) -> None:
-    connection = tracking.connect(store)
+    connection = connect(store)
     connection.client.delete_experiment(connection.experiment)
     with pytest.raises(StoreError, match=f"mlflow experiments restore --experiment-id {connection.experiment}"):
-        tracking.create_store(store, None)
+        create_store(store, None)
     connection.client.restore_experiment(connection.experiment)
-    assert tracking.connect(store).experiment == connection.experiment
+    assert connect(store).experiment == connection.experiment
 
 
 def test_what_is_no_database_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
     with pytest.raises(StoreError, match=r"^the tracking store sqlite://\S+ cannot be used: [^\n]*not a database[^\n]*$"):
-        tracking.connect(Store(f"sqlite:///{tmp_path}/mlflow.db", "tests"))
+        connect(Store(f"sqlite:///{tmp_path}/mlflow.db", "tests"))
 
 
 def test_the_results_own_store_finds_its_artifacts_when_they_have_moved(store: Store, tmp_path: Path) -> None:
@@ -69,7 +79,7 @@ def test_the_results_own_store_finds_its_artifacts_when_they_have_moved(store: S
     folder.mkdir(parents=True)
     moved = Store(f"sqlite:///{folder}/mlflow.db", "tests")
     shutil.move(tmp_path / "mlflow.db", folder)
-    tracking.create_store(moved, folder / "artifacts", tmp_path / "results")
+    create_store(moved, folder / "artifacts", tmp_path / "results")
     assert all_runs(moved)[run_id].info.artifact_uri.startswith(f"file://{folder}/artifacts/")
 
 
@@ -88,9 +98,9 @@ def test_where_somebody_else_keeps_artifacts_is_left_alone(results: str, locatio
     shutil.copy(template / "mlflow.db", folder)
     store = Store(f"sqlite:///{folder}/mlflow.db", "foreign")
     client = mlflow.MlflowClient(store.uri)
-    tracking.create_experiment(client, "foreign", location)
+    client.create_experiment("foreign", location)
     run_id = begin(store, "a")
-    tracking.create_store(store, folder / "artifacts", tmp_path / results)
+    create_store(store, folder / "artifacts", tmp_path / results)
     assert client.get_experiment_by_name("foreign").artifact_location == location
     assert all_runs(store)[run_id].info.artifact_uri.startswith(f"{location}/")
 
@@ -99,43 +109,44 @@ def test_messages_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     monkeypatch.setenv("PGPASSWORD", "swordfish")
     error = ValueError("\n no way into postgresql://me:other@host/db with hunter2 or swordfish\n and a second line")
-    assert tracking.reason_of(error) == "no way into postgresql://***@host/db with *** or ***"
-    assert tracking.reason_of(ValueError()) == "ValueError"
+    assert reason_of(error) == "no way into postgresql://***@host/db with *** or ***"
+    assert reason_of(ValueError()) == "ValueError"
     flushed = (
         "(raised as a result of Query-invoked autoflush; ...)\n(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT"
     )
-    assert tracking.reason_of(ValueError(flushed)) == "(sqlite3.OperationalError) database or disk is full"
+    assert reason_of(ValueError(flushed)) == "(sqlite3.OperationalError) database or disk is full"
 
 
 def test_a_mistake_on_the_way_to_a_store_is_said_with_its_place(store: Store) -> None:
     place = r"cannot be used: KeyError in test_connection\.py:\d+: 'lost'$"
-    with pytest.raises(tracking.StoreError, match=place), tracking.reached(store):
+    with pytest.raises(StoreError, match=place), reached(store):
         raise KeyError("lost")
-    with pytest.raises(tracking.StoreError, match=r"cannot be used: \[Errno 28\] no room$"), tracking.reached(store):
+    with pytest.raises(StoreError, match=r"cannot be used: \[Errno 28\] no room$"), reached(store):
         raise OSError(28, "no room")
 
 
 def test_a_database_that_refuses_is_told_in_one_line_without_a_stack_trace(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
-    connection = tracking.connect(store)
+    connection = connect(store)
     run_id = begin(store, "a")
     assert store.database
     store.database.unlink()
-    with pytest.raises(StoreError, match="attempt to write a readonly database"), tracking.reached(store):
+    with pytest.raises(StoreError, match="attempt to write a readonly database"), reached(store):
         connection.client.log_metric(run_id, "loss", 1.0)
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_superseded_and_retired_runs_are_kept_closed_and_say_why(store: Store) -> None:
     first, running, kept, other = begin(store, "a"), begin(store, "b"), begin(store, "c"), begin(store, "d", seed=2)
-    connection = tracking.connect(store)
+    connection = connect(store)
     connection.client.set_terminated(first, "FAILED")
-    tracking.supersede(connection, kept, "mlp100", 1, {})
+    supersede(connection, kept, "mlp100", 1, {})
     runs = all_runs(store)
     assert {run.info.run_id for run in connection.runs()} == {kept, other}
     assert runs[first].data.tags["superseded_because"] == "it did not finish: FAILED"
     assert runs[running].data.tags["superseded_by"] == kept
     assert (runs[running].info.status, runs[running].info.lifecycle_stage) == ("KILLED", "deleted")
-    tracking.retire(connection, "mlp100", 2, "it left the configuration")
+    (left,) = connection.runs("mlp100", 2)
+    bin_run(connection, left, retired_because="it left the configuration")
     assert {run.info.run_id for run in connection.runs()} == {kept}
     assert all_runs(store)[other].data.tags["retired_because"] == "it left the configuration"
 
@@ -144,7 +155,7 @@ def test_runs_are_found_page_by_page(store: Store, monkeypatch: pytest.MonkeyPat
     real = mlflow.MlflowClient.search_runs
     expected = {begin(store, str(number), seed=number) for number in range(5)}
     monkeypatch.setattr(mlflow.MlflowClient, "search_runs", lambda *a, **k: real(*a, **{**k, "max_results": 2}))
-    assert {run.info.run_id for run in tracking.connect(store).runs()} == expected
+    assert {run.info.run_id for run in connect(store).runs()} == expected
 
 
 def statuses(store: Store) -> dict[str, str]:
@@ -165,7 +176,7 @@ class TestAbandoned:
         left, elsewhere = begin(store, "a"), begin(store, "b")
         training = begun(folder, store, "a")
         assert unfinished.abandoned(trainings) == {folder: training}
-        tracking.close_abandoned(store, trainings)
+        close_abandoned(store, trainings)
         assert unfinished.abandoned(trainings) == {}
         assert statuses(store) == {left: "KILLED", elsewhere: "RUNNING"}
 
@@ -173,7 +184,7 @@ class TestAbandoned:
         run_id = begin(store, "a")
         with unfinished.claimed(folder):
             training = begun(folder, store, "a")
-            tracking.close_abandoned(store, trainings)
+            close_abandoned(store, trainings)
             assert statuses(store) == {run_id: "RUNNING"}
             unfinished.settle(folder)
             assert unfinished.begun(folder) == training
@@ -181,8 +192,8 @@ class TestAbandoned:
     def test_one_of_another_store_is_left_alone(self, store: Store, trainings: Path, folder: Path) -> None:
         run_id = begin(store, "a")
         training = begun(folder, store, "a")
-        tracking.close_abandoned(Store(store.uri, "another"), trainings)
-        tracking.close_abandoned(Store("sqlite:////nowhere/mlflow.db", "tests"), trainings)
+        close_abandoned(Store(store.uri, "another"), trainings)
+        close_abandoned(Store("sqlite:////nowhere/mlflow.db", "tests"), trainings)
         assert statuses(store) == {run_id: "RUNNING"}
         assert unfinished.abandoned(trainings) == {folder: training}
 
@@ -192,14 +203,14 @@ class TestAbandoned:
     ) -> None:
         lost = Store(uri or store.uri, "tests")
         begun(folder, lost, "gone")
-        tracking.close_abandoned(lost, trainings)
+        close_abandoned(lost, trainings)
         assert unfinished.abandoned(trainings) == {}
         assert not Path("/nowhere").exists()
 
     def test_an_experiment_that_is_gone_is_not_made_again(self, store: Store, trainings: Path, folder: Path) -> None:
         gone = Store(store.uri, "gone")
         begun(folder, gone, "a")
-        tracking.close_abandoned(gone, trainings)
+        close_abandoned(gone, trainings)
         assert unfinished.abandoned(trainings) == {}
         assert mlflow.MlflowClient(store.uri).get_experiment_by_name("gone") is None
 
@@ -219,21 +230,21 @@ class TestAbandoned:
         with monkeypatch.context() as patch:
             patch.setattr(mlflow.MlflowClient, "get_experiment_by_name", away)
             for calls in (1, 2):
-                tracking.close_abandoned(store, trainings)
+                close_abandoned(store, trainings)
                 assert len(asked) == calls
         assert caplog.text.count("runs of killed trainings cannot be closed yet: ") == 2
         assert len(unfinished.abandoned(trainings)) == 2
-        tracking.close_abandoned(store, trainings)
+        close_abandoned(store, trainings)
         assert statuses(store) == dict.fromkeys(runs, "KILLED")
         assert unfinished.abandoned(trainings) == {}
 
 
 def test_a_database_that_is_locked_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = tracking.connect(store)
+    connection = connect(store)
 
     def locked(*_: Any, **__: Any) -> None:
         raise sqlite3.OperationalError("database is locked")
 
     monkeypatch.setattr(mlflow.MlflowClient, "search_runs", locked)
-    with pytest.raises(tracking.BusyError, match="database is locked"), tracking.reached(store):
+    with pytest.raises(BusyError, match="database is locked"), reached(store):
         list(connection.runs())

@@ -15,9 +15,8 @@ from convnets.networks import builders
 from convnets.runs import layout, records
 from convnets.study import stores
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import delivery, finished_run, logged_models
-from convnets.tracking.connection import StoreError
+from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.finished_run import Finished
 
 
@@ -80,7 +79,7 @@ CALLS = [
 
 def models_in(store: Store) -> list[Any]:
     """Return every model of the experiment that is not deleted, whatever has become of it."""
-    connection = tracking.connect(store)
+    connection = connect(store)
     return list(connection.client.search_logged_models([connection.experiment]))
 
 
@@ -107,7 +106,7 @@ def test_a_call_that_was_carried_out_although_it_failed_leaves_one_model(
 
 def test_of_models_that_were_begun_twice_one_remains(store: Store, model: Path, tmp_path: Path) -> None:
     finished = write_run(tmp_path, model)
-    connection = tracking.connect(store)
+    connection = connect(store)
     run = delivery.open_run(connection, finished.identity, MEMBER, finished.params)
     for _ in range(2):
         connection.client.create_logged_model(connection.experiment, "model", run.info.run_id)
@@ -121,7 +120,7 @@ def test_a_model_that_a_user_has_deleted_is_no_model_of_its_run(store: Store, mo
     mlflow.MlflowClient(store.uri).delete_logged_model(logged.model_id)
     run = all_runs(store)[run_id]
     assert run.outputs.model_outputs  # MLflow keeps the link
-    assert logged_models.of_run(tracking.connect(store), run.info.run_id) == []
+    assert logged_models.of_run(connect(store), run.info.run_id) == []
 
 
 @pytest.mark.parametrize("broken", CALLS)
@@ -147,21 +146,21 @@ def test_a_delivery_that_was_cut_off_is_completed_without_doubling_anything(
         assert len(points(store, run.info.run_id, name)) == 3
     for name in records.NUMBER_COLUMNS:
         assert len(points(store, run.info.run_id, name)) == 1
-    assert len(logged_models.of_run(tracking.connect(store), run.info.run_id)) == 1
+    assert len(logged_models.of_run(connect(store), run.info.run_id)) == 1
     assert len(run.inputs.dataset_inputs) == 3
 
 
 def test_a_run_that_is_new_supersedes_the_former_one_and_no_other(store: Store, model: Path, tmp_path: Path) -> None:
     former, other = deliver(store, write_run(tmp_path, model)), deliver(store, write_run(tmp_path, model, seed=2))
     newer = deliver(store, write_run(tmp_path, model, dropout=0.4))
-    assert {run.info.run_id for run in tracking.connect(store).runs()} == {other, newer}
+    assert {run.info.run_id for run in connect(store).runs()} == {other, newer}
     kept = all_runs(store)[former]
     assert kept.info.lifecycle_stage == "deleted"
     assert kept.data.tags["superseded_by"] == newer
     assert kept.data.tags["superseded_because"] == "setting network.dropout: 0.5 -> 0.4"
     newest = deliver(store, write_run(tmp_path, model, dropout=0.4))
     assert all_runs(store)[newer].data.tags["superseded_because"] == "trained again from the same fingerprint"
-    assert {run.info.run_id for run in tracking.connect(store).runs()} == {other, newest}
+    assert {run.info.run_id for run in connect(store).runs()} == {other, newest}
 
 
 def test_the_same_files_go_to_any_number_of_stores(store: Store, model: Path, tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_what_a_store_has_lost_is_found_and_brought_again(
 ) -> None:
     finished = write_run(tmp_path, model)
     run_id = deliver(store, finished)
-    connection = tracking.connect(store)
+    connection = connect(store)
     assert delivery.missing(connection, run_id, finished.folder) == []
     (logged,) = logged_models.of_run(connection, run_id)
     artifacts = Path(all_runs(store)[run_id].info.artifact_uri.removeprefix("file://"))

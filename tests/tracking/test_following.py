@@ -11,8 +11,8 @@ from finished_runs import BEGAN, MEMBER, all_runs, epochs, points
 from waiting import SECONDS, wait_until
 
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import delivery, following
+from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Identity
 from convnets.tracking.following import Follower, followed
 
@@ -109,7 +109,7 @@ def test_a_run_that_was_removed_is_begun_again(store: Store, monkeypatch: pytest
     with followed(follower := follow(store), SECONDS):
         wait_until(lambda: len(all_runs(store)) == 1)
         (removed,) = all_runs(store)
-        tracking.connect(store).client.delete_run(removed)
+        connect(store).client.delete_run(removed)
         follower.tell(history, usage)
         wait_until(lambda: len(all_runs(store)) == 2)
         (begun,) = set(all_runs(store)) - {removed}
@@ -134,7 +134,7 @@ def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(
 ) -> None:
     """Not until it answers, which this one does when the training has ended, well or not."""
     released = threading.Event()
-    monkeypatch.setattr(tracking, "connect", lambda *_: released.wait())
+    monkeypatch.setattr(following, "connect", lambda *_: released.wait())
     follower = follow(store)
     join = mock.Mock(wraps=follower._thread.join)
     monkeypatch.setattr(follower._thread, "join", join)
@@ -145,4 +145,4 @@ def test_a_store_that_does_not_answer_is_not_waited_for_longer_than_said(
     join.assert_called_once_with(0.3)
     assert "has not answered in time" in follower.why_not_deliver(10 * SECONDS)
     released.set()
-    wait_until(lambda: follower.has_ended)
+    wait_until(lambda: not follower._thread.is_alive())

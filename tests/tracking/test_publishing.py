@@ -18,8 +18,8 @@ from convnets.runs import records
 from convnets.runs.records import Metrics
 from convnets.runs.unfinished import Begun
 from convnets.study.stores import Membership, Plan, Store, Tracked, is_tracked
-from convnets.tracking import connection as tracking
-from convnets.tracking import delivery, publishing
+from convnets.tracking import delivery, presentation, publishing
+from convnets.tracking.connection import TRAINING_TAG, Connection, StoreError, connect, create_store
 from convnets.tracking.finished_run import Finished
 from convnets.tracking.interface import VIEW_TAG, compare_page
 from convnets.tracking.publishing import Published, Summary, side_by_side, varying_settings
@@ -59,12 +59,12 @@ class Results:
         return publishing.publish(plan or self.plan, folders, self.figures, trainings, others, thorough=thorough)
 
     def tracked(self) -> dict[str, Any]:
-        return {run.data.tags["variant"]: run for run in tracking.connect(self.plan.store).runs()}
+        return {run.data.tags["variant"]: run for run in connect(self.plan.store).runs()}
 
 
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing.presentation, "present", lambda _run, _label, folder: stand_in(folder))
+    monkeypatch.setattr(presentation, "present", lambda _run, _label, folder: stand_in(folder))
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_what_differs_between_the_runs_of_a_comparison_is_said(results: Results)
 
 
 def test_a_run_that_a_killed_training_left_open_is_closed_on_the_way(results: Results) -> None:
-    connection = tracking.connect(results.plan.store)
-    left = connection.client.create_run(connection.experiment, tags={tracking.TRAINING_TAG: "a"}).info.run_id
+    connection = connect(results.plan.store)
+    left = connection.client.create_run(connection.experiment, tags={TRAINING_TAG: "a"}).info.run_id
     begun = Begun("a", 1.0, "f", results.plan.store.uri, results.plan.store.experiment, is_open=True)
     begun.write(results.folder / "unfinished" / "mlp100-seed1")
     assert results.publish().problem == ""
@@ -122,9 +122,9 @@ def test_a_run_that_a_killed_training_left_open_is_closed_on_the_way(results: Re
 def test_a_run_that_the_store_refuses_keeps_no_other_away(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver = publishing.delivery.deliver
 
-    def refuse(connection: tracking.Connection, run: Finished, *others: Any, again: bool) -> str:
+    def refuse(connection: Connection, run: Finished, *others: Any, again: bool) -> str:
         if run.metrics.variant == "mlp100":
-            raise tracking.StoreError("the tracking store takes no such run")
+            raise StoreError("the tracking store takes no such run")
         return deliver(connection, run, *others, again=again)
 
     monkeypatch.setattr(publishing.delivery, "deliver", refuse)
@@ -145,7 +145,7 @@ def test_a_disk_that_is_full_leaves_a_run_pending(results: Results, monkeypatch:
             raise OSError(errno.ENOSPC, "No space left on device", str(folder))
         real(tracked, folder)
 
-    monkeypatch.setattr(publishing.delivery.Tracked, "write", write)
+    monkeypatch.setattr(delivery.Tracked, "write", write)
     published = results.publish()
     assert list(published.pending) == ["mlp100/seed1"]
     assert published.problem.startswith("mlp100/seed1: [Errno 28] No space left on device")
@@ -155,7 +155,7 @@ def test_a_disk_that_is_full_leaves_a_run_pending(results: Results, monkeypatch:
 
 def test_an_experiment_may_have_a_name_that_no_model_may_have(results: Results) -> None:
     store = replace(results.plan.store, experiment="team/it's: a test")
-    tracking.create_store(store, results.folder / "artifacts")
+    create_store(store, results.folder / "artifacts")
     assert results.publish(replace(results.plan, store=store)).problem == ""
     client = mlflow.MlflowClient(store.uri)
     assert client.get_model_version_by_alias("team_it_s_ a test-depth", "best").run_id
@@ -238,7 +238,7 @@ def test_runs_beside_that_cannot_be_read_keep_no_other_away(results: Results, ca
 
 def test_the_registry_of_a_former_version_is_taken_over(results: Results) -> None:
     """And a model of a user's own, which bears a like tag, is left alone."""
-    connection = tracking.connect(results.plan.store)
+    connection = connect(results.plan.store)
     client, experiment = connection.client, connection.experiment
     client.create_registered_model("tests-depth", {"experiment": "another"})
     client.create_registered_model("mine", {"experiment": experiment})
@@ -251,7 +251,7 @@ def test_artifacts_that_were_lost_are_brought_again_when_it_is_looked_for_them(r
     results.publish()
     ids = {variant: run.info.run_id for variant, run in results.tracked().items()}
     shutil.rmtree(Path(results.tracked()["conv1"].info.artifact_uri.removeprefix("file://")).parents[1])
-    connection = tracking.connect(results.plan.store)
+    connection = connect(results.plan.store)
     assert results.publish().problem == ""
     folders = {run.metrics.variant: run.folder for run in results.runs}
     assert delivery.missing(connection, ids["conv1"], folders["conv1"])

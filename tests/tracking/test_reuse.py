@@ -11,8 +11,8 @@ from convnets.freshness import stamps
 from convnets.runs import layout
 from convnets.study import stores
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import delivery, reuse
+from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Finished, Identity
 
 
@@ -46,7 +46,7 @@ def test_a_run_of_another_name_becomes_one_of_its_own(store: Store, model: Path,
     assert stamps.damage(folder / stamps.STAMP, fetched.stamp) == []
     assert not stores.is_tracked(folder, store, finished.metrics.fingerprint)
     assert deliver(store, fetched) != run_id
-    statuses = {run.data.tags["variant"]: run.info.status for run in tracking.connect(store).runs()}
+    statuses = {run.data.tags["variant"]: run.info.status for run in connect(store).runs()}
     assert statuses == {"mlp100": "FINISHED", "another": "FINISHED"}
 
 
@@ -55,10 +55,10 @@ def test_one_that_was_begun_meanwhile_is_superseded(store: Store, model: Path, t
     finished = write_run(tmp_path, model)
     run_id = deliver(store, finished)
     begun = Identity("mlp100", 1, "e" * 64, "token", BEGAN)
-    other = delivery.open_run(tracking.connect(store), begun, MEMBER, {}).info.run_id
+    other = delivery.open_run(connect(store), begun, MEMBER, {}).info.run_id
     assert fetch(store, finished, tmp_path / "clone")
-    assert [run.info.run_id for run in tracking.connect(store).runs("mlp100", 1)] == [run_id]
-    assert all_runs(store)[other].data.tags[tracking.SUPERSEDED_TAG] == run_id
+    assert [run.info.run_id for run in connect(store).runs("mlp100", 1)] == [run_id]
+    assert all_runs(store)[other].data.tags["superseded_by"] == run_id
 
 
 @pytest.mark.parametrize("change", [{"fingerprint": "f" * 64}, {"seed": 2}])

@@ -22,8 +22,8 @@ from workflow import Workflow
 
 from convnets.study import configuration
 from convnets.study.stores import Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import following, publishing, reuse
+from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.tracking.following import Follower, followed
 from convnets.workflow import audit
@@ -39,7 +39,7 @@ def test_whatever_a_server_does_a_run_arrives_once(
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     run = write_run(tmp_path, model, count=50)
-    tracking.connect(store)  # the experiment is there when the server begins to fail
+    connect(store)  # the experiment is there when the server begins to fail
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     proxy.mode, proxy.seconds = mode, 8.0
     published = publish(through(proxy, store), [run], tmp_path)
@@ -64,7 +64,7 @@ def test_a_server_that_fails_in_the_middle_of_a_delivery(
 ) -> None:
     """From the request with this number on. Where replies are lost, what was asked for was done."""
     run = write_run(tmp_path, model, count=20)
-    tracking.connect(store)
+    connect(store)
     proxy.fails_from, proxy.mode = number, mode
     assert publish(through(proxy, store), [run], tmp_path).problem
     proxy.mode = "pass"
@@ -76,7 +76,7 @@ def test_a_server_that_is_killed_is_followed_again_when_it_returns(
     server: MlflowServer, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(following, "SHORTEST_PAUSE_S", 0.2)
-    tracking.connect(store)  # creates the experiment, at which the test looks
+    connect(store)  # creates the experiment, at which the test looks
     history, usage = epochs(6)
     follower = Follower(store, Identity("mlp100", 1, "f" * 64, "token", time.time()), MEMBER, {})
     with followed(follower):
@@ -100,8 +100,8 @@ def test_a_lost_database_is_filled_again_and_a_clone_reuses_it(
     run = write_run(tmp_path, model)
     assert publish(store, [run], tmp_path).problem == ""
     server.lose_everything()
-    with pytest.raises(tracking.StoreError, match="has no experiment"):
-        tracking.connect(store, create=False)
+    with pytest.raises(StoreError, match="has no experiment"):
+        connect(store, create=False)
     assert publish(store, [Finished.read(run.folder)], tmp_path).problem == ""
     assert_whole(store, run)
     experiment = mlflow.MlflowClient(store.uri).get_experiment_by_name(store.experiment)
@@ -178,7 +178,7 @@ def test_a_server_whose_disks_are_full(model: Path, tmp_path: Path) -> None:
         mlflow_server(tmp_path / "server", database) as server,
     ):
         store = Store(server.uri, "tests")
-        tracking.connect(store)
+        connect(store)
         for seed, disk in enumerate(("artifacts", "database"), 1):
             run = write_run(tmp_path, model, seed=seed)
             with filled(tmp_path / disk):

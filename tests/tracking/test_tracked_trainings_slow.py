@@ -18,7 +18,7 @@ from waiting import SECONDS, wait_until
 
 from convnets.data.dataset import DatasetSettings
 from convnets.study.stores import Membership, Store
-from convnets.tracking import connection as tracking
+from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Finished
 
 __all__ = ["patience", "proxy", "server", "store"]
@@ -53,7 +53,7 @@ def test_a_training_ends_well_whatever_the_server_does(
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     trainings = Trainings(tmp_path, real_batches, through(proxy, store))
-    tracking.connect(store)
+    connect(store)
     proxy.mode, proxy.seconds = mode, 3.0
     training = trainings[1]
     training.finish(within=None)
@@ -75,7 +75,7 @@ def test_a_training_that_is_asked_to_stop_when_all_is_written_has_ended_well(
 ) -> None:
     """While it waits for a server that does not answer; to exit as if it had failed would make Snakemake remove the run."""
     trainings = Trainings(tmp_path, real_batches, through(proxy, store))
-    tracking.connect(store)
+    connect(store)
     proxy.mode, proxy.seconds = "delay", SECONDS
     training = trainings[1]
     process = training.start(within=60)
@@ -99,7 +99,7 @@ def test_credentials_reach_the_server_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A training tracked behind a password, and a run behind a token: neither files nor database hold them."""
-    tracking.connect(store)
+    connect(store)
     trainings = Trainings(tmp_path, real_batches, through(proxy, store))
     proxy.password = "hunter2"
     trainings[1].finish(within=None)
@@ -170,7 +170,7 @@ def test_sixteen_trainings_at_once_while_the_server_is_killed_twice(
     it. A request of any other that was under way when it was killed is lost too; if it is a delivery's, publishing does that.
     """
     trainings = Trainings(tmp_path, real_batches, through(proxy, store))
-    tracking.connect(store)
+    connect(store)
     proxy.hook = kills = Kills(server, {1, TRAININGS})
     processes = {seed: trainings[seed].start() for seed in range(1, TRAININGS)}
 

@@ -164,8 +164,8 @@ HARMLESS = {
     "report2021.memory format": ("BYTES_PER_PARAMETER * 8", "BYTES_PER_PARAMETER*8"),
     "tracking.connection docstring": ("Return the active run of one training, or None", "Return a run, or None"),
     "tracking.connection format": ("get_experiment_by_name(store.experiment)", "get_experiment_by_name( store.experiment )"),
-    "tracking.publishing docstring": ("Delete the views of former", "Remove the views of former"),
-    "tracking.publishing format": ("{**member.tags(), tracking.NOTE_TAG:", "{ **member.tags(), tracking.NOTE_TAG :"),
+    "tracking.publishing docstring": ("Deliver runs to the store, close", "Bring runs to the store, close"),
+    "tracking.publishing format": ("{**member.tags(), NOTE_TAG:", "{ **member.tags(), NOTE_TAG :"),
     # the declaration of settings, what starts and records a step, and a rule's shell line,
     "scripts/convnets/settings/__init__.py": ("class Network(Section):", "UNUSED = 1\n\n\nclass Network(Section):"),
     "workflow.one_run statement": ("SETTLING_S = 5.0", "SETTLING_S = 6.0"),
@@ -201,7 +201,7 @@ COUNTED = {
         {"publish_comparisons"},
     ),
     "tracking.connection local": ("lines", "rows", PUBLISHED),
-    "tracking.connection constant": ('"superseded_because"', '"superseded_why"', PUBLISHED),
+    "tracking.connection constant": ("superseded_because=", "superseded_why=", PUBLISHED),
     "scripts/plot_comparison.py": ("def main(", "UNUSED = 1\n\n\ndef main(", {*FIGURES, "publish_comparisons"}),
 }
 

@@ -6,7 +6,7 @@ Each variant and seed has one active run. A run that finishes supersedes the for
 import logging
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,15 +32,11 @@ from convnets.study import credentials
 from convnets.study.stores import Store, own_database
 from convnets.workarounds import for_mlflow
 
-SUPERSEDED_TAG, REASON_TAG = "superseded_by", "superseded_because"
-RETIRED_TAG = "retired_because"
 TRAINING_TAG = "training"  # the unique token of a training
 NOTE_TAG = "mlflow.note.content"  # shown as the description
 # Without this tag, the user interface opens an experiment in its view for generative models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 FINGERPRINT_FILE = "fingerprint.json"  # the artifact with the components of a run's fingerprint
-PREAMBLE = "(raised as a result of"  # SQLAlchemy's first line when the reason stands in the second
-LOCKED = "database is locked"  # SQLite's words
 
 logger = logging.getLogger(__name__)
 # MLflow logs each error of a database with a stack trace, and raises it too. One line is enough.
@@ -74,14 +70,14 @@ def reached(store: Store) -> Iterator[None]:
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {reason}"
-        kind = BusyError if store.database and LOCKED in reason else StoreError
+        kind = BusyError if store.database and "database is locked" in reason else StoreError
         raise kind(f"the tracking store {store.uri} cannot be used: {reason}") from error
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line of an error's message that gives the reason, without secrets."""
+    """Return the line of an error's message that gives the reason, without secrets. SQLAlchemy's first may only introduce it."""
     lines = (line.strip() for line in str(error).splitlines())
-    text = next((line for line in lines if line and not line.startswith(PREAMBLE)), type(error).__name__)
+    text = next((line for line in lines if line and not line.startswith("(raised as a result of")), type(error).__name__)
     return credentials.masked(text)
 
 
@@ -111,21 +107,9 @@ class Connection:
 
 
 def connect(store: Store, *, create: bool = True) -> Connection:
-    """Connect to a store, and make it MLflow's default.
+    """Connect to a store and make it MLflow's default; a StoreError if it cannot be reached or has no such experiment.
 
-    A database must exist already (`create_store`).
-
-    Parameters
-    ----------
-    store
-        The store.
-    create
-        Create the experiment on a server that does not have it yet.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be reached or has no such experiment.
+    A database must exist already (`create_store`). With `create`, a server gets the experiment if it does not have it yet.
     """
     if store.database and not store.database.is_file():
         # Not created here: processes that do so at the same time break each other's schema migration.
@@ -136,7 +120,7 @@ def connect(store: Store, *, create: bool = True) -> Connection:
         client = mlflow.MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None and store.is_server and create:
-            create_experiment(client, store.experiment)
+            create_once(client.create_experiment, store.experiment, None, KIND)
             experiment = client.get_experiment_by_name(store.experiment)
     if experiment is None:
         raise AbsentError(f"the tracking store {store.uri} has no experiment {store.experiment!r}; `make sync` creates it")
@@ -148,28 +132,21 @@ def connect(store: Store, *, create: bool = True) -> Connection:
     return Connection(store, client, str(experiment.experiment_id))
 
 
-def create_experiment(client: mlflow.MlflowClient, name: str, location: str | None = None) -> None:
-    """Create an experiment, unless another process has just done so."""
+def create_once(create: Callable[..., Any], *arguments: object) -> None:
+    """Create an experiment or a registered model, unless there is one of its name: another process may have just created it."""
     try:
-        client.create_experiment(name, location, KIND)
+        create(*arguments)
     except mlflow.exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
 
 
 def create_store(store: Store, artifacts: Path | None, results: Path | None = None) -> Connection:
-    """Create the store's experiment if it is not there yet.
+    """Create the store's experiment if it is not there yet. A database gets its tables, and SQLite its file.
 
-    Parameters
-    ----------
-    store
-        The store. A database gets its tables, and SQLite its file. One process must do this, since several at the same time break
-        each other's schema migration.
-    artifacts
-        The folder of the artifacts, or None to leave it to the server.
-    results
-        The folder of the results. The store under it moves with it, so the addresses of its artifacts are brought up to date. The
-        addresses in other stores are never changed.
+    One process must do this, since several at the same time break each other's schema migration. `artifacts` is the folder of the
+    artifacts, or None to leave it to the server. The store under the folder of the results moves with it, so the addresses of its
+    artifacts are brought up to date; those in other stores are never changed.
     """
     mlflow.set_tracking_uri(store.uri)
     location = artifacts.resolve().as_uri() if artifacts else None
@@ -179,39 +156,31 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
         client = mlflow.MlflowClient(store.uri)
         experiment = client.get_experiment_by_name(store.experiment)
         if experiment is None:
-            create_experiment(client, store.experiment, location)
-        elif (
-            location and results and store.database == own_database(results) and _has_moved(experiment.artifact_location, location)
-        ):
-            for_mlflow.move_artifacts(store.database, experiment.artifact_location, location)
+            create_once(client.create_experiment, store.experiment, location, KIND)
+        elif location and results and store.database == own_database(results):
+            former = experiment.artifact_location
+            if former.startswith("file:") and former != location:  # artifacts behind a server have no folder
+                for_mlflow.move_artifacts(store.database, former, location)
         connection = connect(store)
         for key, value in KIND.items():  # an experiment that somebody else created may lack it
             client.set_experiment_tag(connection.experiment, key, value)
     return connection
 
 
-def _has_moved(old: str, new: str) -> bool:
-    """Return whether artifacts are in another folder than the experiment says. Artifacts behind a server have no folder."""
-    return old.startswith("file:") and old != new
-
-
 def close_abandoned(store: Store, trainings: Path) -> None:
     """Close the runs that killed trainings left open in a store, as KILLED.
 
-    If the store does not answer, the next call tries again.
-
-    Parameters
-    ----------
-    store
-        The store.
-    trainings
-        The folder that holds one folder per unfinished training.
+    `trainings` holds one folder per unfinished training. If the store does not answer, the next call tries again.
     """
     for folder, training in unfinished.abandoned(trainings).items():
         if (training.uri, training.experiment) != (store.uri, store.experiment):
             continue
         try:
-            _close_killed(store, training.training)
+            connection = connect(store, create=False)
+            with reached(store):
+                run = connection.run_of(training.training)
+                if run and run.info.status == "RUNNING":
+                    connection.client.set_terminated(run.info.run_id, "KILLED")
         except AbsentError as error:
             logger.warning("the run of %s, which was killed, is gone: %s", folder.name, error)
         except StoreError as error:
@@ -220,60 +189,32 @@ def close_abandoned(store: Store, trainings: Path) -> None:
         unfinished.settle(folder)
 
 
-def _close_killed(store: Store, training: str) -> None:
-    connection = connect(store, create=False)
-    with reached(store):
-        run = connection.run_of(training)
-        if run and run.info.status == "RUNNING":
-            connection.client.set_terminated(run.info.run_id, "KILLED")
-
-
 def supersede(connection: Connection, run_id: str, variant: str, seed: int, components: Mapping[str, Any]) -> None:
     """Move every other active run of a variant and seed to MLflow's bin, tagged with what superseded it and why."""
     for former in list(connection.runs(variant, seed)):
-        if former.info.run_id != run_id:
-            bin_run(connection, former, {SUPERSEDED_TAG: run_id, REASON_TAG: _why_superseded(former, components)})
+        if former.info.run_id == run_id:
+            continue
+        if former.info.status != "FINISHED":
+            reason = f"it did not finish: {former.info.status}"
+        elif not (old := components_of(former)):
+            reason = f"{FINGERPRINT_FILE} is not among its artifacts"
+        else:
+            reason = "; ".join(fingerprint.changes(old, components)) or "trained again from the same fingerprint"
+        bin_run(connection, former, superseded_by=run_id, superseded_because=reason)
 
 
-def _why_superseded(former: Run, components: Mapping[str, Any]) -> str:
-    """Return what changed since a former run was trained."""
-    if former.info.status != "FINISHED":
-        return f"it did not finish: {former.info.status}"
-    old = components_of(former)
-    if old is None:
-        return f"{FINGERPRINT_FILE} is not among its artifacts"
-    return "; ".join(fingerprint.changes(old, components)) or "trained again from the same fingerprint"
-
-
-def components_of(run: Run) -> Mapping[str, Any] | None:
-    """Return the components of a run's fingerprint, or None if its artifacts lack them."""
+def components_of(run: Run) -> Mapping[str, Any]:
+    """Return the components of a run's fingerprint; empty if its artifacts lack them."""
     try:
-        components: Mapping[str, Any] = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}")
+        return dict(mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/{FINGERPRINT_FILE}"))
     except Exception:  # MLflow raises different errors for each kind of artifact store
-        return None
-    return components
+        return {}
 
 
-def retire(connection: Connection, variant: str, seed: int | str, reason: str) -> None:
-    """Move every active run of a variant and seed to MLflow's bin, tagged with the reason."""
-    for run in list(connection.runs(variant, seed)):
-        bin_run(connection, run, {RETIRED_TAG: reason})
-
-
-def bin_run(connection: Connection, run: Run, tags: Mapping[str, str]) -> None:
+def bin_run(connection: Connection, run: Run, **tags: str) -> None:
     """Tag a run and move it to MLflow's bin, from which it can be restored. An open run is closed first."""
     for key, value in tags.items():
         connection.client.set_tag(run.info.run_id, key, value[:5000])  # what a tag may hold
     if run.info.status == "RUNNING":
         connection.client.set_terminated(run.info.run_id, "KILLED")
     connection.client.delete_run(run.info.run_id)
-
-
-def set_tags(connection: Connection, run: Run, wanted: Mapping[str, str], prefix: str) -> None:
-    """Set the wanted tags of a run, and delete any other that begins with `prefix`."""
-    for key in run.data.tags:
-        if key.startswith(prefix) and key not in wanted:
-            connection.client.delete_tag(run.info.run_id, key)
-    for key, value in wanted.items():
-        if run.data.tags.get(key) != value:
-            connection.client.set_tag(run.info.run_id, key, value)

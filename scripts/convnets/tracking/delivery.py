@@ -6,27 +6,25 @@ time of its measurement, so the store ignores points that it has. A run becomes 
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run
 
 from convnets.files import write_json
 from convnets.freshness import stamps
 from convnets.runs import layout, records
 from convnets.runs.unfinished import name_of
 from convnets.study.stores import Membership, Tracked
-from convnets.tracking import connection as tracking
-from convnets.tracking import logged_models
-from convnets.tracking.connection import Connection
+from convnets.tracking import logged_models, presentation
+from convnets.tracking.connection import FINGERPRINT_FILE, NOTE_TAG, Connection, reached, supersede
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.workarounds import for_mlflow
 
 FILES = "files"  # the artifact folder with a copy of each of a run's files
-# What `presentation` adds to a run's artifacts.
-CARD, LEARNING_CURVES, CONFUSION_MATRIX = "model_card.md", "figures/learning_curves.png", "figures/confusion_matrix.png"
+COPIED = (*layout.RUN_FILES, stamps.STAMP)
 POINTS_PER_CALL = 1000  # what MLflow takes at once
 
 
@@ -40,7 +38,7 @@ def open_run(connection: Connection, identity: Identity, membership: Membership,
     """Return the run of a training. Create it if the store has none, and reopen it if it was closed."""
     run = connection.run_of(identity.training)
     if run is None:
-        tags = {**identity.tags(), **membership.tags(), tracking.NOTE_TAG: membership.label}
+        tags = {**identity.tags(), **membership.tags(), NOTE_TAG: membership.label}
         name = name_of(identity.variant, identity.seed)
         run = connection.client.create_run(connection.experiment, round(identity.began * 1000), tags, name)
     elif run.info.status not in ("RUNNING", "FINISHED"):
@@ -51,103 +49,66 @@ def open_run(connection: Connection, identity: Identity, membership: Membership,
 
 
 def deliver(
-    connection: Connection,
-    finished: Finished,
-    membership: Membership,
-    present: Callable[[Path], None],
-    load_model: Callable[[], Any],
-    *,
-    again: bool = False,
+    connection: Connection, finished: Finished, membership: Membership, model: object = None, *, again: bool = False
 ) -> str:
     """Deliver a finished run to a store and return its id there. It supersedes former runs of its variant and seed.
 
-    Parameters
-    ----------
-    connection
-        The store.
-    finished, membership
-        The run, and its variant's label and comparisons.
-    present
-        Writes the artifacts other than the run's files into a folder.
-    load_model
-        Returns the run's Keras model; called if the store does not have it yet.
-    again
-        Deliver everything again, since the run has lost something after its delivery.
-
-    Raises
-    ------
-    StoreError
-        The store did not take all of it.
+    `membership` is that of its variant. `model` is its Keras model, which is loaded if it is needed and not given. With `again`,
+    everything is delivered again, since the run has lost something after its delivery.
     """
-    with tracking.reached(connection.store):
-        run = open_run(connection, finished.identity, membership, finished.params)
-        run_id = run.info.run_id
-        if again:
-            for model in logged_models.of_run(connection, run_id):
-                if not logged_models.has_files(connection, model):
-                    connection.client.delete_logged_model(model.model_id)
-        tags = finished.identity.tags()
-        is_renewed = any(run.data.tags.get(name) != value for name, value in tags.items())  # after a verification
-        if again or is_renewed or run.info.status != "FINISHED":
-            _fill(connection, run, finished, present, load_model)
-            tracking.set_tags(connection, run, {**run.data.tags, **tags}, tracking.TRAINING_TAG)
-            connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))
-        tracking.supersede(connection, run_id, finished.metrics.variant, finished.metrics.seed, finished.stamp.components)
-    _record_id(finished, run_id)
     store = connection.store
+    with reached(store):
+        run = open_run(connection, finished.identity, membership, finished.params)
+        run_id = str(run.info.run_id)
+        if finished.metrics.mlflow_run_id != run_id:
+            records.write_metrics(finished.folder / layout.METRICS, replace(finished.metrics, mlflow_run_id=run_id))
+        if again:
+            for logged in logged_models.of_run(connection, run_id):
+                if not logged_models.has_files(connection, logged):
+                    connection.client.delete_logged_model(logged.model_id)
+        renewed = dict(finished.identity.tags().items() - run.data.tags.items())  # after a verification
+        if again or renewed or run.info.status != "FINISHED":
+            _fill(connection, run, finished, membership.label, model)
+            for key, value in renewed.items():
+                connection.client.set_tag(run_id, key, value)
+            connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))
+        supersede(connection, run_id, finished.metrics.variant, finished.metrics.seed, finished.stamp.components)
     Tracked(store.uri, store.experiment, finished.metrics.fingerprint, run_id).write(finished.folder)
-    return str(run_id)
+    return run_id
 
 
-def _fill(
-    connection: Connection, run: Run, finished: Finished, present: Callable[[Path], None], load_model: Callable[[], Any]
-) -> None:
+def _fill(connection: Connection, run: Run, finished: Finished, label: str, model: object) -> None:
     """Deliver the content of a run."""
     client, run_id = connection.client, run.info.run_id
     log_points(connection, run_id, finished.points())
     if not run.inputs or not run.inputs.dataset_inputs:
-        for_mlflow.log_inputs(client, run_id, _data_inputs(finished.data_sets))
-    finished = _record_id(finished, run_id)
+        source = json.dumps({"uri": "data/dataset.npz"})
+        inputs = [
+            DatasetInput(Dataset(name, digest, "local", source), [InputTag("mlflow.data.context", name.rpartition("-")[2])])
+            for name, digest in finished.data_sets.items()
+        ]
+        for_mlflow.log_inputs(client, run_id, inputs)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        present(folder)
-        write_json(folder / tracking.FINGERPRINT_FILE, finished.stamp.components)
-        client.log_artifacts(run_id, str(folder))
-    for name in (*layout.RUN_FILES, stamps.STAMP):
+        presentation.present(finished, label, Path(scratch))
+        write_json(Path(scratch) / FINGERPRINT_FILE, finished.stamp.components)
+        client.log_artifacts(run_id, scratch)
+    for name in COPIED:
         client.log_artifact(run_id, str(finished.folder / name), FILES)
-    logged_models.log(connection, run, finished, load_model)
+    logged_models.log(connection, run, finished, model)
 
 
-def _record_id(finished: Finished, run_id: str) -> Finished:
-    """Write the run's id into its summary."""
-    if finished.metrics.mlflow_run_id == run_id:
-        return finished
-    metrics = replace(finished.metrics, mlflow_run_id=run_id)
-    records.write_metrics(finished.folder / layout.METRICS, metrics)
-    return replace(finished, metrics=metrics)
-
-
-def _data_inputs(data_sets: Mapping[str, str]) -> list[DatasetInput]:
-    """Return the splits of the prepared data, digests by name, as MLflow's data sets."""
-    source = json.dumps({"uri": "data/dataset.npz"})
-    return [
-        DatasetInput(Dataset(name, digest, "local", source), [InputTag("mlflow.data.context", name.rpartition("-")[2])])
-        for name, digest in data_sets.items()
-    ]
-
-
-def missing(connection: Connection, run_id: str, folder: Path) -> list[str]:
-    """Return the artifacts that a delivered run has lost, and "model" if it has lost its model.
+def missing(connection: Connection, run_id: str, folder: Path, models: Sequence[LoggedModel] | None = None) -> list[str]:
+    """Return the artifacts that a delivered run has lost, and "model" if it has lost its model. `models` are its complete models.
 
     Truncated files count as missing: a copy must have the size of the run's file, and no artifact may be empty.
     """
-    there = {
-        entry.path: entry.file_size for name in (None, FILES, "figures") for entry in connection.client.list_artifacts(run_id, name)
-    }
-    found = [name for name in (tracking.FINGERPRINT_FILE, CARD, LEARNING_CURVES, CONFUSION_MATRIX) if not there.get(name)]
-    for name in (*layout.RUN_FILES, stamps.STAMP):
-        if there.get(f"{FILES}/{name}") != (folder / name).stat().st_size:
-            found.append(f"{FILES}/{name}")
-    if not any(logged_models.has_files(connection, model) for model in logged_models.of_run(connection, run_id)):
+    if models is None:
+        models = logged_models.of_run(connection, run_id)
+    folders = (None, FILES, "figures")
+    there = {entry.path: entry.file_size for name in folders for entry in connection.client.list_artifacts(run_id, name)}
+    added = (FINGERPRINT_FILE, presentation.CARD, presentation.LEARNING_CURVES, presentation.CONFUSION_MATRIX)
+    found = [name for name in added if not there.get(name)]
+    found += [path for name in COPIED if there.get(path := f"{FILES}/{name}") != (folder / name).stat().st_size]
+    if not any(logged_models.has_files(connection, model) for model in models):
         found.append("model")
     return found

@@ -15,7 +15,7 @@ from convnets.freshness import stamps
 from convnets.freshness.stamps import Stamp
 from convnets.runs import layout, reading
 from convnets.runs.records import Epoch, Metrics, Record, Usage
-from convnets.tracking import connection as tracking
+from convnets.tracking.connection import TRAINING_TAG
 
 HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
 # The user interface shows metrics named `system/` in a tab of their own.
@@ -35,7 +35,7 @@ class Identity:
     def tags(self) -> dict[str, str]:
         """Return the tags that its run bears."""
         seed = str(self.seed)
-        return {"variant": self.variant, "seed": seed, "fingerprint": self.fingerprint, tracking.TRAINING_TAG: self.training}
+        return {"variant": self.variant, "seed": seed, "fingerprint": self.fingerprint, TRAINING_TAG: self.training}
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,10 @@ class Finished:
 
     @staticmethod
     def read(folder: Path) -> "Finished":
-        """Read a run's files.
-
-        Raises
-        ------
-        InputError
-            One of them is missing or damaged.
-        """
-        stamp = stamps.read(folder / stamps.STAMP)
+        """Read a run's files; an InputError names one that is missing or damaged."""
+        stamp = stamps.read(path := folder / stamps.STAMP)
         if stamp is None:
-            raise InputError(f"{folder / stamps.STAMP} is missing or damaged; run the workflow again")
-        path = folder / stamps.STAMP
+            raise InputError(f"{path} is missing or damaged; run the workflow again")
         try:
             settings.from_dict(stamp.components["settings"])
             metrics = reading.read_metrics(path := folder / layout.METRICS)
@@ -97,13 +90,13 @@ class Finished:
         """The end of the last epoch, in seconds since 1970."""
         return self.record.usage[-1].ended
 
-    def summary(self) -> list[tuple[str, float, float, int]]:
-        """Return the numbers of the summary as name, value, time in seconds and step."""
-        return [(name, value, self.ended, 0) for name, value in self.metrics.numbers().items()]
+    def summary(self, model: str | None = None) -> list[Metric]:
+        """Return the numbers of the summary as metrics, of the logged model with this id if one is given."""
+        return [_point(name, value, self.ended, 0, model) for name, value in self.metrics.numbers().items()]
 
     def points(self) -> list[Metric]:
         """Return every point of the run's curves, and its summary."""
-        return [*points(self.history, self.record.usage), *(point_of(*number) for number in self.summary())]
+        return [*points(self.history, self.record.usage), *self.summary()]
 
 
 def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]:
@@ -112,9 +105,8 @@ def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]
         values = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
         values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
         for name, value in values.items():
-            yield point_of(name, value, used.ended, epoch.iteration)
+            yield _point(name, value, used.ended, epoch.iteration)
 
 
-def point_of(name: str, value: float, seconds: float, step: int, model: str | None = None) -> Metric:
-    """Return a number as a metric of MLflow. `model` is the id of the logged model that it belongs to."""
+def _point(name: str, value: float, seconds: float, step: int, model: str | None = None) -> Metric:
     return Metric(name, float(value), round(seconds * 1000), step, model_id=model)

@@ -4,6 +4,7 @@ Points that do not arrive are not lost. The files hold them, and delivery brings
 """
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,16 +15,20 @@ from mlflow.entities import Metric
 
 from convnets.runs.records import Epoch, Usage
 from convnets.study.stores import Membership, Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import delivery
-from convnets.tracking.connection import Connection, StoreError
+from convnets.tracking.connection import Connection, StoreError, connect, reached
 from convnets.tracking.finished_run import Identity, points
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0  # between two attempts at a store that does not answer
 PATIENCE_S = 15.0  # for the last attempt when a training ends
 CALLS = 10  # of about 40 of a delivery; if even these would take too long, delivery is not tried
+AGAIN_S = 5.0  # between two interruptions of a delivery that is late
 
 logger = logging.getLogger(__name__)
+
+
+class LateError(BaseException):
+    """The time is over. Not an `Exception`, so that no handler takes it for the failure of one call and goes on."""
 
 
 class Follower:
@@ -53,20 +58,15 @@ class Follower:
             self._told = len(history)
             self._news.notify()
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the thread has ended. After `stop`, only a store that is too slow keeps it running."""
-        return not self._thread.is_alive()
-
     def why_not_deliver(self, seconds: float) -> str:
         """Return, after `stop`, why a delivery that may take so many seconds is not to be tried; empty if it is."""
-        if not self.has_ended:  # the thread may be creating the run, and delivery would create another
+        if self._thread.is_alive():  # it waits for a slow store; it may be creating the run, and delivery would create another
             return f"the tracking store {self._store.uri} has not answered in time"
         if not self._problem and self._seconds * CALLS > seconds:
             return f"the tracking store {self._store.uri} is slow: a call took {self._seconds:.1f} s"
         return self._problem
 
-    def stop(self, status: str | None = None, patience: float = PATIENCE_S) -> None:
+    def stop(self, status: str | None, patience: float) -> None:
         """End the thread after one more attempt to log what is queued. Close the run if a status is given."""
         with self._news:
             self._ends, self._status = True, status
@@ -86,9 +86,11 @@ class Follower:
                     self._news.wait_for(lambda: self._ends or self._waiting)
                 batch, ends = list(self._waiting), self._ends
             try:
-                connection = connection or tracking.connect(self._store)
-                with tracking.reached(self._store):
-                    run_id = run_id or self._open(connection)
+                connection = connection or connect(self._store)
+                with reached(self._store):
+                    if not run_id:
+                        run = delivery.open_run(connection, self._identity, self._membership, self._params)
+                        run_id = str(run.info.run_id)
                     started = time.monotonic()
                     delivery.log_points(connection, run_id, batch)
                     self._seconds = time.monotonic() - started if batch else self._seconds
@@ -108,9 +110,6 @@ class Follower:
             if ends:
                 return
 
-    def _open(self, connection: Connection) -> str:
-        return str(delivery.open_run(connection, self._identity, self._membership, self._params).info.run_id)
-
     def _tell(self, problem: str) -> None:
         """Log once that the store cannot be used, and once that it can again."""
         if problem and not self._problem:
@@ -126,12 +125,28 @@ def followed(follower: Follower, patience: float = PATIENCE_S) -> Iterator[None]
 
     Otherwise the run stays open. `patience` is the time limit of the last attempt in seconds.
     """
+    status: str | None = "FAILED"
     try:
         yield
+        status = None
     except (KeyboardInterrupt, SystemExit):
-        follower.stop("KILLED", patience)
+        status = "KILLED"
         raise
-    except BaseException:
-        follower.stop("FAILED", patience)
-        raise
-    follower.stop(patience=patience)
+    finally:
+        follower.stop(status, patience)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `LateError` if the block takes longer, even while it waits for a reply. For the main thread only."""
+
+    def end(*_: object) -> None:
+        raise LateError
+
+    former = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)

@@ -5,7 +5,6 @@ Addresses are relative to the interface's root.
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
 from urllib.parse import quote
 
 from convnets.study.stores import COMPARISON_TAG
@@ -39,11 +38,6 @@ def compare_page(run_ids: Sequence[str], experiment: str) -> str:
     return f"#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING_VIEW}"
 
 
-def figure_page(experiment: str, run_id: str, comparison: str) -> str:
-    """Return the address of a comparison's figure among a run's artifacts."""
-    return f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
-
-
 def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
     """Return the experiment's tags that save a view of all runs, and one of each comparison under its title.
 
@@ -51,12 +45,12 @@ def views(titles: Mapping[str, str], *, several_seeds: bool) -> dict[str, str]:
     """
     if not VIEWS.applies():
         return {}
-    view = partial(saved_view, columns=COLUMNS, sections=SECTIONS, metrics=CURVES)
-    found = {OVERVIEW: view("All runs", "", "metrics.`best_val_accuracy`", ascending=False, group_by=None)}
+    group_by, shown = "variant" if several_seeds else None, (COLUMNS, SECTIONS, CURVES)
+    found = {OVERVIEW: saved_view("All runs", "", "metrics.`best_val_accuracy`", None, *shown)}
     for name, title in titles.items():
-        wanted, group_by = f"tags.`{COMPARISON_TAG}{name}` LIKE '%'", "variant" if several_seeds else None
-        found[name] = view(title, wanted, "attributes.`run_name`", ascending=True, group_by=group_by)
-    return {f"{VIEW_TAG}{name}": shown for name, shown in found.items()}
+        wanted = f"tags.`{COMPARISON_TAG}{name}` LIKE '%'"
+        found[name] = saved_view(title, wanted, "attributes.`run_name`", group_by, *shown)
+    return {f"{VIEW_TAG}{name}": view for name, view in found.items()}
 
 
 def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
@@ -76,27 +70,16 @@ def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
 def note_of_run(
     label: str, titles: Mapping[str, str], differences: Mapping[str, str], compare: Mapping[str, str], experiment: str, run_id: str
 ) -> str:
-    """Return a run's description, as Markdown.
+    """Return a run's description, as Markdown. `label` is that of its variant.
 
-    Parameters
-    ----------
-    label
-        The label of its variant.
-    titles, differences, compare
-        For each comparison that the run belongs to: its title, the run's values of the settings that vary in it, and the page that
-        shows its runs side by side.
-    experiment, run_id
-        The experiment, and the run in it.
+    `titles`, `differences` and `compare` hold, for each comparison that the run belongs to, its title, the run's values of the
+    settings that vary in it, and the page that shows its runs side by side.
     """
     lines = [f"**{label}**", ""]
     for comparison, title in titles.items():
-        links = {
-            "curves": curves_page(experiment, comparison),
-            "side by side": compare[comparison],
-            "figure": figure_page(experiment, run_id, comparison),
-        }
-        shown = ", ".join(f"[{name}]({address})" for name, address in links.items())
-        lines.append(f"- {title} ({differences[comparison] or 'no setting differs'}): {shown}")
+        curves, difference = curves_page(experiment, comparison), differences[comparison] or "no setting differs"
+        figure = f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
+        lines.append(f"- {title} ({difference}): [curves]({curves}), [side by side]({compare[comparison]}), [figure]({figure})")
     while len("\n".join(lines)) > NOTE_LENGTH:
         lines.pop()
     return "\n".join(lines)

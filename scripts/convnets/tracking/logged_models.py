@@ -1,7 +1,8 @@
-"""The Keras models of runs in an MLflow store: one per run, with signature and input example."""
+"""The Keras models of runs in an MLflow store: one per run, with signature and input example; the best ones in the registry."""
 
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,14 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 
-from convnets.tracking.connection import Connection
-from convnets.tracking.finished_run import Finished, point_of
+from convnets.runs.layout import MODEL
+from convnets.tracking.connection import Connection, create_once
+from convnets.tracking.finished_run import Finished
+from convnets.tracking.presentation import model_card
 from convnets.workarounds import for_mlflow
+
+BEST = "best"  # the alias in the registry
+EXPERIMENT, COMPARISON = "experiment", "comparison"  # tags there
 
 
 def of_run(connection: Connection, run_id: str) -> list[LoggedModel]:
@@ -24,11 +30,8 @@ def of_run(connection: Connection, run_id: str) -> list[LoggedModel]:
 
 def has_files(connection: Connection, model: LoggedModel) -> bool:
     """Return whether a logged model has its description and its weights."""
-    found = {
-        entry.path: entry.file_size
-        for folder in (None, "data")
-        for entry in connection.client.list_logged_model_artifacts(model.model_id, folder)
-    }
+    list_files = connection.client.list_logged_model_artifacts
+    found = {entry.path: entry.file_size for folder in (None, "data") for entry in list_files(model.model_id, folder)}
     return all(found.get(name) for name in (MLMODEL_FILE_NAME, "data/model.keras"))
 
 
@@ -37,19 +40,27 @@ def _begun(connection: Connection, run_id: str) -> list[LoggedModel]:
     return list(connection.client.search_logged_models([connection.experiment], f"source_run_id = '{run_id}'"))
 
 
-def log(connection: Connection, run: Run, finished: Finished, load_model: Callable[[], Any]) -> None:
-    """Log the Keras model with its signature and an input example, unless the run has it. An incomplete model is completed."""
-    former = _begun(connection, run.info.run_id)
-    if any(model.status == "READY" for model in former):
+def log(connection: Connection, run: Run, finished: Finished, model: Any = None) -> None:  # noqa: ANN401
+    """Log the Keras model with its signature and an input example, unless the run has it. An incomplete model is completed.
+
+    The model is loaded from the run's files if it is not given.
+    """
+    client, run_id = connection.client, run.info.run_id
+    former = _begun(connection, run_id)
+    if any(logged.status == "READY" for logged in former):
         return
-    run_id, model = run.info.run_id, load_model()
-    logged = former[0] if former else _create(connection, run_id, finished)
+    if model is None:
+        from convnets.networks import builders  # TensorFlow takes seconds to import, and is rarely needed here
+
+        model = builders.load(finished.folder / MODEL)
+    params = {key: str(value) for key, value in finished.params.items()}
+    logged = former[0] if former else client.create_logged_model(connection.experiment, "model", run_id, params=params)
     for cut_off in former[1:]:  # when the reply to its creation was lost
-        connection.client.delete_logged_model(cut_off.model_id)
+        client.delete_logged_model(cut_off.model_id)
     linked = run.outputs.model_outputs if run.outputs else []
     if logged.model_id not in {output.model_id for output in linked}:  # the store refuses a link that exists
-        connection.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    connection.client.log_batch(run_id, [point_of(*number, model=logged.model_id) for number in finished.summary()])
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    client.log_batch(run_id, finished.summary(logged.model_id))
 
     example = np.full((1, *model.input_shape[1:]), 127.0, np.float32)  # a grey image
     described = Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id, model_uuid=logged.model_id)
@@ -65,12 +76,42 @@ def log(connection: Connection, run: Run, finished: Finished, load_model: Callab
             # Without these, MLflow loads the model in a new process to infer them.
             pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "keras")],
         )
-        connection.client.log_model_artifacts(logged.model_id, str(folder))
-    connection.client.finalize_logged_model(logged.model_id, "READY")
+        client.log_model_artifacts(logged.model_id, str(folder))
+    client.finalize_logged_model(logged.model_id, "READY")
 
 
-def _create(connection: Connection, run_id: str, finished: Finished) -> LoggedModel:
-    """Create a model of a run, with the run's settings."""
-    params = {key: str(value) for key, value in finished.params.items()}
-    model: LoggedModel = connection.client.create_logged_model(connection.experiment, "model", run_id, params=params)
-    return model
+def register(connection: Connection, comparison: str, run_id: str, folder: Path, label: str) -> None:
+    """Register a run's model as the best of a comparison, with its model card as description; do nothing if the run has none.
+
+    `folder` holds the run's files, `label` is that of its variant.
+    """
+    client, name = connection.client, _name_of(connection, comparison)
+    model = next(iter(of_run(connection, run_id)), None)
+    if model is None:
+        return
+    text = f"The best model of the comparison {comparison}, as the alias `{BEST}`."
+    create_once(client.create_registered_model, name, None, text)
+    there = client.get_registered_model(name).tags
+    for key, value in {EXPERIMENT: connection.experiment, COMPARISON: comparison}.items():
+        if there.get(key) != value:  # it is new, or of a former version or of an experiment that was lost
+            client.set_registered_model_tag(name, key, value)
+    versions = client.search_model_versions(f"name = '{name}'")
+    found = next((one for one in versions if model.model_id in one.source), None)
+    if found is None:
+        card = model_card(Finished.read(folder), label)
+        found = client.create_model_version(name, f"models:/{model.model_id}", run_id, description=card, model_id=model.model_id)
+    client.set_registered_model_alias(name, BEST, found.version)
+
+
+def withdraw(connection: Connection, comparisons: Collection[str]) -> None:
+    """Delete the alias `best` of every comparison of the experiment other than these."""
+    client = connection.client
+    for model in client.search_registered_models(f"tags.`{EXPERIMENT}` = '{connection.experiment}'"):
+        name = model.tags.get(COMPARISON)
+        if name and name not in comparisons and model.name == _name_of(connection, name) and BEST in model.aliases:
+            client.delete_registered_model_alias(model.name, BEST)
+
+
+def _name_of(connection: Connection, comparison: str) -> str:
+    """Return the name of a comparison's best model in the registry, made of characters that MLflow allows."""
+    return re.sub(r"[^\w. -]", "_", f"{connection.store.experiment}-{comparison}")

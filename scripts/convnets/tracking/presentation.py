@@ -3,22 +3,25 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-
-from convnets import style
 from convnets.files import atomic_path
-from convnets.report import figures
 from convnets.runs import layout
-from convnets.tracking import delivery
 from convnets.tracking.finished_run import Finished
+
+# The artifacts, by their paths.
+CARD, LEARNING_CURVES, CONFUSION_MATRIX = "model_card.md", "figures/learning_curves.png", "figures/confusion_matrix.png"
 
 
 def present(finished: Finished, label: str, folder: Path) -> None:
     """Write the run's learning curves, its confusion matrix and its model card into a folder."""
+    import pandas as pd
+
+    from convnets import style  # Matplotlib takes a second to import, which a training can do when it has ended
+    from convnets.report import figures
+
     history = pd.read_csv(finished.folder / layout.HISTORY)
-    style.save(figures.learning_curves(history, label), folder / delivery.LEARNING_CURVES)
-    style.save(figures.confusion_matrix(finished.record.confusion, finished.classes, label), folder / delivery.CONFUSION_MATRIX)
-    with atomic_path(folder / delivery.CARD) as temporary:
+    style.save(figures.learning_curves(history, label), folder / LEARNING_CURVES)
+    style.save(figures.confusion_matrix(finished.record.confusion, finished.classes, label), folder / CONFUSION_MATRIX)
+    with atomic_path(folder / CARD) as temporary:
         temporary.write_text(model_card(finished, label), encoding="utf-8")
 
 
@@ -34,18 +37,16 @@ def model_card(finished: Finished, label: str) -> str:
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(libraries.items())),
         "fingerprint": f"`{metrics.fingerprint}`",
     }
+    settings = {name: f"`{value}`" for name, value in finished.params.items()}
+    data = {f"{split} (SHA-256)": f"`{digest}`" for split, digest in record.data.items()}
     return (
         f"# {label}, seed {metrics.seed}\n\n"
         "An image classifier. It takes raw images (float32, values 0 to 255) of the shape in its signature and gives the\n"
         f"probabilities of {len(finished.classes)} classes: {', '.join(finished.classes)}.\n"
         "It holds its standardisation. The weights are those of the epoch with the highest validation accuracy, so that\n"
         "accuracy is maximised over epochs. The test images were looked at once.\n\n"
-        + _table(numbers)
-        + "\n## Settings\n\n"
-        + _table({name: f"`{value}`" for name, value in finished.params.items()})
-        + "\n## Data\n\n"
-        + _table({f"{split} (SHA-256)": f"`{digest}`" for split, digest in record.data.items()})
-        + "\n## Limits\n\nTrained to compare small networks. It knows these classes only, and calls any picture one of them.\n"
+        f"{_table(numbers)}\n## Settings\n\n{_table(settings)}\n## Data\n\n{_table(data)}\n"
+        "## Limits\n\nTrained to compare small networks. It knows these classes only, and calls any picture one of them.\n"
     )
 
 

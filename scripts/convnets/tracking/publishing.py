@@ -4,20 +4,19 @@ It brings what the store lacks, so it can be repeated: after a server was away, 
 """
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from convnets.errors import InputError
-from convnets.runs.layout import MODEL, name_of
+from convnets.runs.layout import name_of
 from convnets.runs.records import Metrics
-from convnets.study.stores import COMPARISON_TAG, Membership, Plan, Store, is_tracked
-from convnets.tracking import connection as tracking
-from convnets.tracking import delivery, presentation, registry
+from convnets.study.stores import COMPARISON_TAG, Plan, Store, is_tracked
+from convnets.tracking import delivery, logged_models
 from convnets.tracking import interface as pages
-from convnets.tracking.connection import Connection, StoreError
+from convnets.tracking.connection import NOTE_TAG, TRAINING_TAG, Connection, StoreError, close_abandoned, connect, reached
 from convnets.tracking.finished_run import Finished
 from convnets.workarounds.for_mlflow import VIEW_TAG, saved_here
 
@@ -31,7 +30,7 @@ class Published:
     """The outcome of publishing.
 
     Addresses are relative to the root of the user interface of `store`: `runs` is the list of runs, `curves` each comparison's
-    learning curves, `compare` the page that shows its runs side by side. They are empty if the store could not be reached.
+    learning curves, `compare` the page that shows its runs side by side. They are empty if not all runs reached the store.
     `pending` names the runs that are not in the store yet, and `problem` says why, in one line. `left_out` names the runs outside
     the comparisons that were not delivered.
     """
@@ -55,9 +54,10 @@ class Summary:
     params: Mapping[str, Any]
 
     @staticmethod
-    def of(run: Finished) -> "Summary":
-        """Return the summary of a finished run."""
-        return Summary(run.folder, run.record.training, run.metrics, run.params)
+    def read(folder: Path) -> "Summary":
+        """Read a run's files; an InputError if one cannot be read."""
+        run = Finished.read(folder)
+        return Summary(folder, run.record.training, run.metrics, run.params)
 
     @property
     def name(self) -> str:
@@ -78,14 +78,10 @@ def publish(
 
     Parameters
     ----------
-    plan
-        The store, and each variant's label and comparisons.
-    folders
-        The folders of the finished runs.
-    figures
-        The file of each comparison's figure, in the order of display.
-    unfinished_trainings
-        The folder that holds one folder per unfinished training.
+    plan, unfinished_trainings
+        The plan of tracking, and the folder that holds one folder per unfinished training.
+    folders, figures
+        The folders of the finished runs, and the file of each comparison's figure in the order of display.
     others
         The folders of further finished runs to deliver, which are stale or have left the configuration. They take no part in the
         comparisons. A run is left out if it cannot be read, or if the store has another finished run of its variant and seed, which
@@ -93,52 +89,47 @@ def publish(
     thorough
         Check that the store still has all artifacts and the model of each delivered run.
     """
-    runs = [Summary.of(Finished.read(folder)) for folder in folders]
+    runs = [Summary.read(folder) for folder in folders]
     left_out: list[str] = []
     beside = list(_readable(others, left_out))
-    aside = {run.training for run in beside}
-    names = {run.training: run.name for run in (*runs, *beside)}
-    tracking.close_abandoned(plan.store, unfinished_trainings)
+    pending = {run.training: run.name for run in (*runs, *beside)}
+    refused: list[str] = []
+    address, curves, compare = "", dict[str, str](), dict[str, str]()
+    close_abandoned(plan.store, unfinished_trainings)
     try:
-        connection = tracking.connect(plan.store)
-    except StoreError as error:
-        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
-    try:
-        with tracking.reached(plan.store):
-            tracked, finished = _survey(connection)
-        ids: dict[str, str] = {}
-        refused: list[str] = []
-        for run in (*beside, *runs):
-            if run.training in aside and finished[run.name] - {run.training}:
+        connection = connect(plan.store)
+        with reached(plan.store):
+            tracked = {run.data.tags.get(TRAINING_TAG): (run.info.status, run.info.run_id) for run in connection.runs()}
+            for run in [run for run in beside if _displaces(run, connection)]:
                 logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
                 left_out.append(run.name)
-            else:
-                is_whole = tracked.get(run.training) == ("FINISHED", run.metrics.mlflow_run_id)
-                try:
-                    member = plan.member(run.metrics.variant)
-                    ids[run.training] = _bring(connection, run, member, is_whole=is_whole, thorough=thorough)
-                except (StoreError, OSError) as error:  # other runs may still be taken; an OSError may be a full disk
-                    refused.append(f"{run.name}: {error}")
-                    connection = tracking.connect(plan.store)
-                    continue
-            names.pop(run.training, None)
-        if refused:
-            return Published(plan.store, "", {}, {}, list(names.values()), refused[0], left_out)
-        with tracking.reached(plan.store):
-            compare = _publish_comparisons(connection, plan, runs, ids, figures)
+                beside.remove(run)
+                del pending[run.training]
+        ids: dict[str, str] = {}
+        for run in (*beside, *runs):
+            try:
+                ids[run.training] = _bring(connection, run, plan, tracked.get(run.training), thorough=thorough)
+                del pending[run.training]
+            except (StoreError, OSError) as error:  # other runs may still be taken; an OSError may be a full disk
+                refused.append(f"{run.name}: {error}")
+                connection = connect(plan.store)
+        if not refused:
+            with reached(plan.store):
+                compare = _publish_comparisons(connection, plan, runs, ids, figures)
+            curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
+            address = pages.runs_page(connection.experiment)
     except (StoreError, OSError) as error:
-        return Published(plan.store, "", {}, {}, list(names.values()), str(error), left_out)
-    curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
-    return Published(plan.store, pages.runs_page(connection.experiment), curves, compare, [], "", left_out)
+        refused = [str(error)]
+    return Published(plan.store, address, curves, compare, list(pending.values()), "".join(refused[:1]), left_out)
 
 
 def bring(plan: Plan, folders: Sequence[Path]) -> str:
     """Deliver finished runs to the store without comparisons; return why that failed, or an empty text."""
     try:
-        connection = tracking.connect(plan.store)
+        connection = connect(plan.store)
         for folder in folders:
-            run = Summary.of(Finished.read(folder))
-            _deliver(connection, run, plan.member(run.metrics.variant), again=False)
+            run = Finished.read(folder)
+            delivery.deliver(connection, run, plan.member(run.metrics.variant))
     except StoreError as error:
         return str(error)
     return ""
@@ -149,7 +140,7 @@ def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]
     for folder in folders:
         name = name_of(folder)
         try:
-            summary = Summary.of(Finished.read(folder))
+            summary = Summary.read(folder)
             if summary.name != name:
                 raise InputError(f"it holds the files of {summary.name}")
         except InputError as error:
@@ -159,42 +150,21 @@ def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]
             yield summary
 
 
-def _survey(connection: Connection) -> tuple[dict[str, tuple[str, str]], dict[str, set[str]]]:
-    """Return the state and id of each training's run in the store, and the trainings with a finished run, by variant and seed."""
-    tracked: dict[str, tuple[str, str]] = {}
-    finished: dict[str, set[str]] = defaultdict(set)
-    for run in connection.runs():
-        tags = run.data.tags
-        training = tags.get(tracking.TRAINING_TAG, "")
-        tracked[training] = (run.info.status, run.info.run_id)
-        if run.info.status == "FINISHED":
-            finished[f"{tags.get('variant')}/seed{tags.get('seed')}"].add(training)
-    return tracked, finished
+def _displaces(run: Summary, connection: Connection) -> bool:
+    """Return whether the store has another finished run of a run's variant and seed."""
+    finished = (one for one in connection.runs(run.metrics.variant, run.metrics.seed) if one.info.status == "FINISHED")
+    return any(one.data.tags.get(TRAINING_TAG) != run.training for one in finished)
 
 
-def _bring(connection: Connection, run: Summary, membership: Membership, *, is_whole: bool, thorough: bool) -> str:
-    """Deliver a run unless the store has it, and return its id there. `is_whole`: whether its state there says so."""
-    store, run_id = connection.store, str(run.metrics.mlflow_run_id)
-    is_there = is_whole and is_tracked(run.folder, store, run.metrics.fingerprint)
-    with tracking.reached(store):
+def _bring(connection: Connection, run: Summary, plan: Plan, there: tuple[str, str] | None, *, thorough: bool) -> str:
+    """Deliver a run unless the store has it, and return its id there. `there`: its state and its id in the store."""
+    run_id = str(run.metrics.mlflow_run_id)
+    is_there = there == ("FINISHED", run_id) and is_tracked(run.folder, plan.store, run.metrics.fingerprint)
+    with reached(plan.store):
         has_lost = is_there and thorough and bool(delivery.missing(connection, run_id, run.folder))
-    return run_id if is_there and not has_lost else _deliver(connection, run, membership, again=has_lost)
-
-
-def _deliver(connection: Connection, summary: Summary, membership: Membership, *, again: bool) -> str:
-    """Deliver a run and return its id in the store."""
-
-    def load() -> Any:  # noqa: ANN401
-        from convnets.networks import builders as networks  # TensorFlow takes seconds to import, and is rarely needed here
-
-        return networks.load(summary.folder / MODEL)
-
-    run = Finished.read(summary.folder)
-
-    def present(folder: Path) -> None:
-        presentation.present(run, membership.label, folder)
-
-    return delivery.deliver(connection, run, membership, present, load, again=again)
+    if is_there and not has_lost:
+        return run_id
+    return delivery.deliver(connection, Finished.read(run.folder), plan.member(run.metrics.variant), again=has_lost)
 
 
 def _publish_comparisons(
@@ -202,62 +172,45 @@ def _publish_comparisons(
 ) -> dict[str, str]:
     """Publish descriptions, tags, views and figures of the comparisons, and register their best models.
 
-    Parameters
-    ----------
-    connection, plan, figures
-        As in `publish`.
-    runs, ids
-        The runs, and the id that each training has in the store.
-
-    Returns
-    -------
-    dict
-        For each comparison, the page that shows its runs side by side.
+    `ids` holds the id that each training has in the store. Returns, for each comparison, the page that shows its runs side by side.
     """
     client, experiment = connection.client, connection.experiment
-    members = {
-        comparison: [run for run in runs if comparison in plan.member(run.metrics.variant).comparisons] for comparison in figures
-    }
-    varying = {comparison: varying_settings(run.params for run in compared) for comparison, compared in members.items()}
-    compare = {
-        comparison: pages.compare_page([ids[run.training] for run in side_by_side(compared)], experiment)
-        for comparison, compared in members.items()
-    }
     by_training = {run.training: run for run in runs}
+    members = {name: [run for run in runs if name in plan.member(run.metrics.variant).comparisons] for name in figures}
+    varying, compare = dict[str, list[str]](), dict[str, str]()
+    for name, compared in members.items():
+        varying[name] = varying_settings(run.params for run in compared)
+        compare[name] = pages.compare_page([ids[run.training] for run in side_by_side(compared)], experiment)
+        best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
+        logged_models.register(connection, name, ids[best.training], best.folder, plan.member(best.metrics.variant).label)
     for there in connection.runs():
-        run = by_training.get(there.data.tags.get(tracking.TRAINING_TAG, ""))
+        run = by_training.get(there.data.tags.get(TRAINING_TAG, ""))
         if run is None:
             continue
         member = plan.member(run.metrics.variant)
-        titles = {comparison: title for comparison, title in member.comparisons.items() if comparison in figures}
+        titles = {name: title for name, title in member.comparisons.items() if name in figures}
         differences = {name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name]) for name in titles}
         note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
-        tracking.set_tags(connection, there, {**member.tags(), tracking.NOTE_TAG: note}, COMPARISON_TAG)
-        for comparison in titles:
-            client.log_artifact(there.info.run_id, str(figures[comparison]), "figures")
-    for comparison, compared in members.items():
-        best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
-        registry.register(connection, comparison, ids[best.training], best.folder, plan.member(best.metrics.variant).label)
+        run_id, tags, wanted = there.info.run_id, there.data.tags, {**member.tags(), NOTE_TAG: note}
+        for key in tags:
+            if key.startswith(COMPARISON_TAG) and key not in wanted:
+                client.delete_tag(run_id, key)
+        for key, value in wanted.items():
+            if tags.get(key) != value:
+                client.set_tag(run_id, key, value)
+        for name in titles:
+            client.log_artifact(run_id, str(figures[name]), "figures")
     known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
     titles = {name: known[name] for name in figures if name in known}
-    several_seeds = len({run.metrics.seed for run in runs}) > 1
-    tags = {
-        tracking.NOTE_TAG: pages.note_of_experiment(titles, experiment),
-        **pages.views(titles, several_seeds=several_seeds),
-    }
-    for key, value in tags.items():
+    views = pages.views(titles, several_seeds=len({run.metrics.seed for run in runs}) > 1)
+    for key, value in {NOTE_TAG: pages.note_of_experiment(titles, experiment), **views}.items():
         client.set_experiment_tag(experiment, key, value)
-    _withdraw_views(connection, known)
-    registry.withdraw(connection, known)
-    return compare
-
-
-def _withdraw_views(connection: Connection, comparisons: Collection[str]) -> None:
-    """Delete the views of former comparisons."""
-    client, experiment = connection.client, connection.experiment
+    # What is left of former comparisons.
     for name in saved_here(client.get_experiment(experiment).tags):
-        if name not in {pages.OVERVIEW, *comparisons}:
+        if name not in {pages.OVERVIEW, *known}:
             client.delete_experiment_tag(experiment, f"{VIEW_TAG}{name}")
+    logged_models.withdraw(connection, known)
+    return compare
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:

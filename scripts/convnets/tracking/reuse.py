@@ -6,17 +6,14 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-import mlflow
-
 from convnets.errors import InputError
 from convnets.freshness import stamps
 from convnets.freshness.fingerprint import digest
 from convnets.runs import layout, records
 from convnets.runs.layout import RUN_FILES
 from convnets.study.stores import Store, Tracked
-from convnets.tracking import connection as tracking
-from convnets.tracking import delivery
-from convnets.tracking.connection import StoreError
+from convnets.tracking.connection import StoreError, connect, reached, supersede
+from convnets.tracking.delivery import COPIED, FILES
 from convnets.tracking.finished_run import Finished
 
 logger = logging.getLogger(__name__)
@@ -29,8 +26,8 @@ def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path)
     the same settings serves as well. It becomes a run of its own.
     """
     try:
-        connection = tracking.connect(store)
-        with tracking.reached(store):
+        connection = connect(store)
+        with reached(store):
             found = [run for run in connection.runs(seed=seed, fingerprint=fingerprint) if run.info.status == "FINISHED"]
             if not found:
                 return False
@@ -38,27 +35,22 @@ def fetch(store: Store, variant: str, seed: int, fingerprint: str, folder: Path)
             run_id, name = run.info.run_id, str(run.data.tags.get("variant"))
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".fetched-", dir=folder) as scratch:
-                files = Path(
-                    mlflow.artifacts.download_artifacts(
-                        run_id=run_id, artifact_path=delivery.FILES, dst_path=scratch, tracking_uri=store.uri
-                    )
-                )
+                files = Path(connection.client.download_artifacts(run_id, FILES, scratch))
                 finished = _check(files, name, seed, fingerprint)
                 if name == variant:
                     # A run that was begun here meanwhile is not needed.
-                    tracking.supersede(connection, run_id, variant, seed, finished.stamp.components)
+                    supersede(connection, run_id, variant, seed, finished.stamp.components)
                 else:
                     _rename(finished, variant)
-                for file in (*RUN_FILES, stamps.STAMP):
+                for file in COPIED:
                     (files / file).replace(folder / file)
     except StoreError as error:
         logger.warning("%s, seed %d: not fetched, so it is trained: %s", variant, seed, error)
         return False
     if name == variant:
         Tracked(store.uri, store.experiment, fingerprint, run_id).write(folder)
-    logger.info(
-        "%s, seed %d: fetched from the run %s in %s, checked by digest; nothing was trained", variant, seed, run_id, store.uri
-    )
+    text = "%s, seed %d: fetched from the run %s in %s, checked by digest; nothing was trained"
+    logger.info(text, variant, seed, run_id, store.uri)
     return True
 
 
@@ -72,13 +64,7 @@ def _rename(finished: Finished, variant: str) -> None:
 
 
 def _check(files: Path, variant: str, seed: int, fingerprint: str) -> Finished:
-    """Check that a folder holds all files of a run, as its training wrote them, and return the run.
-
-    Raises
-    ------
-    InputError
-        It names what is wrong.
-    """
+    """Return the run in a folder; an InputError if it does not hold all files of a run as its training wrote them."""
     finished = Finished.read(files)
     found = (finished.metrics.variant, finished.metrics.seed, finished.metrics.fingerprint, finished.stamp.fingerprint)
     if found != (variant, seed, fingerprint, fingerprint):

@@ -1,4 +1,7 @@
-"""Work-arounds for MLflow: its client, its database store and its user interface."""
+"""Work-arounds for MLflow: its client, its database store and its user interface.
+
+docs/workarounds.md describes the bugs, with their upstream threads.
+"""
 
 import base64
 import json
@@ -9,39 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from convnets.workarounds.workaround import Workaround
+from convnets.workarounds import Workaround
 
 MLFLOW = ("mlflow", "==3.17.*")  # the package, and the versions that the work-arounds are for
-ATTEMPTS = Workaround(
-    "connect_once",
-    "MLflow tries ten times, for 100 seconds, to connect to a database that is away, and no setting changes that.",
-    *MLFLOW,
-    ("https://github.com/mlflow/mlflow/pull/3784", "https://github.com/mlflow/mlflow/issues/2900"),
-)
-ADDRESSES = Workaround(
-    "move_artifacts",
-    "A store holds the absolute addresses of its artifacts, and no call changes them. In a store that was moved, the artifacts are "
-    "not found.",
-    *MLFLOW,
-    ("https://github.com/mlflow/mlflow/issues/3144",),
-)
-EXAMPLE = Workaround(
-    "make_model_folder",
-    "`mlflow.keras.save_model` writes the input example before it makes the model's folder, and fails.",
-    *MLFLOW,
-    ("https://github.com/mlflow/mlflow/issues/16183",),
-)
-DATASETS = Workaround(
-    "log_inputs",
-    "`MlflowClient.log_inputs` fails if another process inserts the same data set between its query and its own insertion.",
-    *MLFLOW,
-)
-VIEWS = Workaround(
-    "saved_views",
-    "Only the user interface can save a view of the run list (columns, order, charts). No call does.",
-    *MLFLOW,
-    ("https://github.com/mlflow/mlflow/issues/4713", "https://github.com/mlflow/mlflow/issues/12764"),
-)
+ATTEMPTS = Workaround("connect_once", *MLFLOW)
+ADDRESSES = Workaround("move_artifacts", *MLFLOW)
+EXAMPLE = Workaround("make_model_folder", *MLFLOW)
+DATASETS = Workaround("log_inputs", *MLFLOW)
+VIEWS = Workaround("saved_views", *MLFLOW)
 ALL = (ATTEMPTS, ADDRESSES, EXAMPLE, DATASETS, VIEWS)
 
 VIEW_TAG = "mlflow.sharedViewState."  # prefix of the experiment tags in which the interface saves views
@@ -57,7 +35,7 @@ NEVER = '"createdAt": 0,'  # views that a user saves bear the time of saving
 
 
 def connect_once() -> None:
-    """Let MLflow give up a database that is away after one attempt."""
+    """Let MLflow give up a database that is away after one attempt. It makes ten, in 100 seconds."""
     if ATTEMPTS.applies():
         import mlflow.store.db.utils
 
@@ -65,7 +43,7 @@ def connect_once() -> None:
 
 
 def move_artifacts(database: Path, old: str, new: str) -> None:
-    """Replace the address of the artifacts' folder throughout an SQLite store."""
+    """Replace the address of the artifacts' folder throughout an SQLite store. No call of MLflow does, so moved ones are lost."""
     if not ADDRESSES.applies():
         return
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -77,13 +55,13 @@ def move_artifacts(database: Path, old: str, new: str) -> None:
 
 
 def make_model_folder(folder: Path) -> None:
-    """Make the folder into which `mlflow.keras.save_model` is about to write."""
+    """Make the folder into which `mlflow.keras.save_model` is about to write an input example, for which it makes none."""
     if EXAMPLE.applies():
         folder.mkdir()
 
 
 def log_inputs(client: Any, run_id: str, inputs: Sequence[Any]) -> None:  # noqa: ANN401  (MLflow ships partial types)
-    """Log the data sets of a run; if that fails, try again, since the data sets may be in the store now."""
+    """Log the data sets of a run; if that fails, try again, since another process may have just brought them to the store."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -98,8 +76,6 @@ def saved_view(
     title: str,
     search: str,
     order: str,
-    *,
-    ascending: bool,
     group_by: str | None,
     columns: Sequence[str],
     sections: Mapping[str, str],
@@ -108,36 +84,30 @@ def saved_view(
     """Return a view of the run list with line charts, as the interface saves it.
 
     It is compressed, since a tag of an experiment holds 5,000 characters. `search` and `order` are written as in the interface's
-    search box. `group_by` is the tag whose runs are drawn as their mean; with None each run is drawn. `sections` gives a title to
-    each x axis; below it stands a chart of each of `metrics`.
+    search box; numbers are ordered from the highest. `group_by` is the tag whose runs are drawn as their mean; with None each run
+    is drawn. `sections` gives a title to each x axis; below it stands a chart of each of `metrics`.
     """
+    mean = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": group_by}]}
     of_section = {"display": True, "isReordered": False, "columns": 2, "cardHeight": 360}
+    of_chart = {"scaleType": "linear", "lineSmoothness": 0}
     state = {
         "searchFilter": search,
         "orderByKey": order,
-        "orderByAsc": ascending,
+        "orderByAsc": not order.startswith("metrics."),
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "selectedColumns": list(columns),
         "columnOrder": [*LEADING_COLUMNS, *columns],  # otherwise all params come before all metrics, and tags last
         "columnWidths": {name: 8 * len(name) + 20 for name in columns},
-        "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": group_by}]}
-        if group_by
-        else None,
+        "groupBy": mean if group_by else None,
         "runsPinned": [],
         "runsHidden": [],
         "runsExpanded": {},
         "compareRunSections": [{"uuid": axis, "name": name, **of_section} for axis, name in sections.items()],
         "compareRunCharts": [
             {"type": "LINE", "uuid": f"{axis}-{metric}", "metricSectionId": axis, "xAxisKey": axis, "runsCountToCompare": 20}
-            | {
-                "metricKey": metric,
-                "selectedMetricKeys": [metric],
-                "displayName": metric,
-                "scaleType": "linear",
-                "lineSmoothness": 0,
-            }
+            | {"metricKey": metric, "selectedMetricKeys": [metric], "displayName": metric, **of_chart}
             for axis in sections
             for metric in metrics
         ],

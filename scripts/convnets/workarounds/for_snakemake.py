@@ -1,46 +1,23 @@
-"""Work-arounds for Snakemake, its interface for executors, and its executor for Slurm."""
+"""Work-arounds for Snakemake, its interface for executors, and its executor for Slurm.
+
+docs/workarounds.md describes the bugs, with their upstream threads.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
-from convnets.workarounds.workaround import Workaround
+from convnets.workarounds import Workaround
 
-CORES = Workaround(
-    "limit_cores",
-    "Snakemake runs as many jobs at once as `--cores` says, even on a machine with fewer cores. No public call lowers the number.",
-    "snakemake",
-    "==9.27.*",
-)
 SLURM = ("snakemake-executor-plugin-slurm", "==2.8.*")
-ARRAYS = Workaround(
-    "refuse_arrays",
-    "Each job of a Slurm array checks and removes the outputs of the array's first job instead of its own. Jobs handed over while "
-    "others of their rule are pending are dropped, and Snakemake waits for ever.",
-    *SLURM,
-    (
-        "https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/447",
-        "https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473",
-    ),
-)
-MIN_JOB_AGE = Workaround(
-    "remember_min_job_age",
-    "The executor asks the controller for MinJobAge before each status check. If the controller does not answer, the executor asks "
-    "the accounting database about its jobs, even where there is none.",
-    *SLURM,
-)
-INTERRUPT = Workaround(
-    "cancel_all_jobs",
-    "An interrupt cancels the jobs on the executor's list, which is empty while a status check runs. The jobs then go on. If the "
-    "controller is away, none is cancelled.",
-    "snakemake-interface-executor-plugins",
-    "==9.4.*",
-    ("https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/397",),
-)
+CORES = Workaround("limit_cores", "snakemake", "==9.27.*")
+ARRAYS = Workaround("refuse_arrays", *SLURM)
+MIN_JOB_AGE = Workaround("remember_min_job_age", *SLURM)
+INTERRUPT = Workaround("cancel_all_jobs", "snakemake-interface-executor-plugins", "==9.4.*")
 ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT)
 
 
 def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake ships no types)
-    """Limit the cores that all jobs of a workflow use at once, and return whether that was possible."""
+    """Limit the cores that all jobs of a workflow use at once, and return whether that was possible. No public call does so."""
     if is_possible := CORES.applies():
         workflow.register_resource("_cores", cores)
     return is_possible
@@ -58,7 +35,7 @@ def refuse_arrays() -> None:
 
 
 def remember_min_job_age() -> None:
-    """Ask Slurm for MinJobAge until it answers, and keep the answer."""
+    """Ask Slurm for MinJobAge until it answers, and keep the answer. The executor asks before each check of its jobs."""
     if not MIN_JOB_AGE.applies():
         return
     import snakemake_executor_plugin_slurm as plugin
@@ -75,7 +52,7 @@ def remember_min_job_age() -> None:
 
 
 def cancel_all_jobs() -> None:
-    """Cancel every submitted job on an interrupt. If the controller is away, wait for it and cancel them then."""
+    """Cancel every submitted job on an interrupt, also those whose state is being asked. Wait for a controller that is away."""
     if not INTERRUPT.applies():
         return
     from snakemake_interface_common.exceptions import WorkflowError

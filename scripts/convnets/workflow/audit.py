@@ -1,5 +1,6 @@
 """The audit: compares the results with the tracking store in both directions."""
 
+import os
 import shlex
 import tempfile
 from collections import defaultdict
@@ -7,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import mlflow
 from mlflow.entities import Run
 
 from convnets.errors import InputError
@@ -15,9 +15,8 @@ from convnets.freshness import fingerprint, stamps
 from convnets.runs import layout, unfinished
 from convnets.runs.layout import name_of
 from convnets.study.stores import COMPARISON_TAG, Plan, Store
-from convnets.tracking import connection as tracking
 from convnets.tracking import delivery, logged_models
-from convnets.tracking.connection import Connection
+from convnets.tracking.connection import FINGERPRINT_FILE, TRAINING_TAG, Connection, components_of, connect, reached
 from convnets.tracking.finished_run import Finished
 from convnets.workflow import pending
 from convnets.workflow.declarations import TRAINING
@@ -30,27 +29,19 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
     For each summary there must be exactly one active run in state FINISHED that bears its fingerprint, with the same settings,
     points, summary, comparisons, data and files, and a model; and no other active run of its variant and seed. For each active
     FINISHED run there must be a summary. Every file of the results must be as it was written.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be reached.
     """
-    plan = steps.study.plan
-    connection = tracking.connect(plan.store, create=False)
-    figures = {
-        name: steps.study.layout.figure(name) for name in steps.study.comparisons if not steps.is_stale(f"plot_comparison/{name}")
-    }
+    plan, places = steps.study.plan, steps.study.layout
+    connection = connect(plan.store, create=False)
+    figures = {name: places.figure(name) for name in steps.study.comparisons if not steps.is_stale(f"plot_comparison/{name}")}
     tracked: dict[str, list[Run]] = defaultdict(list)
-    with tracking.reached(plan.store):
+    found: list[str] = []
+    with reached(plan.store):
         for run in connection.runs():
             tracked[f"{run.data.tags.get('variant')}/seed{run.data.tags.get('seed')}"].append(run)
-        found: list[str] = []
-        folders = {name_of(folder): folder for folder in steps.study.layout.runs() if (folder / layout.METRICS).exists()}
+        folders = {name_of(folder): folder for folder in places.runs() if (folder / layout.METRICS).exists()}
         for name, folder in folders.items():
             found += [f"{name}: {text}" for text in _of_run(connection, folder, tracked.pop(name, []), plan, figures)]
-    folders_of_trainings = unfinished.folders(steps.study.layout.trainings).values()
-    begun = {training.training for folder in folders_of_trainings if (training := unfinished.begun(folder))}
+    begun = {training.training for path in unfinished.folders(places.trainings).values() if (training := unfinished.begun(path))}
     for name, runs in tracked.items():
         for run in runs:
             text = f"{name}: the store has the run {run.info.run_id} in state {run.info.status}"
@@ -58,12 +49,10 @@ def differences(steps: Steps) -> tuple[int, list[str]]:
                 is_wanted = f"{TRAINING}/{name}" in steps.all
                 hint = "the next run of the workflow makes them" if is_wanted else _how_to_bin(plan.store, run)
                 found.append(f"{text}, and the results do not; {hint}")
-            elif run.info.status == "RUNNING" and run.data.tags.get(tracking.TRAINING_TAG) not in begun:
+            elif run.info.status == "RUNNING" and run.data.tags.get(TRAINING_TAG) not in begun:
                 found.append(f"{text}, which no training here goes on with; {_how_to_bin(plan.store, run)}")
-    found += [
-        f"{name}: the training was killed, and its tracked run may be open; the next `snakemake` closes it"
-        for name in pending.open_runs(steps)
-    ]
+    text = "the training was killed, and its tracked run may be open; the next `snakemake` closes it"
+    found += [f"{name}: {text}" for name in pending.open_runs(steps)]
     return len(folders), [*found, *_of_other_files(steps)]
 
 
@@ -75,12 +64,16 @@ def _how_to_bin(store: Store, run: Run) -> str:
 
 def _of_other_files(steps: Steps) -> Iterator[str]:
     """Yield the files of the results, other than those of runs, that are missing or changed."""
+    dataset = steps.study.layout.dataset
     for key, step in steps.all.items():
         stamp = stamps.read(step.stamp)
-        if step.rule != TRAINING and stamp:
-            for text in stamps.damage(step.stamp, stamp):
-                if not text.endswith("dataset.npz is missing"):  # fresh runs do not need the data set
-                    yield f"{key}: {text}"
+        if step.rule == TRAINING or not stamp:
+            continue
+        optional = os.path.relpath(dataset, step.stamp.parent)  # fresh runs do not need the data set
+        if not dataset.is_file() and optional in stamp.outputs:
+            outputs = {name: digest for name, digest in stamp.outputs.items() if name != optional}
+            stamp = stamp.model_copy(update={"outputs": outputs})
+        yield from (f"{key}: {text}" for text in stamps.damage(step.stamp, stamp))
 
 
 def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan, figures: Mapping[str, Path]) -> Iterator[str]:
@@ -109,55 +102,43 @@ def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan, f
 
 def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan) -> Iterator[str]:
     """Yield what differs between a run's files and its record in the store."""
-    metrics = finished.metrics
-    if run.info.status != "FINISHED":
-        yield f"its tracked run is in state {run.info.status}, not FINISHED"
-    name = unfinished.name_of(metrics.variant, metrics.seed)
-    if run.info.run_name != name:
-        yield f"its tracked run is named {run.info.run_name}, not {name}"
-    times = {"start": round(finished.record.began * 1000), "end": round(finished.ended * 1000)}
-    yield from _compare("time (ms) of its", times, {"start": run.info.start_time, "end": run.info.end_time})
+    metrics, run_id = finished.metrics, run.info.run_id
+    times = {"start_time": round(finished.record.began * 1000), "end_time": round(finished.ended * 1000)}
+    info = {"status": "FINISHED", "run_name": unfinished.name_of(metrics.variant, metrics.seed), **times}
+    yield from _compare("its tracked run's", info, dict(run.info))
     yield from _compare("tag", finished.identity.tags(), run.data.tags)
     if metrics.variant in plan.members:
         logged = {key: value for key, value in run.data.tags.items() if key.startswith(COMPARISON_TAG)}
         yield from _compare("tag", plan.members[metrics.variant].tags(), logged, both=True)
     params = finished.params | {"seed": metrics.seed}
     yield from _compare("param", {key: str(value) for key, value in params.items()}, run.data.params, both=True)
-    yield from _of_points(connection, run, finished)
-    if fingerprint.digest(tracking.components_of(run) or {}) != metrics.fingerprint:
-        yield f"the artifact {tracking.FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
-    for name in delivery.missing(connection, run.info.run_id, finished.folder):
-        if name != tracking.FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those are checked elsewhere
+    points: dict[str, list[tuple[int, float, int]]] = defaultdict(list)
+    for point in finished.points():
+        points[point.key].append((point.step, point.value, point.timestamp))
+    for name in sorted(points.keys() | run.data.metrics.keys()):
+        there = [(point.step, point.value, point.timestamp) for point in connection.client.get_metric_history(run_id, name)]
+        if sorted(points[name]) != sorted(there):
+            yield f"the store's points of {name} are not those of the files ({len(there)} and {len(points[name])} points)"
+    if fingerprint.digest(components_of(run)) != metrics.fingerprint:
+        yield f"the artifact {FINGERPRINT_FILE} is missing or is not what its fingerprint was made from"
+    models = logged_models.of_run(connection, run_id)
+    for name in delivery.missing(connection, run_id, finished.folder, models):
+        if name != FINGERPRINT_FILE and not name.startswith(f"{delivery.FILES}/"):  # those are checked elsewhere
             yield f"its tracked run has lost {name}; `make sync` brings it there"
-    if len(logged_models.of_run(connection, run.info.run_id)) > 1:
-        yield f"its tracked run has {len(logged_models.of_run(connection, run.info.run_id))} complete models, not one"
+    if len(models) > 1:
+        yield f"its tracked run has {len(models)} complete models, not one"
     inputs = run.inputs.dataset_inputs if run.inputs else []
     yield from _compare("data set", finished.data_sets, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)
 
 
-def _of_points(connection: Connection, run: Run, finished: Finished) -> Iterator[str]:
-    """Yield the metrics whose points differ from those that the files hold: their steps, values or times."""
-    wanted: dict[str, list[tuple[int, float, int]]] = defaultdict(list)
-    for point in finished.points():
-        wanted[point.key].append((point.step, point.value, point.timestamp))
-    for name in sorted(wanted.keys() | run.data.metrics.keys()):
-        logged = [
-            (point.step, point.value, point.timestamp) for point in connection.client.get_metric_history(run.info.run_id, name)
-        ]
-        if sorted(wanted[name]) != sorted(logged):
-            yield f"the store's points of {name} are not those of the files ({len(logged)} and {len(wanted[name])} points)"
-
-
 def _of_files(connection: Connection, run: Run, finished: Finished, figures: Iterable[Path]) -> Iterator[str]:
     """Yield the files of a run, and the figures of its comparisons, that the store lacks or holds with other content."""
-    wanted = {f"{delivery.FILES}/{name}": finished.folder / name for name in (*layout.RUN_FILES, stamps.STAMP)}
+    wanted = {f"{delivery.FILES}/{name}": finished.folder / name for name in delivery.COPIED}
     wanted |= {f"figures/{path.name}": path for path in figures}
     with tempfile.TemporaryDirectory() as scratch:
         for name, file in wanted.items():
             try:
-                path = mlflow.artifacts.download_artifacts(
-                    run_id=run.info.run_id, artifact_path=name, dst_path=scratch, tracking_uri=connection.store.uri
-                )
+                path = connection.client.download_artifacts(run.info.run_id, name, scratch)
             except Exception:  # MLflow raises different errors for each kind of artifact store
                 yield f"the artifact {name} is missing; `make sync` brings it there"
                 continue

@@ -1,10 +1,11 @@
-"""Results that the study no longer asks for."""
+"""Results that the study no longer asks for, and runs that are being trained."""
 
 import os
 from pathlib import Path
 
 from convnets.freshness import stamps
 from convnets.runs import unfinished
+from convnets.runs.layout import Layout
 from convnets.workflow.steps import Steps
 
 
@@ -13,11 +14,9 @@ def left(steps: Steps) -> list[Path]:
     layout = steps.study.layout
     if steps.study.runs_from:
         return []
-    wanted = {step.stamp.parent for step in steps.trainings()}
-    begun = unfinished.folders(layout.trainings)
-    held = {layout.run(*run) for run, folder in begun.items() if unfinished.is_held(folder)}
-    found = [folder for folder in layout.runs() if folder not in wanted | held]
-    found += [folder for run, folder in begun.items() if layout.run(*run) not in wanted | held]
+    kept = {step.stamp.parent for step in steps.trainings()} | busy(layout)
+    found = [folder for folder in layout.runs() if folder not in kept]
+    found += [folder for run, folder in unfinished.folders(layout.trainings).items() if layout.run(*run) not in kept]
     stamped = {step.stamp for step in steps.all.values()}
     for path in layout.results.glob("stamps/plot_comparison/*.json"):
         if path not in stamped:
@@ -25,3 +24,8 @@ def left(steps: Steps) -> list[Path]:
             figures = [Path(os.path.normpath(path.parent / name)) for name in stamp.outputs] if stamp else []
             found += [path, *(figure for figure in figures if figure.exists())]
     return sorted(found)
+
+
+def busy(layout: Layout) -> set[Path]:
+    """Return the folders of the runs that are being trained now."""
+    return {layout.run(*run) for run, folder in unfinished.folders(layout.trainings).items() if unfinished.is_held(folder)}

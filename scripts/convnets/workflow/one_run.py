@@ -22,10 +22,9 @@ from convnets.runs.layout import RUN_FILES, Layout, run_of
 from convnets.study.stores import Plan, forget
 from convnets.tracking import reuse
 from convnets.tracking.connection import StoreError, connect
-from convnets.tracking.deadline import LateError, time_limit
 from convnets.tracking.delivery import deliver
 from convnets.tracking.finished_run import Finished, Identity
-from convnets.tracking.following import PATIENCE_S, Follower, followed
+from convnets.tracking.following import PATIENCE_S, Follower, LateError, followed, time_limit
 from convnets.workflow import command
 from convnets.workflow.frame import Job
 
@@ -229,8 +228,6 @@ class Attempt:
 
     def _deliver(self, plan: Plan, model: Any, follower: Follower) -> None:  # noqa: ANN401  (Keras ships no types)
         """Deliver the run to the store. If that fails or takes too long, the run counts as finished and is delivered later."""
-        from convnets.tracking.presentation import present
-
         if reason := self.why_untracked(plan):
             logger.info("finished; %s, so this run is brought to the store where the workflow runs", reason)
             return
@@ -239,9 +236,8 @@ class Attempt:
             seconds = self.deliver_within or max(DELIVERY_S, DELIVERY_SHARE * finished.metrics.train_seconds)
             if reason := follower.why_not_deliver(seconds):
                 raise StoreError(reason)
-            member = plan.members[self.variant]
             with time_limit(seconds):
-                deliver(connect(plan.store), finished, member, lambda path: present(finished, member.label, path), lambda: model)
+                deliver(connect(plan.store), finished, plan.members[self.variant], model)
             return
         except LateError:
             problem = f"the tracking store {plan.store.uri} has not taken all of it within {seconds:.0f} s"

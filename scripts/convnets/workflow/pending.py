@@ -6,8 +6,7 @@ from contextlib import suppress
 from convnets.files import read_json
 from convnets.freshness import stamps
 from convnets.runs import unfinished
-from convnets.runs.layout import Layout, name_of
-from convnets.runs.unfinished import Begun
+from convnets.runs.layout import name_of
 from convnets.study.stores import Plan, Store, is_tracked, pending_text
 from convnets.workflow.declarations import Step
 from convnets.workflow.steps import Steps
@@ -15,19 +14,17 @@ from convnets.workflow.steps import Steps
 
 def store_reasons(steps: Steps) -> Iterator[str]:
     """Yield why `create_store` is stale: the store is missing or was unavailable, or killed trainings left runs open."""
-    store, layout = steps.study.store, Layout(steps.study.results)
+    store, layout = steps.study.store, steps.study.layout
     if store.database and not store.database.is_file():
         yield f"the tracking store {store.database} is missing"
     elif not store.is_server and not Plan.read(layout.plan).is_open:
         yield f"the tracking store {store.uri} could not be opened yet"
-    for (variant, seed), folder in unfinished.folders(layout.trainings).items():
-        training = unfinished.begun(folder)
-        if training is None or unfinished.is_held(folder):
-            continue
-        stamp = stamps.read(layout.run(variant, seed) / stamps.STAMP)
-        if stamp is not None and stamp.fingerprint == training.fingerprint:
+    left_open = open_runs(steps)
+    for run, folder in unfinished.folders(layout.trainings).items():
+        training, stamp = unfinished.begun(folder), stamps.read(layout.run(*run) / stamps.STAMP)
+        if training and stamp and stamp.fingerprint == training.fingerprint and not unfinished.is_held(folder):
             yield f"the training {folder.name} was killed when it had just ended"
-        elif training.is_open and Store(training.uri, training.experiment) == store:
+        elif folder.name in left_open:
             yield f"the training {folder.name} was killed, and its tracked run may be open"
 
 
@@ -47,23 +44,18 @@ def untracked(steps: Steps) -> list[Step]:
 
 def line(steps: Steps) -> str:
     """Return a line that names the finished runs that the store lacks; empty if it lacks none."""
-    names = [name_of(step.stamp.parent) for step in untracked(steps)]
-    problem = _problem(steps)
-    if not names and not problem:
-        return ""
+    names, problem = [name_of(step.stamp.parent) for step in untracked(steps)], _problem(steps)
     text = pending_text(names, problem or f"not brought to {steps.study.store.uri} yet")
-    return f"Not all is tracked yet; {text} (make sync)\n"
+    return f"Not all is tracked yet; {text} (make sync)\n" if names or problem else ""
 
 
-def open_runs(steps: Steps) -> dict[str, Begun]:
-    """Return the killed trainings whose run may be open in the store, by name."""
-    found = unfinished.abandoned(Layout(steps.study.results).trainings)
-    return {
-        folder.name: training for folder, training in found.items() if Store(training.uri, training.experiment) == steps.study.store
-    }
+def open_runs(steps: Steps) -> list[str]:
+    """Return the names of the killed trainings whose run may be open in the store."""
+    found = unfinished.abandoned(steps.study.layout.trainings)
+    return [folder.name for folder, begun in found.items() if Store(begun.uri, begun.experiment) == steps.study.store]
 
 
 def _problem(steps: Steps) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return str(read_json(Layout(steps.study.results).published)["problem"] or "")
+        return str(read_json(steps.study.layout.published)["problem"] or "")
     return ""
