@@ -1,7 +1,7 @@
 """The note beside the verdict of a claim."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from convnets.findings import inference
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
@@ -56,6 +56,11 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+
+
+def interval(low: float, high: float, number: Callable[[float], str] = number) -> str:
+    """Format an interval in brackets; an empty text if a bound is NaN."""
+    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
 
 
 def disturbed(runs: Sequence[Run]) -> str:
