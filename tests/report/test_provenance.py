@@ -34,7 +34,7 @@ def test_runs_that_shared_their_core_are_named(config: dict[str, Any], reference
     assert "less than 85 % of one: mlp100 seed 1. Their times are upper bounds" in text
     assert "s/epoch 1.2 runs that shared their core 1" in text
     (slowest,) = (each for each in verdicts.judge(configuration.resolve(config).claims, runs) if each.claim.id == "mlp_slowest")
-    assert "had to share their core are upper bounds: mlp100 seed 1." in wording.note(slowest, runs)
+    assert "had to share their core are upper bounds: mlp100 seed 1." in wording.note(slowest)
 
 
 def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Run]) -> None:
