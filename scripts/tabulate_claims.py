@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
-from convnets.findings import claim_tables, verdicts, wording
+from convnets.findings import claim_tables, verdicts
 from convnets.runs import reading
 from convnets.study.claims import Claim
 from convnets.workflow.frame import Job, step
@@ -15,8 +15,8 @@ def main(job: Job) -> None:
     """Read the runs, judge the claims, write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
     runs = reading.read(job.inputs["runs"], variants, ImageFormat(**job.settings["format"]))
-    judged = verdicts.judge(TypeAdapter(list[Claim]).validate_python(job.settings["claims"]), runs)
-    table = claim_tables.claims(judged, [wording.note(judgement, runs) for judgement in judged])
+    claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
+    table = claim_tables.claims(verdicts.judge(claims, runs))
     tables.write_csv(table, job.output("csv"))
     tables.write_text(claim_tables.claims_markdown(table), job.output("markdown"))
 

@@ -9,8 +9,7 @@ from convnets.workflow.frame import Job, step
 
 def main(job: Job) -> None:
     """Fill the numbers into the errata, add the verdicts of the claims that they concern, write the table."""
-    concerned = claim_tables.concerned(job.input("claims"), job.settings["errata"])
-    table = claim_tables.errata(errata.find(job.input("texts")), concerned)
+    table = claim_tables.errata(errata.find(job.input("texts")), job.input("claims"), job.settings["errata"])
     tables.write_csv(table, job.output("csv"))
     tables.write_text(claim_tables.errata_markdown(table), job.output("markdown"))
 

@@ -20,9 +20,10 @@ def main(job: Job) -> None:
     runs = reading.read(job.inputs["runs"], variants, ImageFormat(**chosen["format"]))
     material = Material.of(chosen, runs, {path.stem: tables.read(path) for path in job.inputs["tables"]})
     published = read_json(job.input("published")) if job.inputs["published"] else {}
-    composed = page.compose(material, chosen, {name: code.library_version(name) for name in LIBRARIES}, published, written)
+    own = {name: code.library_version(name) for name in LIBRARIES}
     figures = {path.stem: path for path in job.inputs["figures"]}
-    tables.write_text(page.render(composed, figures, written, job.input("template"), job.input("style")), job.output("html"))
+    html = page.render(material, own, published, figures, written, job.input("template"), job.input("style"))
+    tables.write_text(html, job.output("html"))
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_values_that_differ_by_rounding_alone_show_nothing(test: str) -> None:
     found = seeds_of(low=LOW, high=HIGH)
     judgement = judged(claim(test, "high.final_val_loss", "low.final_val_loss"), found)
     assert judgement.verdict == INCONCLUSIVE
-    assert "do not differ from seed to seed" in wording.note(judgement, found)
+    assert "do not differ from seed to seed" in wording.note(judgement)
 
 
 def test_the_condition_that_decides_is_shown() -> None:
@@ -145,7 +145,7 @@ def test_a_ratio_of_values_below_0_says_nothing() -> None:
     found = seeds_of(low=[-1.0, 1, 1, 1, 1], high=HIGH)
     judgement = judged(claim("ratio", "low.final_val_loss", "high.final_val_loss", target=1, margin=2), found)
     assert judgement.verdict == INCONCLUSIVE
-    assert "not all above 0" in wording.note(judgement, found)
+    assert "not all above 0" in wording.note(judgement)
 
 
 def test_one_seed_never_decides_what_varies(config: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def test_one_seed_never_decides_what_varies(config: dict[str, Any]) -> None:
     for each in judgements:
         if not each.claim.is_exact:
             assert each.verdict == INCONCLUSIVE
-            assert ONE_SEED in wording.note(each, found)
+            assert ONE_SEED in wording.note(each)
 
 
 def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
@@ -167,21 +167,21 @@ def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
     assert judgements["dropout_loss_ratio"].verdict == REPRODUCED
     assert judgements["mlp_slowest"].verdict == CONTRADICTED
     assert judgements["dropout_loss_ratio"].seeds == 5
-    text = wording.note(judgements["depth_three_best_accuracy"], found)
+    text = wording.note(judgements["depth_three_best_accuracy"])
     assert re.search(r"Shown, p [=<] .* adjusted for all claims; effect size \(d_z\) \d+\.\d\.", text)
     assert re.search(r"maxima over the epochs, .* test_accuracy: conv3_dropout05 0\.73", text)
-    text = wording.note(judgements["conv1x1_accuracy"], found)
+    text = wording.note(judgements["conv1x1_accuracy"])
     assert re.search(r"; \d+\.\d deviations from the number printed\.", text)
-    text = wording.note(judgements["dropout_loss_ratio"], found)
+    text = wording.note(judgements["dropout_loss_ratio"])
     assert "Tested as: the ratio lies between 1.6 and 2.5." in text
-    text = wording.note(judgements["mlp_loss"], found)
+    text = wording.note(judgements["mlp_loss"])
     assert "Tested as: the first less each of the others is above 0.05. What decides: mlp100 - conv" in text
-    assert "Times depend on the machine" in wording.note(judgements["mlp_slowest"], found)
-    assert "set by the configuration, not found" in wording.note(judgements["mlp_iterations"], found)
+    assert "Times depend on the machine" in wording.note(judgements["mlp_slowest"])
+    assert "set by the configuration, not found" in wording.note(judgements["mlp_iterations"])
     two = studies.repeated(studies.reference(config), 2)
     unsure = {each.claim.id: each for each in verdicts.judge(resolved.claims, two)}["conv1x1_accuracy_better"]
     assert unsure.verdict == INCONCLUSIVE
-    text = wording.note(unsure, two)
+    text = wording.note(unsure)
     assert re.search(
         r"At the mean and spread measured, (about|more than) [\d,]+ seeds would decide it with a probability of 80%", text
     )
@@ -191,9 +191,10 @@ def test_means_are_of_the_seeds_that_are_judged(config: dict[str, Any]) -> None:
     resolved = configuration.resolve(config)
     found = studies.repeated(studies.reference(config), 3)
     fewer = [run for run in found if run.seed < 3 or run.variant != "conv3_1x1"]
-    (first,) = (each for each in verdicts.judge(resolved.claims, fewer) if each.claim.id == "conv1x1_loss")
-    (second,) = (each for each in verdicts.judge(resolved.claims, found) if each.claim.id == "conv1x1_loss")
     both = [run for run in found if run.seed < 3]
-    assert first.seeds == 2 < second.seeds
-    assert wording.note(first, fewer) == wording.note(first, both)
-    assert wording.note(first, fewer) != wording.note(first, found)
+    of_fewer, of_both, of_all = (
+        each for runs in (fewer, both, found) for each in verdicts.judge(resolved.claims, runs) if each.claim.id == "conv1x1_loss"
+    )
+    assert of_fewer.seeds == of_both.seeds == 2 < of_all.seeds
+    means = [wording.note(each).split(" Tested as:")[0] for each in (of_fewer, of_both, of_all)]
+    assert means[0] == means[1] != means[2]

@@ -11,7 +11,7 @@ import studies
 from pages import APPENDIX, SECTIONS, TEXTS, WRITTEN, material_of, page_of, section, words
 
 from convnets.errors import InputError
-from convnets.findings import inference
+from convnets.findings import inference, wording
 from convnets.report import material, texts
 from convnets.runs.run import Run
 
@@ -82,8 +82,8 @@ def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Ru
 
 
 def test_an_interval_below_zero_has_true_minus_signs() -> None:
-    assert material.bracket(-0.25, -0.125, "{:.3f}".format) == "[\u22120.250, \u22120.125]"
-    assert material.bracket(float("nan"), float("nan"), str) == ""
+    assert material.shown(wording.interval(-0.25, -0.125, "{:.3f}".format)) == "[\u22120.250, \u22120.125]"
+    assert wording.interval(float("nan"), float("nan"), str) == ""
     assert material.as_printed(float("nan")) == ""
     assert [material.as_printed(number) for number in (138357544.0, 553.43, 0.8856, -0.17)] == [
         *("138,357,544", "553.43", "0.8856", "\u22120.17"),
@@ -143,7 +143,7 @@ def test_every_text_is_in_both_languages() -> None:
         if isinstance(value, texts.Text):
             assert value.en.strip()
             assert value.es.strip()
-            assert set(re.findall(r"{\w+}", value.en)) == set(re.findall(r"{\w+}", value.es))
+            assert set(re.findall(r"{[^}]+}", value.en)) == set(re.findall(r"{[^}]+}", value.es))
         for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
             walk(inner)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pages import WRITTEN, page_of, section, words
+from pages import page_of, section, words
 
 from convnets.findings import verdicts, wording
 from convnets.report import appendix
@@ -34,7 +34,7 @@ def test_runs_that_shared_their_core_are_named(config: dict[str, Any], reference
     assert "less than 85 % of one: mlp100 seed 1. Their times are upper bounds" in text
     assert "s/epoch 1.2 runs that shared their core 1" in text
     (slowest,) = (each for each in verdicts.judge(configuration.resolve(config).claims, runs) if each.claim.id == "mlp_slowest")
-    assert "had to share their core are upper bounds: mlp100 seed 1." in wording.note(slowest, runs)
+    assert "had to share their core are upper bounds: mlp100 seed 1." in wording.note(slowest)
 
 
 def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Run]) -> None:
@@ -49,9 +49,10 @@ def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: l
     text = words(section(page_of(config, reference), "configuration"))
     assert "All variants have: batch size 64, optimizer name rmsprop" in text
     assert "MLP, 100 hidden units filters none kernel size 0 head dense dense units 100 dropout 0.5 epochs 50" in text
-    one = {"only": next(iter(reference)).settings}
-    assert appendix.common_and_differing(one)[1] == {"only": {}}
-    assert appendix.configuration(one, {"only": "Only"}, config["dataset"] | {"subset": None}, [1], WRITTEN).tables == ()
+    one = next(iter(reference))
+    shared, differing = appendix.settings([one], {one.variant: "Only"})
+    assert len(shared) == len(one.settings.flat())
+    assert differing.columns.empty
 
 
 PUBLISHED = {

@@ -27,7 +27,7 @@ def material_of(config: dict[str, Any], runs: list[Run], chosen: dict[str, Any] 
     resolved = configuration.resolve(config)
     judged = verdicts.judge(resolved.claims, runs)
     found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata")}
-    found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged, ["a note"] * len(judged)).to_csv(index=False)))
+    found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged).to_csv(index=False)))
     found["convergence"] = convergence.table(
         runs, resolved.variants, resolved.described.format, resolved.labels, resolved.accuracies
     )
@@ -38,11 +38,12 @@ def page_of(config: dict[str, Any], runs: list[Run], published: dict[str, Any] |
     """Return the page of these runs as HTML."""
     chosen = jobs.settings_of("write_overview", config)
     found = material_of(config, runs, chosen)
-    composed = page.compose(found, chosen, {"numpy": "2"}, published or {}, WRITTEN)
     figures = {
         name: FIGURES / f"{name if (FIGURES / f'{name}.svg').is_file() else 'depth'}.svg" for name in [*found.comparisons, "vgg16"]
     }
-    return page.render(composed, figures, WRITTEN, TEXTS / "overview.html.jinja", TEXTS / "overview.css")
+    return page.render(
+        found, {"numpy": "2"}, published or {}, figures, WRITTEN, TEXTS / "overview.html.jinja", TEXTS / "overview.css"
+    )
 
 
 def words(text: str) -> str:

@@ -39,36 +39,30 @@ def table(
     For a validation accuracy of 0.6, the column `reached_0.6` counts the seeds that reach it; the means of iterations and seconds
     to it are over these seeds.
     """
-    rows = [
-        _row(variant, settings[variant], images, [run for run in runs if run.variant == variant], accuracies) for variant in labels
-    ]
-    frame = pd.DataFrame(rows)
-    frame.insert(1, "label", list(labels.values()))
-    return frame.astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
-
-
-def _row(
-    variant: str, settings: Settings, images: ImageFormat, runs: Sequence[Run], accuracies: Sequence[float]
-) -> Mapping[str, object]:
-    known = [run.is_disturbed for run in runs if run.is_disturbed is not None]
-    row: dict[str, object] = {
-        "variant": variant,
-        "seeds": len(runs),
-        "parameters": formulas.network_parameters(settings.network, images),
-        "training_flops_per_image": formulas.training_flops(settings.network, images),
-        "activation_bytes": formulas.activation_bytes(settings, images),
-        "optimizer_bytes": formulas.optimizer_bytes(settings, images),
-        "peak_memory_bytes": max((run.record.peak_memory_bytes for run in runs if run.record), default=None),
-        "runs_that_shared_their_core": sum(known) if known else None,
-    }
-    for accuracy in accuracies:
-        reached = [(run, epoch) for run in runs if (epoch := run.first_reaching(accuracy))]
-        row[f"reached_{accuracy:g}"] = len(reached)
-        row |= _mean_and_spread(f"iterations_to_{accuracy:g}", [epoch.iteration for _, epoch in reached])
-        row |= _mean_and_spread(f"seconds_to_{accuracy:g}", [run.seconds_to(epoch) for run, epoch in reached])
-    for metric in METRICS:
-        row |= _mean_and_spread(metric, [run.value(metric) for run in runs])
-    return row
+    rows = []
+    for variant, label in labels.items():
+        own, network = [run for run in runs if run.variant == variant], settings[variant].network
+        known = [run.is_disturbed for run in own if run.is_disturbed is not None]
+        row: dict[str, object] = {
+            "variant": variant,
+            "label": label,
+            "seeds": len(own),
+            "parameters": formulas.network_parameters(network, images),
+            "training_flops_per_image": formulas.training_flops(network, images),
+            "activation_bytes": formulas.activation_bytes(settings[variant], images),
+            "optimizer_bytes": formulas.optimizer_bytes(settings[variant], images),
+            "peak_memory_bytes": max((run.record.peak_memory_bytes for run in own if run.record), default=None),
+            "runs_that_shared_their_core": sum(known) if known else None,
+        }
+        for accuracy in accuracies:
+            reached = [(run, epoch) for run in own if (epoch := run.first_reaching(accuracy))]
+            row[f"reached_{accuracy:g}"] = len(reached)
+            row |= _mean_and_spread(f"iterations_to_{accuracy:g}", [epoch.iteration for _, epoch in reached])
+            row |= _mean_and_spread(f"seconds_to_{accuracy:g}", [run.seconds_to(epoch) for run, epoch in reached])
+        for metric in METRICS:
+            row |= _mean_and_spread(metric, [run.value(metric) for run in own])
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
 
 
 def _mean_and_spread(name: str, values: Sequence[float]) -> Mapping[str, float]:

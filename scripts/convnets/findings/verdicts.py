@@ -7,10 +7,11 @@ with that bound keeps the probability of any wrong verdict, of either kind, at o
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+import numpy as np
 
 from convnets.errors import InputError
 from convnets.findings import inference
@@ -74,19 +75,24 @@ class Judgement:
     """A claim with its findings and its verdict.
 
     `decisive` is the finding that decides: the least certain one if all conditions seem to hold, else the most clearly violated
-    one. `p_not` and `p_so` are the p-values of the hypotheses that the claim does not hold, and that it holds, adjusted for all
-    claims; None for an exact claim. `seeds` is the number of seeds, 0 for a claim without runs. `level` is the level of a single
+    one. `runs` are those that it rests on, by variant and seed. `p_not` and `p_so` are the p-values of the hypotheses that the
+    claim does not hold, and that it holds, adjusted for all claims; None for an exact claim. `level` is the level of a single
     test, from which the number of seeds needed is computed.
     """
 
     claim: Claim
     findings: tuple[Finding, ...]
     decisive: Finding
-    seeds: int
+    runs: Sequence[Run]
     p_not: float | None
     p_so: float | None
     verdict: str
     level: float
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds, 0 for a claim without runs."""
+        return len({run.seed for run in self.runs})
 
 
 def conditions(claim: Claim) -> list[Condition]:
@@ -113,17 +119,24 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
     InputError
         There is no seed with a run of each variant that a claim names.
     """
-    by_variant: dict[str, dict[int, Run]] = defaultdict(dict)
-    for run in runs:
-        by_variant[run.variant][run.seed] = run
-    found = [_find(claim, by_variant) for claim in claims]
-    raw = [p for claim, (findings, _) in zip(claims, found, strict=True) if not claim.is_exact for p in _p_values(findings)]
+    used = [_used(claim, runs) for claim in claims]
+    found = [tuple(_finding(condition, own) for condition in conditions(claim)) for claim, own in zip(claims, used, strict=True)]
+    raw = [p for claim, findings in zip(claims, found, strict=True) if not claim.is_exact for p in _p_values(findings)]
     varying = len(raw) // 2
     adjusted = iter(inference.holm(raw, most_true=varying))
     return [
-        _judge(claim, findings, seeds, None if claim.is_exact else (next(adjusted), next(adjusted)), ALPHA / max(varying, 1))
-        for claim, (findings, seeds) in zip(claims, found, strict=True)
+        _judge(claim, findings, own, None if claim.is_exact else (next(adjusted), next(adjusted)), ALPHA / max(varying, 1))
+        for claim, findings, own in zip(claims, found, used, strict=True)
     ]
+
+
+def _used(claim: Claim, runs: Sequence[Run]) -> list[Run]:
+    """Return the runs of a claim's variants, of the seeds that all these variants have."""
+    named = {variant: {run.seed: run for run in runs if run.variant == variant} for variant in claim.variants}
+    seeds = sorted(set.intersection(*map(set, named.values()))) if named else []
+    if named and not seeds:
+        raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(named)}")
+    return sorted((own[seed] for own in named.values() for seed in seeds), key=lambda run: (run.variant, run.seed))
 
 
 def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
@@ -135,19 +148,19 @@ def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
     return max(item.p_inside for item in findings), min(1.0, len(findings) * min(item.p_outside for item in findings))
 
 
-def _judge(claim: Claim, findings: tuple[Finding, ...], seeds: int, p: tuple[float, float] | None, level: float) -> Judgement:
+def _judge(claim: Claim, findings: tuple[Finding, ...], runs: list[Run], p: tuple[float, float] | None, level: float) -> Judgement:
     if p is None:
         holds = [_holds_exactly(item) for item in findings]
         verdict = REPRODUCED if all(holds) else CONTRADICTED
         decisive = findings[-1] if all(holds) else min(findings, key=_relative_slack)
-        return Judgement(claim, findings, decisive, seeds, None, None, verdict, level)
+        return Judgement(claim, findings, decisive, runs, None, None, verdict, level)
     p_not, p_so = p
     verdict = REPRODUCED if p_not <= ALPHA else CONTRADICTED if p_so <= ALPHA else INCONCLUSIVE
     if all(item.slack >= 0 for item in findings):
         decisive = max(findings, key=lambda item: (item.p_inside, -item.slack))
     else:
         decisive = min(findings, key=lambda item: (item.p_outside, item.slack))
-    return Judgement(claim, findings, decisive, seeds, p_not, p_so, verdict, level)
+    return Judgement(claim, findings, decisive, runs, p_not, p_so, verdict, level)
 
 
 def _holds_exactly(finding: Finding) -> bool:
@@ -163,19 +176,9 @@ def _relative_slack(finding: Finding) -> float:
     return finding.slack / (scale or 1)
 
 
-def _find(claim: Claim, runs: Mapping[str, Mapping[int, Run]]) -> tuple[tuple[Finding, ...], int]:
-    """Return the findings of a claim's conditions, and the number of seeds that they rest on."""
-    seeds: list[int] = sorted(set.intersection(*(set(runs[variant]) for variant in claim.variants))) if claim.variants else []
-    if claim.variants and not seeds:
-        raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(claim.variants)}")
-    return tuple(_finding(condition, runs, seeds) for condition in conditions(claim)), len(seeds)
-
-
-def _finding(condition: Condition, runs: Mapping[str, Mapping[int, Run]], seeds: Sequence[int]) -> Finding:
-    names = [name for name in (condition.first, condition.second) if name]
-    # Exact quantities are the same for all seeds.
-    used = seeds[:1] if all(map(is_exact, names)) else seeds
-    values = [[value_of(name, runs, seed) for name in names] for seed in used or [0]]
+def _finding(condition: Condition, runs: Sequence[Run]) -> Finding:
+    named = [values_of(name, runs) for name in (condition.first, condition.second) if name]
+    values = np.column_stack(np.broadcast_arrays(*named)).tolist()  # an exact quantity is the same for all seeds
     if not condition.is_ratio:
         differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
         magnitude = max(abs(value) for pair in values for value in pair)
@@ -188,9 +191,10 @@ def _finding(condition: Condition, runs: Mapping[str, Mapping[int, Run]], seeds:
     return Finding(condition, inference.estimate(logs, 1), low, high)
 
 
-def value_of(quantity: str, runs: Mapping[str, Mapping[int, Run]], seed: int) -> float:
-    """Return the value of a quantity in the run with this seed."""
+def values_of(quantity: str, runs: Sequence[Run]) -> list[float]:
+    """Return the value of a quantity in each run of its variant, one value if it is exact."""
     if quantity in exact_numbers():
-        return exact_numbers()[quantity]
+        return [exact_numbers()[quantity]]
     variant, metric = variant_and_metric(quantity)
-    return runs[variant][seed].value(metric)
+    values = [run.value(metric) for run in runs if run.variant == variant]
+    return values[:1] if is_exact(quantity) else values

@@ -1,12 +1,12 @@
 """The note beside the verdict of a claim."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from convnets.findings import inference
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, values_of
 from convnets.runs.run import Run
-from convnets.study.claims import Claim, exact_numbers, is_exact, variant_and_metric
+from convnets.study.claims import Claim, exact_numbers, variant_and_metric
 
 BUDGETS = {"epochs", "iterations"}
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
@@ -18,11 +18,10 @@ TRAINING = {
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
 
 
-def note(judgement: Judgement, runs: Sequence[Run]) -> str:
-    """Return the note of a claim; `runs` are all that were judged."""
-    claim = judgement.claim
+def note(judgement: Judgement) -> str:
+    """Return the note of a claim."""
+    claim, used = judgement.claim, judgement.runs
     metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
-    used = _common(runs, claim.variants)
     parts = [_values(claim.quantities, used), _tested(claim)]
     if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
         parts.append(f"What decides: {_name(judgement.decisive)}.")
@@ -58,6 +57,11 @@ def number(value: float) -> str:
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
 
 
+def interval(low: float, high: float, number: Callable[[float], str] = number) -> str:
+    """Format an interval in brackets; an empty text if a bound is NaN."""
+    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
+
+
 def disturbed(runs: Sequence[Run]) -> str:
     """List the disturbed runs by variant, as text."""
     seeds: dict[str, list[str]] = {}
@@ -65,13 +69,6 @@ def disturbed(runs: Sequence[Run]) -> str:
         if run.is_disturbed:
             seeds.setdefault(run.variant, []).append(str(run.seed))
     return "; ".join(f"{variant} seed {', '.join(found)}" for variant, found in seeds.items())
-
-
-def _common(runs: Sequence[Run], variants: Sequence[str]) -> list[Run]:
-    """Return the runs of these variants with the seeds that all variants have; verdicts use these runs."""
-    seeds = [{run.seed for run in runs if run.variant == variant} for variant in variants]
-    common = set.intersection(*seeds) if seeds else set()
-    return [run for run in runs if run.variant in variants and run.seed in common]
 
 
 def _tested(claim: Claim) -> str:
@@ -95,19 +92,12 @@ def _tested(claim: Claim) -> str:
 
 def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
     """List the means of quantities; if all are of one metric, its name comes first."""
-    means = {quantity: number(_mean(quantity, runs)) for quantity in quantities}
+    values = {quantity: values_of(quantity, runs) for quantity in quantities}
+    means = {quantity: number(sum(found) / len(found)) for quantity, found in values.items()}
     metrics = {variant_and_metric(quantity)[1] for quantity in quantities}
     if len(metrics) == 1 and not exact_numbers().keys() & means.keys():
         return f"{metrics.pop()}: {', '.join(f'{variant_and_metric(name)[0]} {mean}' for name, mean in means.items())}."
     return ", ".join(f"{name} {mean}" for name, mean in means.items()) + "."
-
-
-def _mean(quantity: str, runs: Sequence[Run]) -> float:
-    if quantity in exact_numbers():
-        return exact_numbers()[quantity]
-    variant, metric = variant_and_metric(quantity)
-    values = [run.value(metric) for run in runs if run.variant == variant]
-    return values[0] if is_exact(quantity) else sum(values) / len(values)
 
 
 def _name(finding: Finding) -> str:

@@ -1,35 +1,56 @@
 """What the overview is made from, and how it writes numbers."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
 
+from convnets.findings import inference, wording
 from convnets.report.texts import Texts
-from convnets.runs.run import Run
+from convnets.runs.run import FIXED_METRICS, Run
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
+
+WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
 
 
 @dataclass(frozen=True)
 class Material:
-    """The data of all sections: claims and comparisons by id, labels by variant, runs, and tables by name."""
+    """The data of all sections: the params of the step, claims and comparisons by id, runs, and tables by name."""
 
+    settings: Mapping[str, Any]
     claims: Mapping[str, Claim]
     comparisons: Mapping[str, Comparison]
-    labels: Mapping[str, str]
     runs: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
 
     @staticmethod
     def of(settings: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[str, pd.DataFrame]) -> "Material":
-        """Return the data of the sections; `settings` are the params of the step."""
+        """Return the data of the sections."""
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(listed, drawn, settings["labels"], runs, tables)
+        return Material(settings, listed, drawn, runs, tables)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The label of each variant."""
+        labels: Mapping[str, str] = self.settings["labels"]
+        return labels
+
+    def runs_of(self, variant: str) -> list[Run]:
+        """Return the runs of a variant."""
+        return [run for run in self.runs if run.variant == variant]
+
+    def quantities(self, variant: str, metrics: Iterable[str], printed: Mapping[str, float]) -> Iterable[tuple[str, str, str]]:
+        """Yield the mean of each metric over a variant's runs, its interval where it varies, and the number printed."""
+        runs = self.runs_of(variant)
+        for metric in metrics:
+            estimate = inference.estimate([run.value(metric) for run in runs])
+            number = "{:,.0f}".format if metric in WHOLE else wording.number
+            interval = "" if metric in FIXED_METRICS else wording.interval(*estimate.interval(), number)
+            yield shown(number(estimate.mean)), shown(interval), as_printed(printed.get(f"{variant}.{metric}"))
 
     def printed(self, texts: Texts) -> Mapping[str, float]:
         """Return the number that the report prints for each quantity. Claims of a user's own sections are left out.
@@ -47,11 +68,6 @@ def as_printed(number: float | None) -> str:
     if number is None or pd.isna(number):
         return ""
     return shown(f"{number:,.0f}" if float(number).is_integer() else f"{number:,}")
-
-
-def bracket(low: float, high: float, number: Callable[[float], str]) -> str:
-    """Format an interval in brackets; an empty text if a bound is NaN."""
-    return "" if math.isnan(low) or math.isnan(high) else shown(f"[{number(low)}, {number(high)}]")
 
 
 def shown(text: str) -> str:

@@ -1,4 +1,7 @@
-"""The overview as one HTML page that loads nothing."""
+"""The overview as one HTML page that loads nothing: the findings, in the order of the report's sections.
+
+Verdicts, errata and tables are read. Only means and intervals of single quantities are computed here.
+"""
 
 import base64
 import re
@@ -9,24 +12,14 @@ from typing import Any
 
 import jinja2
 
-from convnets import settings as settings_of_runs
 from convnets.errors import InputError
-from convnets.report import appendix, overview, statements
-from convnets.report.material import Material
-from convnets.report.overview import Section
-from convnets.report.texts import Text, Texts
-
-LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves MLflow's interface unless told otherwise
-
-
-@dataclass(frozen=True)
-class Links:
-    """Addresses of pages of MLflow's interface; `note` says how to open them."""
-
-    note: Text
-    runs: str
-    curves: Mapping[str, str]
-    compare: Mapping[str, str]
+from convnets.findings import wording
+from convnets.report import appendix, statements
+from convnets.report.material import Material, as_printed
+from convnets.report.statements import ClaimLine, Erratum
+from convnets.report.texts import Text, Texts, join
+from convnets.runs.reading import UNDISTURBED
+from convnets.study.comparisons import Comparison
 
 
 @dataclass(frozen=True)
@@ -40,66 +33,84 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Page:
-    """The content of the page. `tally` counts the claims by verdict."""
+class Section:
+    """A section of the report: its texts, and what belongs to it.
 
-    sections: Sequence[Section]
-    appendix: Sequence[Section]
-    tally: Mapping[str, int]
-    extent: Text
-    warnings: Sequence[Text]
-    links: Links | None
+    `errata` are shown in this section; `elsewhere` are errata that concern it and are shown in another one.
+    """
+
+    id: str
+    texts: Mapping[str, Any]
+    comparisons: Sequence[Comparison]
+    claims: Sequence[ClaimLine]
+    errata: Sequence[Erratum] = ()
+    elsewhere: Sequence[Erratum] = ()
 
 
-def compose(
-    study: Material, settings: Mapping[str, Any], own: Mapping[str, str], published: Mapping[str, Any], texts: Texts
-) -> Page:
-    """Put the page together from the findings and the settings of the step.
+def sections(study: Material, texts: Texts) -> list[Section]:
+    """Return the report's sections in order, then one section for the claims and comparisons that belong to none of them."""
+    lines = list(statements.claim_lines(study, texts))
+    numbers = [spec["number"] for spec in texts.sections]
+    errata = statements.errata(study, numbers)
+    found = [
+        Section(
+            f"section-{number.replace('.', '-')}",
+            spec,
+            [each for each in study.comparisons.values() if each.id == spec.get("comparison")],
+            [line for line in lines if line.claim.section == number],
+            [erratum for erratum in errata if erratum.sections[0] == number],
+            [erratum for erratum in errata if number in erratum.sections[1:]],
+        )
+        for number, spec in zip(numbers, texts.sections, strict=True)
+    ]
+    known = {spec.get("comparison") for spec in texts.sections}
+    comparisons = [each for each in study.comparisons.values() if each.id not in known]
+    others = [line for line in lines if line.claim.section not in numbers]
+    return [*found, Section("other", texts.appendix["other"], comparisons, others)] if comparisons or others else found
+
+
+def caption(comparison: Comparison, seeds: int, texts: Texts) -> Text:
+    """Return the caption of a comparison's figure."""
+    spread = texts.captions["one_run"] if seeds == 1 else texts.captions["spread"].fill(count=seeds)
+    splits = dict.fromkeys(split for row in comparison.rows for split in row)
+    drawn = join(texts.captions["and"], [texts.captions[split] for split in splits])
+    number = f"{comparison.figure}. " if comparison.figure else ""
+    figure = Text(number, number.replace("Figure", "Figura").replace(" and ", " y "))
+    return texts.captions["curves"].fill(figure=figure, splits=drawn, spread=spread)
+
+
+def render(
+    study: Material,
+    own: Mapping[str, str],
+    published: Mapping[str, Any],
+    figures: Mapping[str, Path],
+    texts: Texts,
+    template: Path,
+    style: Path,
+) -> str:
+    """Return the page as HTML, within it the SVG file of each figure and the style sheet.
 
     `own` are the versions of the libraries that make tables and page. `published` is the content of `tracking/published.json`, with
     addresses relative to the root of MLflow's interface; empty if nothing was published.
     """
-    found = overview.sections(study, texts)
-    variants = {name: settings_of_runs.from_dict(value) for name, value in settings["variants"].items()}
-    parts = (
-        appendix.changes(found, texts),
-        appendix.speed_and_overfitting(study, settings["accuracies"], texts),
-        appendix.configuration(variants, study.labels, settings["dataset"], settings["seeds"], texts),
-        appendix.software(study.runs, own, texts),
-        appendix.hardware(study.runs, study.labels, texts),
-    )
-    count = len(settings["seeds"])
-    runs = texts.labels["one_seed"] if count == 1 else texts.labels["seeds"].fill(count=str(count))
-    images = {split: f"{number:,}" for split, number in settings["images"].items()}
-    warnings = {
-        "one_seed_warning": count == 1,
-        "subset_warning": settings["dataset"]["subset"] is not None,
-        "given": not settings["trained"],
-    }
-    return Page(
-        sections=found,
-        appendix=parts,
-        tally=statements.tally(line for section in found for line in section.claims),
-        extent=texts.labels["extent"].fill(variants=str(len(variants)), runs=runs, **images),
-        warnings=[texts.labels[name] for name, applies in warnings.items() if applies],
-        links=_links(published, settings["interface"], texts) if published.get("runs") else None,
-    )
-
-
-def _links(published: Mapping[str, Any], server: str | None, texts: Texts) -> Links:
-    root = server.rstrip("/") if server else LOCAL
-    note = texts.appendix["mlflow"]["server" if server else "local"].fill(root=root)
-    curves, compare = ({name: f"{root}/{page}" for name, page in published[key].items()} for key in ("curves", "compare"))
-    return Links(note, f"{root}/{published['runs']}", curves, compare)
-
-
-def render(page: Page, figures: Mapping[str, Path], texts: Texts, template: Path, style: Path) -> str:
-    """Return the page as HTML, within it the SVG file of each figure and the style sheet."""
     loader, undefined = jinja2.FileSystemLoader(template.parent), jinja2.StrictUndefined
     environment = jinja2.Environment(loader=loader, undefined=undefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    pictures = {name: _picture(path) for name, path in figures.items()}
-    css = style.read_text(encoding="utf-8")
-    return environment.get_template(template.name).render(page=page, pictures=pictures, texts=texts, style=css)
+    environment.filters |= {"as_printed": as_printed, "named": lambda names, texts: [texts[name] for name in names]}
+    return environment.get_template(template.name).render(
+        study=study,
+        texts=texts,
+        sections=sections(study, texts),
+        printed=study.printed(texts),
+        own=own,
+        published=published,
+        pictures={name: _picture(path) for name, path in figures.items()},
+        style=style.read_text(encoding="utf-8"),
+        appendix=appendix,
+        statements=statements,
+        caption=caption,
+        disturbed=wording.disturbed(study.runs),
+        undisturbed=UNDISTURBED,
+    )
 
 
 def _picture(path: Path) -> Picture:

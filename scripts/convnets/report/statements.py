@@ -13,10 +13,9 @@ from typing import Any
 import pandas as pd
 
 from convnets.findings import verdicts, wording
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, VERDICTS, Finding, Judgement
-from convnets.report.material import Material, as_printed, bracket, shown
-from convnets.report.texts import Text, Texts, same
-from convnets.report2021.errata import Erratum
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
+from convnets.report.material import Material, as_printed, shown
+from convnets.report.texts import Text, Texts, join
 from convnets.study.claims import Claim, exact_numbers, variant_and_metric
 
 FEW = 2  # a claim with more quantities than this shows only the deciding one
@@ -25,34 +24,21 @@ VGG16 = "VGG-16"
 
 @dataclass(frozen=True)
 class Measure:
-    """A measured number: the name of its quantity, its value and interval, and the report's number. NaN marks missing numbers."""
+    """A measured number as text: the name of its quantity, its value and interval, the report's number, and the difference."""
 
     what: Text
-    measured: float
-    low: float
-    high: float
-    reported: float
+    here: str
+    interval: str
+    then: str
+    difference: str
 
-    @property
-    def here(self) -> str:
-        """The measured number as text."""
-        return "" if math.isnan(self.measured) else shown(wording.number(self.measured))
-
-    @property
-    def interval(self) -> str:
-        """The interval in brackets."""
-        return bracket(self.low, self.high, wording.number)
-
-    @property
-    def then(self) -> str:
-        """The report's number as text."""
-        return as_printed(self.reported)
-
-    @property
-    def difference(self) -> str:
-        """The measured number less the report's, as text with its sign."""
-        less = self.measured - self.reported
-        return shown(f"{'+' if less > 0 else ''}{wording.number(less)}")
+    @staticmethod
+    def of(what: Text, measured: float, low: float, high: float, reported: float) -> "Measure":
+        """Format numbers, of which any may be NaN."""
+        here = "" if math.isnan(measured) else shown(wording.number(measured))
+        less = measured - reported
+        difference = shown(f"{'+' if less > 0 else ''}{wording.number(less)}")
+        return Measure(what, here, shown(wording.interval(low, high)), as_printed(reported), difference)
 
 
 @dataclass(frozen=True)
@@ -67,11 +53,12 @@ class ClaimLine:
 
 
 @dataclass(frozen=True)
-class ErratumBox(Erratum):
-    """An erratum. It is shown in the first of its sections; `claims` holds the ids of the claims that name it."""
+class Erratum:
+    """A row of the table of errata, the sections that it names, and the ids of the claims that name it."""
 
-    sections: tuple[str, ...]
-    claims: tuple[str, ...]
+    row: Mapping[Hashable, str]
+    sections: Sequence[str]
+    claims: Sequence[str]
 
 
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
@@ -79,12 +66,12 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
     judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), study.runs)}
     of_section = {spec["number"]: study.comparisons.get(spec.get("comparison", "")) for spec in texts.sections}
     for row in study.tables["claims"].to_dict("records"):
-        claim, judgement = study.claims[row["id"]], judged[row["id"]]
-        comparison = of_section.get(claim.section)
+        judgement = judged[row["id"]]
+        comparison = of_section.get(judgement.claim.section)
         members = comparison.members if comparison else ()
         labels = {**study.labels, **{member.variant: member.label for member in members}}
         measures = tuple(_measures(row, judgement, labels, texts))
-        yield ClaimLine(claim, measures, row["verdict"], _basis(judgement, texts), row["note"])
+        yield ClaimLine(judgement.claim, measures, row["verdict"], _basis(judgement, texts), row["note"])
 
 
 def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str], texts: Texts) -> Iterable[Measure]:
@@ -92,14 +79,14 @@ def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping
     claim, findings = judgement.claim, judgement.findings
     if claim.test == "equals" and 1 < len(findings) <= FEW:
         for finding, reported in zip(findings, claim.reported, strict=True):
-            yield Measure(_what(finding, labels, texts), finding.measured, *finding.interval, reported)
+            yield Measure.of(_what(finding, labels, texts), finding.measured, *finding.interval, reported)
         return
     what = _what(judgement.decisive, labels, texts)
     if len(findings) > 1:
         kind = "last_of" if claim.is_exact and judgement.verdict == REPRODUCED else "deciding"
-        what = texts.labels[kind].fill(what=what, count=str(len(findings)))
+        what = texts.labels[kind].fill(what=what, count=len(findings))
     numbers = [math.nan if pd.isna(row[name]) else float(row[name]) for name in ("measured", "ci_low", "ci_high", "reported")]
-    yield Measure(what, *numbers)
+    yield Measure.of(what, *numbers)
 
 
 def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
@@ -107,21 +94,19 @@ def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
     condition = finding.condition
     named = [_named(quantity, labels, texts) for quantity in (condition.first, condition.second) if quantity]
     subjects, metrics = dict.fromkeys(subject for subject, _ in named), dict.fromkeys(metric for _, metric in named)
-    relation = same(" / " if condition.is_ratio else " \N{MINUS SIGN} ")
+    relation = " / " if condition.is_ratio else " \N{MINUS SIGN} "
     if len(metrics) == 1 or len(subjects) == 1:
-        return same(": ").join([relation.join([same(subject) for subject in subjects]), relation.join(list(metrics))])
-    return relation.join([same(": ").join([same(subject), metric]) for subject, metric in named])
+        return join(": ", [join(relation, list(subjects)), join(relation, list(metrics))])
+    return join(relation, [join(": ", both) for both in named])
 
 
-def _named(quantity: str, labels: Mapping[str, str], texts: Texts) -> tuple[str, Text]:
+def _named(quantity: str, labels: Mapping[str, str], texts: Texts) -> tuple[str, str | Text]:
     """Return the subject of a quantity, a variant or a part of VGG-16, and the name of its metric."""
-    variant, metric = variant_and_metric(quantity)
+    subject, metric = variant_and_metric(quantity)
     if quantity in exact_numbers():
         block, metric = variant_and_metric(metric)
-        subject = VGG16 if block == "total" else f"{VGG16} {block}"
-    else:
-        subject = labels[variant]
-    return subject, texts.metrics.get(metric, same(metric))
+        return VGG16 if block == "total" else f"{VGG16} {block}", texts.metrics.get(metric, metric)
+    return labels[subject], texts.metrics.get(metric, metric)
 
 
 def _basis(judgement: Judgement, texts: Texts) -> Text:
@@ -133,7 +118,7 @@ def _basis(judgement: Judgement, texts: Texts) -> Text:
     p_not, p_so = wording.p_value(judgement.p_not), wording.p_value(judgement.p_so)
     kind = "both" if judgement.verdict == INCONCLUSIVE else "one"
     p = p_so if judgement.verdict == CONTRADICTED else p_not
-    return texts.labels[f"basis_{kind}"].fill(seeds=str(judgement.seeds), p=p, p_not=p_not, p_so=p_so)
+    return texts.labels[f"basis_{kind}"].fill(seeds=judgement.seeds, p=p, p_not=p_not, p_so=p_so)
 
 
 def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Text | None:
@@ -145,32 +130,30 @@ def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Te
     found = [(part, by_id[part["claim"]]) for part in parts if part["claim"] in by_id]
     if not found:
         return None
-    text = same("; ").join([part[line.verdict].fill(here=line.measures[0].here) for part, line in found])
+    text = join("; ", [part[line.verdict].fill(here=line.measures[0].here) for part, line in found])
     return Text(*(f"{words[0].upper()}{words[1:]}." for words in (text.en, text.es)))
 
 
-def tally(lines: Iterable[ClaimLine]) -> Mapping[str, int]:
-    """Count the claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
-    given = [line.verdict for line in lines]
-    return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
+def printed_numbers(lines: Iterable[ClaimLine]) -> Mapping[tuple[Text, str], Measure]:
+    """Return the measures of numbers that the report prints, by name and number, so that several claims about one share a row."""
+    return {
+        (join(" \N{MIDDLE DOT} ", [line.claim.section, measure.what]), measure.then): measure
+        for line in lines
+        for measure in line.measures
+        if measure.then
+    }
 
 
-def erratum_boxes(study: Material, numbers: Sequence[str]) -> list[ErratumBox]:
+def errata(study: Material, numbers: Sequence[str]) -> list[Erratum]:
     """Return the errata; `numbers` are the numbers of the report's sections."""
     found = []
     for row in study.tables["errata"].fillna("").astype(str).to_dict("records"):
-        claims = tuple(name for part in row.pop("claims").split("; ") if (name := part.split(":")[0]) in study.claims)
-        found.append(
-            ErratumBox(
-                sections=sections_of(row["section"], numbers), claims=claims, **{str(name): text for name, text in row.items()}
-            )
-        )
+        claims = [name for part in row["claims"].split("; ") if (name := part.split(":")[0]) in study.claims]
+        found.append(Erratum(row, sections_of(row["section"], numbers), claims))
     return found
 
 
-def sections_of(text: str, numbers: Sequence[str]) -> tuple[str, ...]:
+def sections_of(text: str, numbers: Sequence[str]) -> Sequence[str]:
     """Return the sections that an erratum names: "3, 3.1" names two, "2.1 to 3" all from 2.1 to 3."""
     named = [number for number in re.findall(r"[\d.]+", text) if number in numbers]
-    if " to " in text and named:
-        return tuple(numbers[numbers.index(named[0]) : numbers.index(named[-1]) + 1])
-    return tuple(named)
+    return numbers[numbers.index(named[0]) : numbers.index(named[-1]) + 1] if " to " in text and named else named

@@ -9,6 +9,8 @@ import yaml
 
 from convnets.errors import InputError
 
+LANGUAGES = ("en", "es")
+
 
 @dataclass(frozen=True)
 class Text:
@@ -17,22 +19,19 @@ class Text:
     en: str
     es: str
 
-    def fill(self, **values: "str | Text") -> "Text":
+    def fill(self, **values: object) -> "Text":
         """Return the text with each `{name}` filled in."""
-        english, spanish = (
-            {name: getattr(value, language) if isinstance(value, Text) else value for name, value in values.items()}
-            for language in ("en", "es")
-        )
-        return Text(self.en.format(**english), self.es.format(**spanish))
-
-    def join(self, parts: Sequence["Text"]) -> "Text":
-        """Return the parts with this text between them."""
-        return Text(self.en.join(part.en for part in parts), self.es.join(part.es for part in parts))
+        return Text(*(_in(of, self).format(**{name: _in(of, value) for name, value in values.items()}) for of in LANGUAGES))
 
 
-def same(text: str) -> Text:
-    """Return a text that is the same in both languages."""
-    return Text(text, text)
+def join(separator: str | Text, parts: Sequence[str | Text]) -> Text:
+    """Return the parts with the separator between them."""
+    return Text(*(_in(of, separator).join(_in(of, part) for part in parts) for of in LANGUAGES))
+
+
+def _in(language: str, value: Any) -> Any:  # noqa: ANN401
+    """Return a value in one language, where it is a text that has several."""
+    return getattr(value, language) if isinstance(value, Text) else value
 
 
 @dataclass(frozen=True)
