@@ -76,7 +76,7 @@ schema: setup  ## write the schema of the configuration again, from the declarat
 reference: setup  ## copy figures, tables, histories and summaries from results/ to results/reference, and write its overview
 	@$(SNAKEMAKE) --dry-run --quiet all | grep -q 'Nothing to be done' || { echo 'the runs are not finished: make run'; exit 1; }
 	cd results && tar cf reference.tar data/manifest.json figures tables runs/*/*/history.csv runs/*/*/metrics.json \
-		runs/*/*/record.json runs/*/*/stamp.json
+		runs/*/*/record.json runs/*/*/stamp.json $$(ls runs/*/*/verified.json 2>/dev/null)
 	mkdir -p results/reference && cd results/reference && rm -rf data figures tables runs report && mkdir report
 	tar xf results/reference.tar -C results/reference && rm results/reference.tar
 	$(BIN)/snakemake --cores $(CORES) --configfile config.reference.yaml --quiet all -- results/from_reference/report/overview.html

@@ -3,7 +3,7 @@
 
 rule tabulate_claims:
     input:
-        runs=files_of(["history.csv", "metrics.json", "record.json"], study.variants_of_claims()),
+        runs=runs_of(study.variants_of_claims()),
         stale=steps.marker("tabulate_claims"),
     output:
         csv=report("<results>/tables/claims.csv", **in_report("claims", "Tables", {"table": "Claims"})),

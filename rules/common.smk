@@ -80,12 +80,12 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def files_of(name, variants=study.variants, seeds=study.seeds):
-    """Return the paths of one or several files of each run of these variants. With `runs_from`, missing files are left out."""
+def runs_of(variants=study.variants, seeds=study.seeds):
+    """Return the stamp of each run of these variants, which vouches for its files. Of given runs (`runs_from`), all files that count."""
     given = study.runs_from
-    paths = expand(
-        "{folder}/runs/{variant}/seed{seed}/{name}", folder=given or "<results>", variant=variants, seed=seeds, name=name
-    )
+    names = ["history.csv", "metrics.json", "record.json", "stamp.json"] if given else "stamp.json"
+    folder = given or "<results>"
+    paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=variants, seed=seeds, name=names)
     return [path for path in paths if not given or Path(path).exists()]
 
 
@@ -94,9 +94,9 @@ def in_report(caption, category, labels):
     return {"caption": f"../report/captions/{caption}.rst", "category": category, "labels": labels}
 
 
-def histories_of_comparison(wildcards):
-    """Return the histories of the runs in a comparison."""
-    return files_of("history.csv", [member.variant for member in study.comparisons[wildcards.comparison].members])
+def runs_of_comparison(wildcards):
+    """Return the runs in a comparison, as `runs_of` does."""
+    return runs_of([member.variant for member in study.comparisons[wildcards.comparison].members])
 
 
 def comparison_of(wildcards):

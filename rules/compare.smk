@@ -3,7 +3,7 @@
 
 rule plot_comparison:
     input:
-        histories=histories_of_comparison,
+        runs=runs_of_comparison,
         stale=steps.marker("plot_comparison"),
     output:
         svg=report("<results>/figures/{comparison}.svg", **in_report("comparison", "Figures", title_of_comparison)),
@@ -23,7 +23,7 @@ rule plot_comparison:
 
 rule tabulate_variants:
     input:
-        metrics=files_of("metrics.json"),
+        runs=runs_of(),
         stale=steps.marker("tabulate_variants"),
     output:
         csv=report("<results>/tables/variants.csv", **in_report("variants", "Tables", {"table": "Variants"})),
@@ -43,7 +43,7 @@ rule tabulate_variants:
 
 rule tabulate_convergence:
     input:
-        runs=files_of(["history.csv", "metrics.json", "record.json"]),
+        runs=runs_of(),
         stale=steps.marker("tabulate_convergence"),
     output:
         csv=report("<results>/tables/convergence.csv", **in_report("convergence", "Tables", {"table": "Convergence"})),

@@ -3,7 +3,7 @@
 
 rule write_overview:
     input:
-        runs=files_of(["history.csv", "metrics.json", "record.json", "stamp.json"]),
+        runs=runs_of(),
         tables=expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory", "claims", "errata", "convergence"]),
         figures=expand("<results>/figures/{figure}.svg", figure=[*study.comparisons, "vgg16"]),
         published=[] if study.runs_from else "<results>/tracking/published.json",

@@ -38,8 +38,8 @@ rule draw_vgg16:
 
 rule tabulate_memory:
     input:
-        dense=files_of("metrics.json", study.memory["dense"], study.seeds[0]),
-        conv1x1=files_of("metrics.json", study.memory["conv1x1"], study.seeds[0]),
+        dense=runs_of(study.memory["dense"], study.seeds[0]),
+        conv1x1=runs_of(study.memory["conv1x1"], study.seeds[0]),
         stale=steps.marker("tabulate_memory"),
     output:
         csv=report("<results>/tables/memory.csv", **in_report("memory", "Tables", {"table": "Memory"})),

@@ -24,7 +24,7 @@ rule create_store:
 rule publish_comparisons:
     input:
         plan="<results>/tracking/plan.json",
-        metrics=files_of("metrics.json"),
+        runs=runs_of(),
         figures=expand("<results>/figures/{comparison}.svg", comparison=study.in_report),
         stale=steps.marker("publish_comparisons", pending.publishing_reasons),
     output:

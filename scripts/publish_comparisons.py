@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 def main(job: Job) -> None:
     """Read the plan, publish, write the outcome."""
-    folders = [path.parent for path in job.inputs["metrics"]]
+    folders = job.folders("runs")
     figures = {path.stem: path for path in job.inputs["figures"]}
     trainings = Layout(job.output("published").parents[1]).trainings
     published = publishing.publish(Plan.read(job.input("plan")), folders, figures, trainings)

@@ -14,7 +14,7 @@ from convnets.workflow.frame import Job, step
 def main(job: Job) -> None:
     """Read the runs, judge the claims, write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
-    runs = reading.read(job.inputs["runs"], variants, ImageFormat(**job.settings["format"]))
+    runs = reading.read(job.folders("runs"), variants, ImageFormat(**job.settings["format"]))
     claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
     table = claim_tables.claims(verdicts.judge(claims, runs))
     tables.write_csv(table, job.output("csv"))

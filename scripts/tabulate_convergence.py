@@ -13,7 +13,7 @@ def main(job: Job) -> None:
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
     accuracies = job.settings["accuracies"]
     images = ImageFormat(**job.settings["format"])
-    runs = reading.read(job.inputs["runs"], variants, images)
+    runs = reading.read(job.folders("runs"), variants, images)
     table = convergence.table(runs, variants, images, job.settings["labels"], accuracies)
     tables.write_csv(table, job.output("csv"))
     shown = tables.markdown(convergence.readable(table, accuracies))

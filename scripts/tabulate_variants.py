@@ -3,13 +3,16 @@
 
 from convnets import tables
 from convnets.findings import variants
+from convnets.runs.layout import METRICS, is_verified, run_of
 from convnets.runs.reading import read_summary
 from convnets.workflow.frame import Job, step
 
 
 def main(job: Job) -> None:
     """Read the summaries and write the table."""
-    table = variants.table(map(read_summary, job.inputs["metrics"]), job.settings["labels"])
+    folders = job.folders("runs")
+    verified = [run_of(folder)[0] for folder in folders if is_verified(folder)]
+    table = variants.table([read_summary(folder / METRICS) for folder in folders], verified, job.settings["labels"])
     tables.write_csv(table, job.output("csv"))
     tables.write_text(variants.markdown(table), job.output("markdown"))
 

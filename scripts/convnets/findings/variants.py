@@ -1,6 +1,6 @@
 """The table of variants: mean and spread of each metric over the seeds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -18,10 +18,11 @@ SHOWN = {
 }
 
 
-def table(runs: Iterable[Metrics], labels: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row per variant: its label, how many runs, and mean and standard deviation of each metric over them.
+def table(runs: Iterable[Metrics], verified: Sequence[str], labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row per variant: its label, how many runs, mean and standard deviation of each metric over them, runs verified.
 
-    Rows follow `labels`; the deviation of a single run is empty.
+    Rows follow `labels`; the deviation of a single run is empty. `verified` names the variant of each run that is fresh by a
+    verification (`make verify`), not by its training.
     """
     frame = pd.DataFrame([asdict(run) for run in runs])
     groups = frame.groupby("variant")[list(NUMBER_COLUMNS)]
@@ -29,6 +30,7 @@ def table(runs: Iterable[Metrics], labels: Mapping[str, str]) -> pd.DataFrame:
     summary.columns = ["_".join(column) for column in summary.columns]
     summary.insert(0, "runs", groups.size())
     summary.insert(0, "label", pd.Series(labels))
+    summary["verified"] = [verified.count(variant) for variant in summary.index]
     return summary.loc[list(labels)].rename_axis("variant").reset_index()
 
 
@@ -38,4 +40,6 @@ def markdown(table: pd.DataFrame) -> str:
     shown["parameters"] = [f"{count:,.0f}" for count in table["parameters_mean"]]
     for metric, (heading, digits) in SHOWN.items():
         shown[heading] = tables.means(table, metric, digits)
+    if table["verified"].any():
+        shown["runs verified, not trained, by this code"] = table["verified"]
     return tables.markdown(shown)

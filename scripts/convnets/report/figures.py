@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from convnets.errors import InputError
-from convnets.runs.layout import run_of
+from convnets.runs.layout import HISTORY, run_of
 from convnets.study.comparisons import PALETTE, Comparison
 from convnets.style import STYLE
 
@@ -37,11 +37,11 @@ class Curves:
     runs: int
 
 
-def read_curves(histories: Iterable[Path]) -> dict[str, Curves]:
-    """Return the curves of each variant from the histories of its runs, `.../{variant}/seed{seed}/history.csv`."""
+def read_curves(folders: Iterable[Path]) -> dict[str, Curves]:
+    """Return the curves of each variant from the histories in the folders of its runs."""
     frames: dict[str, list[pd.DataFrame]] = {}
-    for path in histories:
-        frames.setdefault(run_of(path.parent)[0], []).append(pd.read_csv(path))
+    for folder in folders:
+        frames.setdefault(run_of(folder)[0], []).append(pd.read_csv(folder / HISTORY))
     return {variant: curves(found) for variant, found in frames.items()}
 
 

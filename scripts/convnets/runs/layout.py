@@ -38,6 +38,11 @@ def run_of(folder: Path) -> tuple[str, str]:
     return folder.parent.name, folder.name.removeprefix(SEED)
 
 
+def is_verified(folder: Path) -> bool:
+    """Return whether a verification, not a training, gave a run its present fingerprint."""
+    return (folder / VERIFIED).is_file()
+
+
 def name_of(folder: Path) -> str:
     """Return the name of a folder's run for users: `variant/seedN`, as in its path."""
     return f"{folder.parent.name}/{folder.name}"

@@ -2,7 +2,6 @@
 
 import csv
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -68,16 +67,13 @@ def read_summary(path: Path) -> Metrics:
     return metrics
 
 
-def read(files: Iterable[Path], settings: Mapping[str, Settings], images: ImageFormat) -> list[Run]:
-    """Read runs from their files, sorted by variant and seed. Only the landmarks of each history are kept.
+def read(folders: Iterable[Path], settings: Mapping[str, Settings], images: ImageFormat) -> list[Run]:
+    """Read runs from their folders, sorted by variant and seed. Only the landmarks of each history are kept.
 
-    `files` are the `history.csv` and `metrics.json` of each run; optionally `record.json`, and `stamp.json` for the libraries. An
-    InputError says that a run is not complete, is not of the variants in `settings`, or that a file cannot be read.
+    A folder holds `history.csv` and `metrics.json`; optionally `record.json`, and `stamp.json` for the libraries. An InputError
+    says that a run is not complete, is not of the variants in `settings`, or that a file cannot be read.
     """
-    folders: dict[Path, dict[str, Path]] = defaultdict(dict)
-    for file in files:
-        folders[file.parent][file.name] = file
-    runs = [_read_run(folder, found, settings, images) for folder, found in folders.items()]
+    runs = [_read_run(folder, settings, images) for folder in folders]
     return sorted(runs, key=lambda run: (run.variant, run.seed))
 
 
@@ -85,7 +81,8 @@ def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(f"{file} cannot be read: {error}; remove the folder {file.parent} to train this run again")
 
 
-def _read_run(folder: Path, files: Mapping[str, Path], settings: Mapping[str, Settings], images: ImageFormat) -> Run:
+def _read_run(folder: Path, settings: Mapping[str, Settings], images: ImageFormat) -> Run:
+    files = {name: file for name in (HISTORY, METRICS, RECORD, STAMP) if (file := folder / name).is_file()}
     for name in (HISTORY, METRICS):
         if name not in files:
             raise InputError(f"the run in {folder} was given without its {name}")

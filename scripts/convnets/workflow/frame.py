@@ -58,6 +58,10 @@ class Job:
         (path,) = self.inputs[name]
         return path
 
+    def folders(self, name: str) -> list[Path]:
+        """Return the folders of the runs that are inputs of this name, each once."""
+        return list(dict.fromkeys(path.parent for path in self.inputs[name]))
+
     def output(self, name: str) -> Path:
         """Return the only output of this name."""
         (path,) = self.outputs[name]

@@ -18,7 +18,7 @@ from convnets.data import dataset
 from convnets.errors import InputError
 from convnets.freshness import fingerprint, stamps
 from convnets.runs import records, unfinished
-from convnets.runs.layout import RUN_FILES, Layout, run_of
+from convnets.runs.layout import RUN_FILES, VERIFIED, Layout, run_of
 from convnets.study.stores import Plan, forget
 from convnets.tracking import reuse
 from convnets.tracking.connection import StoreError, connect
@@ -91,6 +91,7 @@ class Attempt:
             self.run.mkdir(parents=True, exist_ok=True)
             files.remove_partial(self.run)
             forget(self.run)
+            (self.run / VERIFIED).unlink(missing_ok=True)
             plan = Plan.read(self.job.input("plan"))
             try:
                 wanted = (self.variant, self.seed, self.job.fingerprint, self.run)
