@@ -18,11 +18,12 @@ WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits 
 
 @dataclass(frozen=True)
 class Material:
-    """The data of all sections: the params of the step, claims and comparisons by id, runs, and tables by name."""
+    """The data of all sections: the params of the step, claims and comparisons by id, labels, runs, and tables by name."""
 
     settings: Mapping[str, Any]
     claims: Mapping[str, Claim]
     comparisons: Mapping[str, Comparison]
+    labels: Mapping[str, str]
     runs: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
 
@@ -31,13 +32,7 @@ class Material:
         """Return the data of the sections."""
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, runs, tables)
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The label of each variant."""
-        labels: Mapping[str, str] = self.settings["labels"]
-        return labels
+        return Material(settings, listed, drawn, settings["labels"], runs, tables)
 
     def runs_of(self, variant: str) -> list[Run]:
         """Return the runs of a variant."""

@@ -16,7 +16,7 @@ from convnets.errors import InputError
 from convnets.findings import wording
 from convnets.report import appendix, statements
 from convnets.report.material import Material, as_printed
-from convnets.report.statements import ClaimLine, Erratum
+from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, join
 from convnets.runs.histories import UNDISTURBED
 from convnets.study.comparisons import Comparison
@@ -34,24 +34,21 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report: its texts, and what belongs to it.
-
-    `errata` are shown in this section; `elsewhere` are errata that concern it and are shown in another one.
-    """
+    """A section of the report: its texts, and what belongs to it; `elsewhere` are errata that are shown in another section."""
 
     id: str
     texts: Mapping[str, Any]
     comparisons: Sequence[Comparison]
     claims: Sequence[ClaimLine]
-    errata: Sequence[Erratum] = ()
-    elsewhere: Sequence[Erratum] = ()
+    errata: Sequence[Any] = ()
+    elsewhere: Sequence[Any] = ()
 
 
 def sections(study: Material, texts: Texts) -> list[Section]:
     """Return the report's sections in order, then one section for the claims and comparisons that belong to none of them."""
     lines = list(statements.claim_lines(study, texts))
     numbers = [spec["number"] for spec in texts.sections]
-    errata = statements.errata(study, numbers)
+    errata: list[Any] = list(statements.errata(study, numbers).itertuples())
     found = [
         Section(
             f"section-{number.replace('.', '-')}",

@@ -35,7 +35,11 @@ def draw() -> Figure:
         axes.set_ylim(-4.2, 5.1)
         images = f"{vgg16.INPUT_SIDE} x {vgg16.INPUT_SIDE} x {vgg16.INPUT_CHANNELS} images"
         axes.set_title(f"VGG-16 on {images}: {sum(counts.values()):,} parameters", weight="bold")
-        _legend(axes, x)
+        kinds = {"convolution + ReLU": CONVOLUTION, "max pooling 2x2": POOLING, "fully connected": DENSE}
+        for row, (name, color) in enumerate(kinds.items()):
+            y = 4.5 - 0.45 * row
+            axes.add_patch(Rectangle((x - 3.4, y - 0.13), 0.3, 0.26, color=color))
+            axes.text(x - 2.95, y, name, va="center", fontsize=9)
         return figure
 
 
@@ -81,12 +85,3 @@ def _box(axes: Axes, x: float, height: float, width: float, color: str) -> None:
     base = np.array(mpl.colors.to_rgb(color))
     for corners, shade in ((front, 1.0), (top, 0.85), (flank, 0.7)):
         axes.add_patch(Polygon(corners, facecolor=tuple(base * shade), edgecolor="#333333", linewidth=0.6, joinstyle="round"))
-
-
-def _legend(axes: Axes, right: float) -> None:
-    """Write which colour is which kind of layer."""
-    kinds = {"convolution + ReLU": CONVOLUTION, "max pooling 2x2": POOLING, "fully connected": DENSE}
-    for row, (name, color) in enumerate(kinds.items()):
-        y = 4.5 - 0.45 * row
-        axes.add_patch(Rectangle((right - 3.4, y - 0.13), 0.3, 0.26, color=color))
-        axes.text(right - 2.95, y, name, va="center", fontsize=9)
