@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from convnets.findings import inference
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, values_of
@@ -62,12 +63,9 @@ def interval(low: float, high: float, number: Callable[[float], str] = number) -
 
 
 def disturbed(runs: Sequence[Run]) -> str:
-    """List the disturbed runs by variant, as text."""
-    seeds: dict[str, list[str]] = {}
-    for run in runs:
-        if run.is_disturbed:
-            seeds.setdefault(run.variant, []).append(str(run.seed))
-    return "; ".join(f"{variant} seed {', '.join(found)}" for variant, found in seeds.items())
+    """List the disturbed runs, which are sorted by variant, as text."""
+    found = groupby((run for run in runs if run.is_disturbed), key=lambda run: run.variant)
+    return "; ".join(f"{variant} seed {', '.join(str(run.seed) for run in own)}" for variant, own in found)
 
 
 def _tested(claim: Claim) -> str:

@@ -1,6 +1,8 @@
 """The tables after the sections of the report: speed and overfitting, configuration, software, hardware."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from statistics import fmean
 
 import pandas as pd
@@ -45,10 +47,8 @@ def _readable(value: object) -> str:
 
 def versions(runs: Iterable[Run]) -> Mapping[str, str]:
     """Return the versions of the libraries of the trainings."""
-    found: dict[str, list[str]] = {}
-    for name, version in sorted({library for run in runs for library in (run.libraries or {}).items()}):
-        found.setdefault(name, []).append(version)
-    return {name: ", ".join(several) for name, several in found.items()}
+    found = sorted({library for run in runs for library in (run.libraries or {}).items()})
+    return {name: ", ".join(version for _, version in several) for name, several in groupby(found, key=itemgetter(0))}
 
 
 def hardware(runs: Sequence[Run]) -> Sequence[str]:

@@ -23,16 +23,6 @@ from convnets.study.comparisons import Comparison
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure in the page: its data URI and its size. `heading` is the height of its title, which its halves leave out."""
-
-    uri: str
-    width: float
-    height: float
-    heading: float = 16.0
-
-
-@dataclass(frozen=True)
 class Section:
     """A section of the report: its texts, and what belongs to it; `elsewhere` are errata that are shown in another section."""
 
@@ -110,11 +100,10 @@ def render(
     )
 
 
-def _picture(path: Path) -> Picture:
-    """Read an SVG file."""
+def _picture(path: Path) -> tuple[str, float, float]:
+    """Return an SVG file as a data URI, its width and its height."""
     content = path.read_bytes()
     found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
     if found is None:
         raise InputError(f"{path} is no SVG figure of this workflow")
-    uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}"
-    return Picture(uri, float(found[1]), float(found[2]))
+    return f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}", float(found[1]), float(found[2])
