@@ -14,7 +14,7 @@ import jinja2
 
 from convnets.errors import InputError
 from convnets.findings import wording
-from convnets.report import appendix, statements
+from convnets.report import statements
 from convnets.report.material import Material, as_printed
 from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, join
@@ -92,7 +92,6 @@ def render(
         published=published,
         pictures={name: _picture(path) for name, path in figures.items()},
         style=style.read_text(encoding="utf-8"),
-        appendix=appendix,
         statements=statements,
         caption=caption,
         disturbed=wording.disturbed(study.runs),
