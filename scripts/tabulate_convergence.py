@@ -12,9 +12,8 @@ def main(job: Job) -> None:
     """Read the runs and write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
     accuracies = job.settings["accuracies"]
-    images = ImageFormat(**job.settings["format"])
-    runs = reading.read(job.folders("runs"), variants, images)
-    table = convergence.table(runs, variants, images, job.settings["labels"], accuracies)
+    runs = reading.read(job.folders("runs"), variants, ImageFormat(**job.settings["format"]))
+    table = convergence.table(runs, job.settings["labels"], accuracies)
     tables.write_csv(table, job.output("csv"))
     shown = tables.markdown(convergence.readable(table, accuracies))
     tables.write_text(f"{shown}\n{convergence.CAPTION}", job.output("markdown"))

@@ -8,7 +8,6 @@ from typing import Any
 import jobs
 import pytest
 import studies
-from images import FORMAT
 
 from convnets.findings import convergence
 from convnets.runs import records
@@ -19,9 +18,8 @@ RECORD = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, [], [[1]])
 
 def test_accuracies_that_not_every_seed_reaches(config: dict[str, Any]) -> None:
     run = studies.four_epochs(config)
-    variants = {"mlp100": run.settings}
     slower = replace(run, seed=2, landmarks=tuple(replace(row, val_accuracy=row.val_accuracy - 0.04) for row in run.landmarks))
-    table = convergence.table([run, slower], variants, FORMAT, {"mlp100": "MLP"}, [0.3, 0.55, 0.6, 0.7])
+    table = convergence.table([run, slower], {"mlp100": "MLP"}, [0.3, 0.55, 0.6, 0.7])
     (row,) = table.to_dict("records")
     assert (row["seeds"], row["reached_0.3"], row["reached_0.55"], row["reached_0.6"], row["reached_0.7"]) == (2, 2, 2, 1, 0)
     assert (row["iterations_to_0.3_mean"], row["iterations_to_0.55_mean"]) == (15, 25)

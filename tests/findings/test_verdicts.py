@@ -60,7 +60,7 @@ def test_the_conditions_of_each_test() -> None:
             Condition("a.x", "c.x", False, -1, 1),
         ],
         claim("equivalent", "a.x", "b.x", margin=1, target=3): [Condition("a.x", "b.x", False, 2, 4)],
-        claim("ratio", "a.x", "b.x", margin=1.25, target=2): [Condition("a.x", "b.x", True, 1.6, 2.5)],
+        claim("ratio", "a.x", "b.x", margin=1.25, target=2): [Condition("a.x", "b.x", True, math.log(1.6), math.log(2.5))],
         claim("greater", "a.x", "b.x", "c.x"): [Condition("a.x", "b.x", False, 0, inf), Condition("b.x", "c.x", False, 0, inf)],
         claim("less", "a.x", "b.x", margin=0.1): [Condition("a.x", "b.x", False, -inf, -0.1)],
         claim("highest", "a.x", "b.x", "c.x"): [Condition("a.x", "b.x", False, 0, inf), Condition("a.x", "c.x", False, 0, inf)],

@@ -9,7 +9,7 @@ import pytest
 from pages import page_of, section, words
 
 from convnets.findings import verdicts, wording
-from convnets.report import appendix
+from convnets.report.material import Material
 from convnets.runs.records import Record
 from convnets.runs.run import Run
 from convnets.study import configuration
@@ -50,7 +50,7 @@ def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: l
     assert "All variants have: batch size 64, optimizer name rmsprop" in text
     assert "MLP, 100 hidden units filters none kernel size 0 head dense dense units 100 dropout 0.5 epochs 50" in text
     one = next(iter(reference))
-    shared, differing = appendix.settings([one], {one.variant: "Only"})
+    shared, differing = Material({}, {}, {}, {one.variant: "Only"}, [one], {}).configuration()
     assert len(shared) == len(one.settings.flat())
     assert differing.columns.empty
 

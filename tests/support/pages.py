@@ -28,9 +28,7 @@ def material_of(config: dict[str, Any], runs: list[Run], chosen: dict[str, Any] 
     judged = verdicts.judge(resolved.claims, runs)
     found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata")}
     found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged).to_csv(index=False)))
-    found["convergence"] = convergence.table(
-        runs, resolved.variants, resolved.described.format, resolved.labels, resolved.accuracies
-    )
+    found["convergence"] = convergence.table(runs, resolved.labels, resolved.accuracies)
     return Material.of(chosen or jobs.settings_of("write_overview", config), runs, found)
 
 

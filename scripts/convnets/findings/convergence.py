@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from convnets import tables
-from convnets.data.images import ImageFormat
 from convnets.networks import formulas
 from convnets.runs.reading import UNDISTURBED
 from convnets.runs.run import Run
-from convnets.settings import Settings
 
 # Metrics whose mean and deviation over the seeds are given.
 METRICS = (
@@ -27,13 +25,7 @@ CAPTION = (
 )
 
 
-def table(
-    runs: Sequence[Run],
-    settings: Mapping[str, Settings],
-    images: ImageFormat,
-    labels: Mapping[str, str],
-    accuracies: Sequence[float],
-) -> pd.DataFrame:
+def table(runs: Sequence[Run], labels: Mapping[str, str], accuracies: Sequence[float]) -> pd.DataFrame:
     """Return one row per variant, in the order of `labels`.
 
     For a validation accuracy of 0.6, the column `reached_0.6` counts the seeds that reach it; the means of iterations and seconds
@@ -41,16 +33,17 @@ def table(
     """
     rows = []
     for variant, label in labels.items():
-        own, network = [run for run in runs if run.variant == variant], settings[variant].network
+        own = [run for run in runs if run.variant == variant]
+        settings, images = own[0].settings, own[0].images
         known = [run.is_disturbed for run in own if run.is_disturbed is not None]
         row: dict[str, object] = {
             "variant": variant,
             "label": label,
             "seeds": len(own),
-            "parameters": formulas.network_parameters(network, images),
-            "training_flops_per_image": formulas.training_flops(network, images),
-            "activation_bytes": formulas.activation_bytes(settings[variant], images),
-            "optimizer_bytes": formulas.optimizer_bytes(settings[variant], images),
+            "parameters": formulas.network_parameters(settings.network, images),
+            "training_flops_per_image": formulas.training_flops(settings.network, images),
+            "activation_bytes": formulas.activation_bytes(settings, images),
+            "optimizer_bytes": formulas.optimizer_bytes(settings, images),
             "peak_memory_bytes": max((run.record.peak_memory_bytes for run in own if run.record), default=None),
             "runs_that_shared_their_core": sum(known) if known else None,
         }

@@ -25,7 +25,7 @@ VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
 
 @dataclass(frozen=True)
 class Condition:
-    """A quantity, or the difference or ratio of two, lies between `low` and `high`, either of which may be infinite."""
+    """A quantity, the difference of two, or the logarithm of a ratio lies between `low` and `high`, which may be infinite."""
 
     first: str
     second: str
@@ -36,27 +36,30 @@ class Condition:
 
 @dataclass(frozen=True)
 class Finding:
-    """A condition with its estimate. The estimate and the bounds of a ratio are logarithms."""
+    """A condition with its estimate; of a ratio, that of the logarithm."""
 
     condition: Condition
     estimate: Estimate
-    low: float
-    high: float
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The bounds of the condition."""
+        return self.condition.low, self.condition.high
 
     @property
     def slack(self) -> float:
         """The distance of the estimate from the nearer bound; negative outside of the interval."""
-        return min(self.estimate.mean - self.low, self.high - self.estimate.mean)
+        return min(self.estimate.mean - self.condition.low, self.condition.high - self.estimate.mean)
 
     @property
     def p_inside(self) -> float:
         """The p-value of the hypothesis that the condition does not hold."""
-        return self.estimate.p_inside(self.low, self.high)
+        return self.estimate.p_inside(*self.bounds)
 
     @property
     def p_outside(self) -> float:
         """The p-value of the hypothesis that the condition holds."""
-        return self.estimate.p_outside(self.low, self.high)
+        return self.estimate.p_outside(*self.bounds)
 
     @property
     def measured(self) -> float:
@@ -105,7 +108,7 @@ def conditions(claim: Claim) -> list[Condition]:
     if claim.test == "equivalent":
         return [Condition(first, other, False, target - margin, target + margin) for other in others]
     if claim.test == "ratio":
-        return [Condition(first, others[0], True, target / margin, target * margin)]
+        return [Condition(first, others[0], True, math.log(target / margin), math.log(target * margin))]
     low, high = (margin, math.inf) if claim.test in ("greater", "highest") else (-math.inf, -margin)
     pairs = pairwise(quantities) if claim.test in ("greater", "less") else ((first, other) for other in others)
     return [Condition(*pair, False, low, high) for pair in pairs]
@@ -149,30 +152,30 @@ def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
 
 
 def _judge(claim: Claim, findings: tuple[Finding, ...], runs: list[Run], p: tuple[float, float] | None, level: float) -> Judgement:
-    if p is None:
-        holds = [_holds_exactly(item) for item in findings]
-        verdict = REPRODUCED if all(holds) else CONTRADICTED
-        decisive = findings[-1] if all(holds) else min(findings, key=_relative_slack)
-        return Judgement(claim, findings, decisive, runs, None, None, verdict, level)
-    p_not, p_so = p
-    verdict = REPRODUCED if p_not <= ALPHA else CONTRADICTED if p_so <= ALPHA else INCONCLUSIVE
-    if all(item.slack >= 0 for item in findings):
-        decisive = max(findings, key=lambda item: (item.p_inside, -item.slack))
+    p_not, p_so = p or (None, None)
+    if p_not is None or p_so is None:
+        holds = all(map(_holds_exactly, findings))
+        verdict = REPRODUCED if holds else CONTRADICTED
+        decisive = findings[-1] if holds else min(findings, key=_relative_slack)
     else:
-        decisive = min(findings, key=lambda item: (item.p_outside, item.slack))
+        verdict = REPRODUCED if p_not <= ALPHA else CONTRADICTED if p_so <= ALPHA else INCONCLUSIVE
+        if all(item.slack >= 0 for item in findings):
+            decisive = max(findings, key=lambda item: (item.p_inside, -item.slack))
+        else:
+            decisive = min(findings, key=lambda item: (item.p_outside, item.slack))
     return Judgement(claim, findings, decisive, runs, p_not, p_so, verdict, level)
 
 
 def _holds_exactly(finding: Finding) -> bool:
     """Return whether an exact value meets its condition. A single bound is exclusive, two bounds are inclusive."""
-    if math.isinf(finding.low) or math.isinf(finding.high):
+    if any(map(math.isinf, finding.bounds)):
         return finding.slack > 0
     return finding.slack >= -inference.ROUNDING * abs(finding.estimate.mean)
 
 
 def _relative_slack(finding: Finding) -> float:
     """Return the slack relative to the bounds, so that conditions in different units can be compared."""
-    scale = max((abs(bound) for bound in (finding.low, finding.high) if math.isfinite(bound)), default=0)
+    scale = max((abs(bound) for bound in finding.bounds if math.isfinite(bound)), default=0)
     return finding.slack / (scale or 1)
 
 
@@ -181,14 +184,11 @@ def _finding(condition: Condition, runs: Sequence[Run]) -> Finding:
     values = np.column_stack(np.broadcast_arrays(*named)).tolist()  # an exact quantity is the same for all seeds
     if not condition.is_ratio:
         differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
-        magnitude = max(abs(value) for pair in values for value in pair)
-        return Finding(condition, inference.estimate(differences, magnitude), condition.low, condition.high)
-    low, high = math.log(condition.low), math.log(condition.high)
+        return Finding(condition, inference.estimate(differences, max(abs(value) for pair in values for value in pair)))
     if any(value <= 0 for pair in values for value in pair):
-        return Finding(condition, Estimate(len(values), math.nan, math.nan), low, high)  # a ratio of such values says nothing
+        return Finding(condition, Estimate(len(values), math.nan, math.nan))  # a ratio of such values says nothing
     # The mean of logarithms has an exact interval; Fieller's interval for the ratio of means can be unbounded.
-    logs = [math.log(first) - math.log(second) for first, second in values]
-    return Finding(condition, inference.estimate(logs, 1), low, high)
+    return Finding(condition, inference.estimate([math.log(first) - math.log(second) for first, second in values], 1))
 
 
 def values_of(quantity: str, runs: Sequence[Run]) -> list[float]:

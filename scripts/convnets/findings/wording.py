@@ -2,19 +2,27 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from convnets.findings import inference
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, values_of
 from convnets.runs.run import Run
 from convnets.study.claims import Claim, exact_numbers, variant_and_metric
 
-BUDGETS = {"epochs", "iterations"}
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
-# Metrics that use training values, which dropout and augmentation make worse.
 TRAINING = {
     "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
     "accuracy_gap_at_min_val_loss",
 }  # fmt: skip
+REMARKS = (
+    ({"epochs", "iterations"}, "That is set by the configuration, not found by training."),
+    (
+        TRAINING,
+        "Training values are taken with dropout and augmentation acting: by construction, these make a training loss "
+        "higher and a gap to validation smaller.",
+    ),
+    (TIMES, "Times depend on the machine and on what else it did."),
+)
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
 
 
@@ -32,17 +40,9 @@ def note(judgement: Judgement) -> str:
     if MAXIMISED in metrics:
         tested = _values([f"{variant}.test_accuracy" for variant in claim.variants], used)
         parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
-    if metrics & BUDGETS:
-        parts.append("That is set by the configuration, not found by training.")
-    if metrics & TRAINING:
-        parts.append(
-            "Training values are taken with dropout and augmentation acting: by construction, these make a training loss "
-            "higher and a gap to validation smaller."
-        )
-    if metrics & TIMES:
-        parts.append("Times depend on the machine and on what else it did.")
-        if any(run.is_disturbed for run in used):
-            parts.append(f"Those of runs that had to share their core are upper bounds: {disturbed(used)}.")
+    parts += [remark for named, remark in REMARKS if metrics & named]
+    if metrics & TIMES and (shared := disturbed(used)):
+        parts.append(f"Those of runs that had to share their core are upper bounds: {shared}.")
     if claim.errata:
         parts.append(f"See {'errata' if len(claim.errata) > 1 else 'erratum'} {', '.join(claim.errata)}.")
     return " ".join(filter(None, parts))
@@ -63,12 +63,9 @@ def interval(low: float, high: float, number: Callable[[float], str] = number) -
 
 
 def disturbed(runs: Sequence[Run]) -> str:
-    """List the disturbed runs by variant, as text."""
-    seeds: dict[str, list[str]] = {}
-    for run in runs:
-        if run.is_disturbed:
-            seeds.setdefault(run.variant, []).append(str(run.seed))
-    return "; ".join(f"{variant} seed {', '.join(found)}" for variant, found in seeds.items())
+    """List the disturbed runs, which are sorted by variant, as text."""
+    found = groupby((run for run in runs if run.is_disturbed), key=lambda run: run.variant)
+    return "; ".join(f"{variant} seed {', '.join(str(run.seed) for run in own)}" for variant, own in found)
 
 
 def _tested(claim: Claim) -> str:
@@ -123,8 +120,7 @@ def _evidence(judgement: Judgement) -> str:
     finding = judgement.decisive
     if finding.condition.second:
         return f"{text}; effect size (d_z) {finding.estimate.standardised():.1f}."
-    printed = (finding.low + finding.high) / 2
-    return f"{text}; {finding.estimate.standardised(printed):.1f} deviations from the number printed."
+    return f"{text}; {finding.estimate.standardised(sum(finding.bounds) / 2):.1f} deviations from the number printed."
 
 
 def p_value(value: float) -> str:
@@ -145,13 +141,13 @@ def _advice(judgement: Judgement) -> str:
         distances = [
             (distance, item.estimate.deviation)
             for item in findings
-            for distance in (item.estimate.mean - item.low, item.high - item.estimate.mean)
+            for distance in (item.estimate.mean - item.condition.low, item.condition.high - item.estimate.mean)
             if math.isfinite(distance)
         ]
         needed = inference.runs_needed(distances, judgement.level)
     elif any(item.slack < 0 for item in findings):
         # The contrary needs one condition only, the one violated most clearly, at the level that is left for each.
-        tests = sum(2 - math.isinf(item.low) - math.isinf(item.high) for item in findings)
+        tests = sum(math.isfinite(bound) for item in findings for bound in item.bounds)
         farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
         needed = inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)
     else:

@@ -48,14 +48,13 @@ def read_curves(folders: Iterable[Path]) -> dict[str, Curves]:
 def curves(histories: Iterable[pd.DataFrame]) -> Curves:
     """Return the curves of the runs of a variant, which must have the same number of epochs."""
     columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
-    rows = [(history["iteration"].to_numpy(), history[columns].to_numpy().T) for history in histories]
-    if len(lengths := {len(iterations) for iterations, _ in rows}) > 1:
+    frames = list(histories)
+    if len(lengths := {len(frame) for frame in frames}) > 1:
         raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
-    values = np.array([one for _, one in rows])
-    deviation = values.std(0, ddof=1) if len(rows) > 1 else np.zeros(values.shape[1:])
-    return Curves(
-        rows[0][0], dict(zip(columns, values.mean(0), strict=True)), dict(zip(columns, deviation, strict=True)), len(rows)
-    )
+    values = np.array([frame[columns].to_numpy().T for frame in frames])
+    deviations = values.std(0, ddof=1) if len(frames) > 1 else np.zeros(values.shape[1:])
+    mean, deviation = (dict(zip(columns, rows, strict=True)) for rows in (values.mean(0), deviations))
+    return Curves(frames[0]["iteration"].to_numpy(), mean, deviation, len(frames))
 
 
 @dataclass(frozen=True)
@@ -107,12 +106,13 @@ def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
         panels = figure.subplots(len(spec.rows), 2, squeeze=False)
         for row, splits in zip(panels, spec.rows, strict=True):
             names = " and ".join(SPLITS[split][1] for split in splits)
+            suffixes = {split: f", {SPLITS[split][1]}" if len(splits) > 1 else "" for split in splits}
             for axes, quantity in zip(row, QUANTITIES, strict=True):
-                lines = []
-                for member in spec.members:
-                    for split in splits:
-                        label = f"{member.label}, {SPLITS[split][1]}" if len(splits) > 1 else member.label
-                        lines.append(_line(found[member.variant], split, quantity, label, member.colors[split]))
+                lines = [
+                    _line(found[member.variant], split, quantity, member.label + suffixes[split], member.colors[split])
+                    for member in spec.members
+                    for split in splits
+                ]
                 _draw_panel(axes, quantity, lines)
                 axes.set_title(f"{QUANTITIES[quantity]}, {names}")
         seeds = {one.runs for one in found.values()}
@@ -155,10 +155,9 @@ def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
     heights = spread_out([float(line.mean[-1]) for line in ordered], gap, low + gap / 2, high - gap / 2)
     right = axes.get_xlim()[1]
     for line, height in zip(ordered, heights, strict=True):
-        end = (line.iterations[-1], line.mean[-1])
         axes.annotate(
             line.label,
-            xy=end,
+            xy=(line.iterations[-1], line.mean[-1]),
             xytext=(line.iterations[-1] + 0.025 * right, height),
             color=_readable(line.color),
             va="center",

@@ -1,28 +1,34 @@
-"""What the overview is made from, and how it writes numbers."""
+"""What the overview is made from, what its tables show of that, and how it writes numbers."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
 
-from convnets.findings import inference, wording
-from convnets.report.texts import Texts
+from convnets.findings import convergence, inference, wording
+from convnets.report.texts import Text, Texts
 from convnets.runs.run import FIXED_METRICS, Run
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
+UNKNOWN = "\N{EM DASH}"
 
 
 @dataclass(frozen=True)
 class Material:
-    """The data of all sections: the params of the step, claims and comparisons by id, runs, and tables by name."""
+    """The data of all sections: the params of the step, claims and comparisons by id, labels, runs, and tables by name."""
 
     settings: Mapping[str, Any]
     claims: Mapping[str, Claim]
     comparisons: Mapping[str, Comparison]
+    labels: Mapping[str, str]
     runs: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
 
@@ -31,13 +37,7 @@ class Material:
         """Return the data of the sections."""
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, runs, tables)
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The label of each variant."""
-        labels: Mapping[str, str] = self.settings["labels"]
-        return labels
+        return Material(settings, listed, drawn, settings["labels"], runs, tables)
 
     def runs_of(self, variant: str) -> list[Run]:
         """Return the runs of a variant."""
@@ -61,6 +61,52 @@ class Material:
         equals = [claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers]
         precise_last = sorted(equals, key=lambda claim: claim.margin, reverse=True)
         return {name: number for claim in precise_last for name, number in zip(claim.quantities, claim.reported, strict=True)}
+
+    def speed_and_overfitting(self, texts: Texts) -> Iterable[tuple[pd.DataFrame, Sequence[Text], Text]]:
+        """Yield the table of convergence as several tables, each with its headings and its caption."""
+        accuracies = self.settings["accuracies"]
+        frame = convergence.readable(self.tables["convergence"], accuracies).astype(str).set_index("variant").map(shown)
+        reaching = {f"iterations (s) to {one:g}": texts.columns["reaching"].fill(accuracy=f"{one:g}") for one in accuracies}
+        headings = {**texts.columns, **reaching}
+        for table in texts.appendix["convergence"]["tables"]:
+            names = [name for column in table["columns"] for name in (reaching if column == "reaching" else [column])]
+            yield frame[names], [headings[name] for name in names], table["caption"]
+
+    def configuration(self) -> tuple[Sequence[str], pd.DataFrame]:
+        """Return the settings that all variants share, and a row for each variant with the others; names can break at spaces."""
+        flat = {run.variant: run.settings.flat() for run in self.runs}
+        rows = [{re.sub(r"[._]", " ", name): _value(value) for name, value in flat[variant].items()} for variant in self.labels]
+        frame = pd.DataFrame(rows, index=list(self.labels.values()))
+        differs = frame.nunique() > 1
+        return [f"{name} {value}" for name, value in frame.loc[:, ~differs].iloc[0].items()], frame.loc[:, differs]
+
+    def libraries(self) -> Mapping[str, str]:
+        """Return the versions of the libraries of the trainings."""
+        found = sorted({library for run in self.runs for library in (run.libraries or {}).items()})
+        return {name: ", ".join(version for _, version in several) for name, several in groupby(found, key=itemgetter(0))}
+
+    def hardware(self, variant: str) -> Sequence[str]:
+        """Return a row of the table of hardware: means over a variant's runs, and the largest peak memory."""
+        runs = self.runs_of(variant)
+        records = [run.record for run in runs if run.record]
+        percents = [run.cpu_percent for run in runs if run.cpu_percent is not None]
+        return (
+            f"{len(runs)}",
+            f"{fmean(run.seconds for run in runs):,.0f}",
+            f"{fmean(run.value('images_per_second') for run in runs):,.0f}",
+            f"{fmean(percents):.0f} %" if percents else UNKNOWN,
+            f"{max(record.peak_memory_bytes for record in records) / 1e6:,.0f}" if records else UNKNOWN,
+            ", ".join(map(str, sorted({record.threads for record in records}))) or UNKNOWN,
+        )
+
+
+def _value(value: object) -> str:
+    """Format a setting for readers."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def as_printed(number: float | None) -> str:

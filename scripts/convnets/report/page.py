@@ -14,44 +14,31 @@ import jinja2
 
 from convnets.errors import InputError
 from convnets.findings import wording
-from convnets.report import appendix, statements
+from convnets.report import statements
 from convnets.report.material import Material, as_printed
-from convnets.report.statements import ClaimLine, Erratum
+from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, join
 from convnets.runs.reading import UNDISTURBED
 from convnets.study.comparisons import Comparison
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure in the page: its data URI and its size. `heading` is the height of its title, which its halves leave out."""
-
-    uri: str
-    width: float
-    height: float
-    heading: float = 16.0
-
-
-@dataclass(frozen=True)
 class Section:
-    """A section of the report: its texts, and what belongs to it.
-
-    `errata` are shown in this section; `elsewhere` are errata that concern it and are shown in another one.
-    """
+    """A section of the report: its texts, and what belongs to it; `elsewhere` are errata that are shown in another section."""
 
     id: str
     texts: Mapping[str, Any]
     comparisons: Sequence[Comparison]
     claims: Sequence[ClaimLine]
-    errata: Sequence[Erratum] = ()
-    elsewhere: Sequence[Erratum] = ()
+    errata: Sequence[Any] = ()
+    elsewhere: Sequence[Any] = ()
 
 
 def sections(study: Material, texts: Texts) -> list[Section]:
     """Return the report's sections in order, then one section for the claims and comparisons that belong to none of them."""
     lines = list(statements.claim_lines(study, texts))
     numbers = [spec["number"] for spec in texts.sections]
-    errata = statements.errata(study, numbers)
+    errata: list[Any] = list(statements.errata(study, numbers).itertuples())
     found = [
         Section(
             f"section-{number.replace('.', '-')}",
@@ -105,7 +92,6 @@ def render(
         published=published,
         pictures={name: _picture(path) for name, path in figures.items()},
         style=style.read_text(encoding="utf-8"),
-        appendix=appendix,
         statements=statements,
         caption=caption,
         disturbed=wording.disturbed(study.runs),
@@ -113,11 +99,10 @@ def render(
     )
 
 
-def _picture(path: Path) -> Picture:
-    """Read an SVG file."""
+def _picture(path: Path) -> tuple[str, float, float]:
+    """Return an SVG file as a data URI, its width and its height."""
     content = path.read_bytes()
     found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
     if found is None:
         raise InputError(f"{path} is no SVG figure of this workflow")
-    uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}"
-    return Picture(uri, float(found[1]), float(found[2]))
+    return f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}", float(found[1]), float(found[2])

@@ -52,15 +52,6 @@ class ClaimLine:
     note: str
 
 
-@dataclass(frozen=True)
-class Erratum:
-    """A row of the table of errata, the sections that it names, and the ids of the claims that name it."""
-
-    row: Mapping[Hashable, str]
-    sections: Sequence[str]
-    claims: Sequence[str]
-
-
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
     """Yield the lines of the table of claims."""
     judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), study.runs)}
@@ -144,13 +135,11 @@ def printed_numbers(lines: Iterable[ClaimLine]) -> Mapping[tuple[Text, str], Mea
     }
 
 
-def errata(study: Material, numbers: Sequence[str]) -> list[Erratum]:
-    """Return the errata; `numbers` are the numbers of the report's sections."""
-    found = []
-    for row in study.tables["errata"].fillna("").astype(str).to_dict("records"):
-        claims = [name for part in row["claims"].split("; ") if (name := part.split(":")[0]) in study.claims]
-        found.append(Erratum(row, sections_of(row["section"], numbers), claims))
-    return found
+def errata(study: Material, numbers: Sequence[str]) -> pd.DataFrame:
+    """Return the table of errata, with a list of the sections that each names, among these, and one of the claims that name it."""
+    frame = study.tables["errata"].fillna("").astype(str)
+    claims = frame["claims"].map(lambda text: [name for name in re.findall(r"(\S+):", text) if name in study.claims])
+    return frame.assign(claims=claims, sections=frame["section"].map(lambda text: sections_of(text, numbers)))
 
 
 def sections_of(text: str, numbers: Sequence[str]) -> Sequence[str]:

@@ -18,7 +18,6 @@ from convnets.data.images import ImageFormat
 from convnets.errors import InputError
 from convnets.networks import formulas as layers
 from convnets.networks.formulas import BYTES_PER_PARAMETER
-from convnets.networks.shapes import feature_map
 from convnets.report2021 import vgg16
 from convnets.settings import Network
 
@@ -59,7 +58,7 @@ def find(texts: Path = TEXTS) -> tuple[Erratum, ...]:
     InputError
         The texts cannot be read, lack a part, or name a number that is not computed.
     """
-    numbers = {**_of_protocol(), **_of_table()}
+    numbers = _numbers()
     try:
         found = yaml.safe_load(texts.read_text(encoding="utf-8"))
         filled = {id_: {part: text.format(**numbers) for part, text in parts.items()} for id_, parts in found.items()}
@@ -73,13 +72,17 @@ def ids() -> tuple[str, ...]:
     return tuple(erratum.id for erratum in find())
 
 
-def _of_protocol() -> Mapping[str, float | str]:
-    """Return the numbers of sections 1 to 2.4: of the formulas, and of what is concluded from the curves."""
+def _numbers() -> Mapping[str, float | str]:
+    """Return the numbers in the texts, in the order of the report."""
     convolutions = [block for block in vgg16.BLOCKS if block.kind == "conv"]
     without, with_dropout = PRINTED_ACCURACIES
     # The standard deviation of an accuracy that comes from drawing the images at random (binomial).
     deviations = [math.sqrt(accuracy * (1 - accuracy) / VALIDATION_IMAGES) for accuracy in PRINTED_ACCURACIES]
     per_epoch = TRAINING_IMAGES // BATCH_SIZE
+    counts, stack, vgg_head = vgg16.parameters(), vgg16.convolution_stack_parameters(), vgg16.head_parameters()
+    vgg, row = sum(counts.values()), counts["conv5"] + vgg_head
+    dense, conv1x1 = (layers.network_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
+    dense_blocks, blocks = (layers.convolution_blocks_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
     return {
         "filters_printed": "; ".join(f"{block.name}: {block.layers} filters" for block in convolutions),
         "filters_meant": "; ".join(f"{block.name}: {block.layers} layers of {block.width} filters" for block in convolutions),
@@ -102,26 +105,14 @@ def _of_protocol() -> Mapping[str, float | str]:
         "per_epoch": per_epoch,
         "iterations_printed": PRINTED_ITERATIONS,
         "iterations_more": (MLP_EPOCHS - EPOCHS) * per_epoch,
-    }
-
-
-def _of_table() -> Mapping[str, float]:
-    """Return the numbers of section 3.1: table 1, the networks that were trained, and VGG-16."""
-    counts = vgg16.parameters()
-    vgg, stack = sum(counts.values()), vgg16.convolution_stack_parameters()
-    dense, conv1x1 = layers.network_parameters(DENSE, IMAGES), layers.network_parameters(CONV1X1, IMAGES)
-    blocks, dense_blocks = (layers.convolution_blocks_parameters(network, IMAGES) for network in (CONV1X1, DENSE))
-    head = vgg16.head_parameters()
-    row = counts["conv5"] + head
-    return {
         "vgg": vgg,
         "vgg_dense": vgg - stack,
         "vgg_dense_share": (vgg - stack) / vgg,
         "vgg_channels": vgg16.CHANNELS,
         "conv5": counts["conv5"],
         "stack": stack,
-        "stack_and_head": stack + head,
-        "head_printed": head,
+        "stack_and_head": stack + vgg_head,
+        "head_printed": vgg_head,
         "row": row,
         "row_eighth": row / 8,
         "row_bytes": row * BYTES_PER_PARAMETER,
@@ -136,7 +127,7 @@ def _of_table() -> Mapping[str, float]:
         "conv1x1_megabytes": layers.megabytes(conv1x1),
         "blocks": blocks,
         "head": conv1x1 - blocks,
-        "channels": feature_map(CONV1X1, IMAGES.shape)[2],
+        "channels": CONV1X1.filters[-1],
         "classes": len(CLASSES),
         "saving": dense / conv1x1,
         "saving_printed": vgg16.PRINTED_DENSE[1] / vgg16.PRINTED_CONV1X1[1],

@@ -25,40 +25,35 @@ def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFr
     The report's numbers stand with the networks that it says they are about, and a note says what is wrong with them. The trained
     networks' `parameters` and `labels` are by their head: "dense" and "conv1x1".
     """
-    dense, conv1x1 = parameters["dense"], parameters["conv1x1"]
-    vgg = vgg16.parameters()
+    dense, conv1x1, vgg = parameters["dense"], parameters["conv1x1"], vgg16.parameters()
     head, stack = vgg16.head_parameters(), vgg16.convolution_stack_parameters()
-    reported_sum = vgg["conv5"] + head
-    rows = {
-        f"{labels['dense']} (trained)": (
-            dense,
-            PRINTED_DENSE,
+    rows = [
+        (
+            f"{labels['dense']} (trained)",
+            *(dense, PRINTED_DENSE),
             f"The report counts VGG-16 here; the network that was trained has {dense:,} parameters.",
         ),
-        f"{labels['conv1x1']} (trained)": (
-            conv1x1,
-            PRINTED_CONV1X1,
+        (
+            f"{labels['conv1x1']} (trained)",
+            *(conv1x1, PRINTED_CONV1X1),
             f"The report takes {vgg['conv5']:,}, the fifth block of VGG-16, for the three convolutional layers; "
             f"the network that was trained has {conv1x1:,} parameters.",
         ),
-        "VGG-16": (sum(vgg.values()), PRINTED_DENSE, "As in the report's theory."),
-        "VGG-16 with a 1x1 head": (
-            stack + head,
-            (None, None),
+        ("VGG-16", sum(vgg.values()), PRINTED_DENSE, "As in the report's theory."),
+        (
+            "VGG-16 with a 1x1 head",
+            *(stack + head, (None, None)),
             f"All five convolution blocks ({stack:,}) and a 1x1 convolution with {len(CLASSES)} filters ({head:,}).",
         ),
-        "fifth block of VGG-16 with a 1x1 head": (
-            reported_sum,
-            PRINTED_CONV1X1,
+        (
+            "fifth block of VGG-16 with a 1x1 head",
+            *(vgg["conv5"] + head, PRINTED_CONV1X1),
             f"The sum that the report forms. Its {PRINTED_CONV1X1[1]} MB divides the parameters by 8; "
-            f"at {BYTES_PER_PARAMETER} bytes each they take {megabytes(reported_sum):.2f} MB.",
+            f"at {BYTES_PER_PARAMETER} bytes each they take {megabytes(vgg['conv5'] + head):.2f} MB.",
         ),
-    }
-    columns = ["network", "parameters", "bytes", "megabytes", "reported_parameters", "reported_megabytes", "note"]
-    values = [
-        (name, count, count * BYTES_PER_PARAMETER, megabytes(count), *printed, note)
-        for name, (count, printed, note) in rows.items()
     ]
+    columns = ["network", "parameters", "bytes", "megabytes", "reported_parameters", "reported_megabytes", "note"]
+    values = [(name, count, count * BYTES_PER_PARAMETER, megabytes(count), *printed, note) for name, count, printed, note in rows]
     return pd.DataFrame(values, columns=columns).astype({"reported_parameters": "Int64"})
 
 

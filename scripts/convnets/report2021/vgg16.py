@@ -45,29 +45,22 @@ CHANNELS = max(block.width for block in BLOCKS if block.kind == "conv")  # of th
 def parameters() -> dict[str, int]:
     """Return the weights and biases of each block."""
     layers = layer_parameters()
-    return {block.name: sum(layers[name] for name in _layers(block)) for block in BLOCKS}
-
-
-def _layers(block: Block) -> list[str]:
-    """Return the names of a block's layers: conv1_1, conv1_2; a fully connected layer is called as its block."""
-    return [f"{block.name}_{number}" for number in range(1, block.layers + 1)] if block.kind == "conv" else [block.name]
+    return {block.name: sum(count for layer, count in layers.items() if layer.startswith(block.name)) for block in BLOCKS}
 
 
 def layer_parameters() -> dict[str, int]:
-    """Return the weights and biases of each layer."""
+    """Return the weights and biases of each layer: conv1_1, conv1_2; a fully connected layer is called as its block."""
     counts = {}
     side, inputs = INPUT_SIDE, INPUT_CHANNELS
     for block in BLOCKS:
-        if block.kind == "fc" and side > 1:
-            side, inputs = 1, side * side * inputs  # the first one reads the whole feature map
-        for layer in _layers(block):
-            if block.kind == "conv":
-                counts[layer] = convolution_parameters(KERNEL_SIZE, inputs, block.width)
-            else:
-                counts[layer] = dense_parameters(inputs, block.width)
-            inputs = block.width
         if block.kind == "conv":
+            for number in range(1, block.layers + 1):
+                counts[f"{block.name}_{number}"] = convolution_parameters(KERNEL_SIZE, inputs, block.width)
+                inputs = block.width
             side //= 2
+        else:
+            counts[block.name] = dense_parameters(side * side * inputs, block.width)  # the first one reads the whole feature map
+            side, inputs = 1, block.width
     return counts
 
 

@@ -30,42 +30,37 @@ def draw() -> Figure:
                 x = _convolution_block(axes, x, block, side, counts[block.name])
                 side //= 2  # by the block's pooling
             else:
-                x = _dense_layer(axes, x + 0.3, block, counts[block.name])
+                height, width = 0.5 + 2.5 * block.width / 4096, 0.22
+                x += 0.3
+                axes.add_patch(Rectangle((x, -height / 2), width, height, facecolor=DENSE, edgecolor="#333333"))
+                axes.text(x + width / 2, height / 2 + 0.12, f"{block.width:,}", ha="center", va="bottom", fontsize=8.5)
+                _caption(axes, x + width / 2, height, f"{block.name}\n{block.width:,} units\n{counts[block.name]:,}")
+                x += width + 0.9
         axes.set_xlim(-0.9, x)
         axes.set_ylim(-4.2, 5.1)
         images = f"{vgg16.INPUT_SIDE} x {vgg16.INPUT_SIDE} x {vgg16.INPUT_CHANNELS} images"
         axes.set_title(f"VGG-16 on {images}: {sum(counts.values()):,} parameters", weight="bold")
-        _legend(axes, x)
+        kinds = {"convolution + ReLU": CONVOLUTION, "max pooling 2x2": POOLING, "fully connected": DENSE}
+        for row, (name, color) in enumerate(kinds.items()):
+            y = 4.5 - 0.45 * row
+            axes.add_patch(Rectangle((x - 3.4, y - 0.13), 0.3, 0.26, color=color))
+            axes.text(x - 2.95, y, name, va="center", fontsize=9)
         return figure
 
 
-def _extent(side: int) -> float:
-    """Return the drawn height of a feature map: the square root of its side keeps 7 visible beside 224."""
-    return math.sqrt(side) / 2.6
-
-
-def _convolution_block(axes: Axes, x: float, block: vgg16.Block, side: int, count: int) -> float:
-    """Draw a block's convolutions and its pooling from `x` on; return where the next one starts."""
-    height, width = _extent(side), 0.14 + 0.2 * block.width / 512
-    start = x
+def _convolution_block(axes: Axes, start: float, block: vgg16.Block, side: int, count: int) -> float:
+    """Draw a block's convolutions and its pooling from `start` on; return where the next one starts."""
+    # The square root of a map's side keeps 7 visible beside 224.
+    height, pooled, width = math.sqrt(side) / 2.6, math.sqrt(side // 2) / 2.6, 0.14 + 0.2 * block.width / 512
+    x = start
     for _ in range(block.layers):
         _box(axes, x, height, width, CONVOLUTION)
         x += width + 0.05
-    pooled = _extent(side // 2)
     _box(axes, x, pooled, width, POOLING)
     top = height / 2 + SLANT[1] * height + 0.12
     axes.text(start + SLANT[0] * height, top, f"{side} x {side} x {block.width}", va="bottom", fontsize=8.5)
     _caption(axes, (start + x) / 2, height, f"{block.name}\n{block.layers} x conv 3x3, {block.width}\n{count:,}")
     return x + width + float(SLANT[0]) * pooled + GAP
-
-
-def _dense_layer(axes: Axes, x: float, block: vgg16.Block, count: int) -> float:
-    """Draw a fully connected layer at `x`; return where the next one starts."""
-    height, width = 0.5 + 2.5 * block.width / 4096, 0.22
-    axes.add_patch(Rectangle((x, -height / 2), width, height, facecolor=DENSE, edgecolor="#333333"))
-    axes.text(x + width / 2, height / 2 + 0.12, f"{block.width:,}", ha="center", va="bottom", fontsize=8.5)
-    _caption(axes, x + width / 2, height, f"{block.name}\n{block.width:,} units\n{count:,}")
-    return x + width + 0.9
 
 
 def _caption(axes: Axes, x: float, height: float, text: str) -> None:
@@ -81,12 +76,3 @@ def _box(axes: Axes, x: float, height: float, width: float, color: str) -> None:
     base = np.array(mpl.colors.to_rgb(color))
     for corners, shade in ((front, 1.0), (top, 0.85), (flank, 0.7)):
         axes.add_patch(Polygon(corners, facecolor=tuple(base * shade), edgecolor="#333333", linewidth=0.6, joinstyle="round"))
-
-
-def _legend(axes: Axes, right: float) -> None:
-    """Write which colour is which kind of layer."""
-    kinds = {"convolution + ReLU": CONVOLUTION, "max pooling 2x2": POOLING, "fully connected": DENSE}
-    for row, (name, color) in enumerate(kinds.items()):
-        y = 4.5 - 0.45 * row
-        axes.add_patch(Rectangle((right - 3.4, y - 0.13), 0.3, 0.26, color=color))
-        axes.text(right - 2.95, y, name, va="center", fontsize=9)
