@@ -68,10 +68,10 @@ class Claim(Section):
         "null",
     )
     target: Annotated[float, AfterValidator(_canonical)] = Field(
-        0.0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
+        0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
     )
     margin: Annotated[float, AfterValidator(_canonical)] = Field(
-        0.0,
+        0,
         ge=0,
         description="how much is allowed, or for greater, less, highest and lowest required, in the metric's unit; for ratio a "
         "factor above 1",
