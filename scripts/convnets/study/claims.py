@@ -53,7 +53,7 @@ class Claim(Section):
     id: SkipJsonSchema[str] = ""  # its key in the configuration
     section: Text = Field(description="where the statement stands, in quotes")
     statement: Text = Field(description="the statement, precise enough to be tested")
-    original: Text = Field("", description="the words of the source in its own language")
+    original: str = Field("", description="the words of the source in its own language")
     test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
         description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
         "first of all)"
