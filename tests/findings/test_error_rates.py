@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,7 +103,7 @@ def test_verdicts_are_wrong_at_most_as_often_as_allowed() -> None:
     wrong, trials = 0, 600
     for _ in range(trials):
         samples = {name: rng.normal(1 - 1e-9 * number, 0.01, 5).tolist() for number, name in enumerate(names)}
-        found = verdicts.judge([*listed[:5], *(replace(one, test="less") for one in listed[5:])], seeds_of(**samples))
+        found = verdicts.judge([*listed[:5], *(one.model_copy(update={"test": "less"}) for one in listed[5:])], seeds_of(**samples))
         truth = [REPRODUCED] * 5 + [CONTRADICTED] * 5  # each mean is just above the next
         wrong += any(each.verdict not in (INCONCLUSIVE, right) for each, right in zip(found, truth, strict=True))
     assert wrong / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)

@@ -29,10 +29,6 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def first(self, count: int) -> "Split":
-        """Return the first `count` images, or all when there are fewer."""
-        return Split(self.images[:count], self.labels[:count])
-
     def sha256(self) -> str:
         """Return the digest of the images followed by the labels."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
@@ -79,7 +75,8 @@ def prepare(official: Split, test: Split, classes: Sequence[str], settings: Data
     order = np.random.RandomState(settings.split_seed).permutation(len(official))
     train, validation = (Split(official.images[rows], official.labels[rows]) for rows in (order[held_out:], order[:held_out]))
     if settings.subset:
-        train, validation, test = (part.first(n) for part, n in zip((train, validation, test), settings.subset, strict=True))
+        parts = zip((train, validation, test), settings.subset, strict=True)
+        train, validation, test = (Split(part.images[:count], part.labels[:count]) for part, count in parts)
     return Dataset(train, validation, test, *pixel_statistics(train.images), tuple(classes))
 
 

@@ -48,10 +48,7 @@ class Optimizer(Section, json_schema_extra={"dependentRequired": {"name": ["lear
         return self
 
     def updated(self, changes: Mapping[str, Any]) -> Self:
-        """Return the optimizer with changed values. A change that sets `name` replaces the whole optimizer.
-
-        Another optimizer's learning rate or momentum would be a poor default.
-        """
+        """Return the optimizer with changed values; `name` replaces it, since another's learning rate is a poor default."""
         return type(self)(**changes) if "name" in changes else super().updated(changes)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag
 from pydantic_core import PydanticCustomError
 
 
@@ -31,10 +31,7 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
 
     @classmethod
     def from_canonical(cls, value: Mapping[str, Any]) -> Self:
-        """Return the settings with this canonical form, as JSON holds it.
-
-        A field that is not valid, or that is missing and has no neutral value, is a ValueError or a TypeError.
-        """
+        """Return the settings with this canonical form, as JSON holds it; a ValueError or a TypeError where it is damaged."""
         given = {**_neutral(cls), **value}
         for name, field in cls.model_fields.items():
             if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
@@ -65,20 +62,6 @@ def _neutral(section: type[Section]) -> Mapping[str, Any]:
     """Return the neutral value of each field that has one."""
     marks = ((name, mark) for name, field in section.model_fields.items() for mark in field.metadata)
     return {name: mark.value for name, mark in marks if isinstance(mark, Neutral)}
-
-
-def overrides(*sections: type[Section]) -> dict[str, Any]:
-    """Return the fields of these sections for `create_model`, all optional and without defaults."""
-    found: dict[str, Any] = {}
-    for section in sections:
-        for name, field in section.model_fields.items():
-            parts = field.asdict()
-            kind: Any = parts["annotation"]
-            if isinstance(kind, type) and issubclass(kind, Section):
-                kind = create_model(f"{kind.__name__}Overrides", __base__=kind, __doc__=kind.__doc__, **overrides(kind))
-            named = {key: value for key, value in parts["attributes"].items() if key != "default"}
-            found[name] = (Annotated[kind, *parts["metadata"], Field(**named)], Field(default_factory=lambda: None))
-    return found
 
 
 def _whole(value: object) -> object:

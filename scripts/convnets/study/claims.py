@@ -19,15 +19,8 @@ from convnets.runs.run import FIXED_METRICS, METRICS
 from convnets.settings.section import Listed, OneOrMore, Section, Some, SomeDistinct, Text, Whole, each_once
 
 # The kinds of test, each with the least and the most quantities that it takes.
-TESTS = {
-    "equals": (1, None),
-    "equivalent": (2, None),
-    "ratio": (2, 2),
-    "greater": (2, None),
-    "less": (2, None),
-    "highest": (2, None),
-    "lowest": (2, None),
-}
+TESTS = {"equals": (1, None), "equivalent": (2, None), "ratio": (2, 2), **dict.fromkeys(("greater", "less"), (2, None))}
+TESTS |= dict.fromkeys(("highest", "lowest"), (2, None))
 MARGINS = ("equivalent", "ratio")  # the tests that need one
 
 
@@ -47,7 +40,7 @@ Numbers = Annotated[
     WithJsonSchema(TypeAdapter(OneOrMore[float, Some[float]] | None).json_schema()),
 ]
 Errata = Annotated[
-    Some[str],
+    Listed[str],
     AfterValidator(each_once),
     BeforeValidator(_listed),
     WithJsonSchema(TypeAdapter(OneOrMore[str, SomeDistinct[str]]).json_schema()),
@@ -60,7 +53,7 @@ class Claim(Section):
     id: SkipJsonSchema[str] = ""  # its key in the configuration
     section: Text = Field(description="where the statement stands, in quotes")
     statement: Text = Field(description="the statement, precise enough to be tested")
-    original: Text = Field("", description="the words of the source in its own language")
+    original: str = Field("", description="the words of the source in its own language")
     test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
         description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
         "first of all)"
@@ -75,10 +68,10 @@ class Claim(Section):
         "null",
     )
     target: Annotated[float, AfterValidator(_canonical)] = Field(
-        0.0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
+        0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
     )
     margin: Annotated[float, AfterValidator(_canonical)] = Field(
-        0.0,
+        0,
         ge=0,
         description="how much is allowed, or for greater, less, highest and lowest required, in the metric's unit; for ratio a "
         "factor above 1",
@@ -140,24 +133,23 @@ def problems(claims: Mapping[str, Claim], variants: Sequence[str]) -> Iterator[s
     for name, claim in claims.items():
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):
-            yield from _quantity_problems(f"{where}.quantities.{index}", quantity, variants, f"{where}: null leaves the claim out")
+            if quantity not in exact_numbers():
+                yield from _quantity_problems(where, index, quantity, variants)
         yield from _test_problems(where, claim)
         for erratum in claim.errata:
             if erratum not in ids_of_errata():
                 yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 
 
-def _quantity_problems(where: str, quantity: str, variants: Sequence[str], way_out: str) -> Iterator[str]:
-    variant, metric = variant_and_metric(quantity)
-    if quantity in exact_numbers():
-        return
+def _quantity_problems(claim: str, index: int, quantity: str, variants: Sequence[str]) -> Iterator[str]:
+    where, (variant, metric) = f"{claim}.quantities.{index}", variant_and_metric(quantity)
     if variant == "vgg16" and variant not in variants:
         yield f"{where} is {quantity!r}, which is no number of VGG-16{suggest(quantity, list(exact_numbers()))}"
     elif not metric:
         yield f"{where} is {quantity!r}; a quantity is written variant.metric, such as {variants[0]}.final_val_loss"
     else:
         if variant not in variants:
-            yield f"{where} names {variant!r}, which is no variant{suggest(variant, variants)} ({way_out})"
+            yield f"{where} names {variant!r}, which is no variant{suggest(variant, variants)} ({claim}: null leaves the claim out)"
         if metric not in METRICS:
             yield f"{where} names {metric!r}, which is no metric{suggest(metric, list(METRICS))}"
 

@@ -8,7 +8,7 @@ from convnets import settings
 from convnets.errors import suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.study import claims, credentials
-from convnets.study.declaration import Comparison, Dataset, Declaration, Labelled
+from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
@@ -60,7 +60,7 @@ def _of_data(declared: Declaration) -> Iterator[str]:
         yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
 
 
-def _of_variant(where: str, variant: Labelled, declared: Declaration) -> Iterator[str]:
+def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator[str]:
     changes = variant.changes()
     resolved = settings.resolve(declared.network, declared.training, changes)
     network, training = resolved.network, resolved.training

@@ -7,12 +7,12 @@ resolves the study.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field
 
 from convnets.data import kinds
 from convnets.data.images import Description
 from convnets.settings import Network, Training
-from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Section, Seed, Some, SomeDistinct, Text, overrides
+from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Section, Seed, Some, SomeDistinct, Text
 from convnets.study.claims import Claim
 from convnets.study.comparisons import PALETTE
 
@@ -74,7 +74,7 @@ class Dataset(Section):
         return kinds.describe(self.kind, self.source)
 
 
-class Labelled(Section):
+class Variant(Network, Training):
     """A variant; its label, and what differs from the defaults."""
 
     label: Text = Field(description="name in figures and tables")
@@ -82,9 +82,6 @@ class Labelled(Section):
     def changes(self) -> dict[str, Any]:
         """Return what differs from the defaults of `network` and `training`."""
         return self.model_dump(exclude_unset=True, exclude={"label"})
-
-
-Variant = create_model("Variant", __base__=Labelled, __doc__=Labelled.__doc__, **overrides(Network, Training))
 
 
 class Colors(Section):

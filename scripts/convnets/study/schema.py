@@ -21,7 +21,10 @@ class _Untitled(GenerateJsonSchema):
 def generate() -> dict[str, Any]:
     """Return the schema, as the models give it."""
     head = {"$schema": GenerateJsonSchema.schema_dialect, "$comment": "made by: python -m convnets.study.schema"}
-    return head | Declaration.model_json_schema(schema_generator=_Untitled)
+    made = Declaration.model_json_schema(schema_generator=_Untitled)
+    for node in made["$defs"]["Variant"]["properties"].values():
+        node.pop("default", None)  # of a variant, that is the study's
+    return head | made
 
 
 def find(schema: Node, path: Sequence[int | str]) -> Node:
