@@ -57,26 +57,13 @@ def curves(histories: Iterable[pd.DataFrame]) -> Curves:
     return Curves(frames[0]["iteration"].to_numpy(), mean, deviation, len(frames))
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a panel: iterations, mean and standard deviation over the seeds (0 for one seed), each of shape (n,)."""
-
-    label: str
-    color: str
-    split: str
-    iterations: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
-
-
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:
     """Draw the training and validation curves of one run."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, ROW_HEIGHT_IN), layout="constrained")
         found, colors = curves([history]), {"train": PALETTE["orange"], "validation": PALETTE["blue"]}
         for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
-            lines = [_line(found, split, quantity, SPLITS[split][1], color) for split, color in colors.items()]
-            _draw_panel(axes, quantity, lines)
+            _draw_panel(axes, quantity, [(found, split, SPLITS[split][1], color) for split, color in colors.items()])
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
         return figure
 
@@ -107,12 +94,12 @@ def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
         for row, splits in zip(panels, spec.rows, strict=True):
             names = " and ".join(SPLITS[split][1] for split in splits)
             suffixes = {split: f", {SPLITS[split][1]}" if len(splits) > 1 else "" for split in splits}
+            lines = [
+                (found[member.variant], split, member.label + suffixes[split], member.colors[split])
+                for member in spec.members
+                for split in splits
+            ]
             for axes, quantity in zip(row, QUANTITIES, strict=True):
-                lines = [
-                    _line(found[member.variant], split, quantity, member.label + suffixes[split], member.colors[split])
-                    for member in spec.members
-                    for split in splits
-                ]
                 _draw_panel(axes, quantity, lines)
                 axes.set_title(f"{QUANTITIES[quantity]}, {names}")
         seeds = {one.runs for one in found.values()}
@@ -123,47 +110,43 @@ def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
         return figure
 
 
-def _line(found: Curves, split: str, quantity: str, label: str, color: str) -> Line:
-    column = f"{SPLITS[split][0]}_{quantity}"
-    return Line(label, color, split, found.iterations, found.mean[column], found.deviation[column])
-
-
-def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line]) -> None:
-    """Draw the lines of one panel and their labels."""
-    for line in lines:
-        axes.plot(line.iterations, line.mean, color=line.color, linestyle=SPLITS[line.split][2])
-        if line.deviation.any():
-            axes.fill_between(
-                line.iterations, line.mean - line.deviation, line.mean + line.deviation, color=line.color, alpha=0.2, linewidth=0
-            )
-        best = line.mean.argmin() if quantity == "loss" else line.mean.argmax()
-        axes.plot(line.iterations[best], line.mean[best], "o", color=line.color, markersize=4.5, markeredgecolor="white")
+def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, str, str]]) -> None:
+    """Draw the lines of one panel, each given by its curves, split, label and colour, and their labels."""
+    ends = []
+    for found, split, label, color in lines:
+        prefix, _, dashes = SPLITS[split]
+        mean, deviation = found.mean[f"{prefix}_{quantity}"], found.deviation[f"{prefix}_{quantity}"]
+        axes.plot(found.iterations, mean, color=color, linestyle=dashes)
+        if deviation.any():
+            axes.fill_between(found.iterations, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)
+        best = mean.argmin() if quantity == "loss" else mean.argmax()
+        axes.plot(found.iterations[best], mean[best], "o", color=color, markersize=4.5, markeredgecolor="white")
+        ends.append((mean[-1], found.iterations[-1], label, color))
     axes.set_title(QUANTITIES[quantity])
     axes.set_xlabel("Iterations")
-    axes.set_xlim(0, max(line.iterations[-1] for line in lines))
+    axes.set_xlim(0, max(right for _, right, _, _ in ends))
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    _label_ends(axes, lines)
+    _label_ends(axes, sorted(ends, key=lambda end: end[0]))
 
 
-def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
-    """Write each line's label to the right of its end, moved up or down so that labels do not overlap."""
+def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write the label of each line, the lowest first, to the right of its end, moved up or down so that labels do not overlap."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     gap = LABEL_HEIGHT * (high - low)
-    ordered = sorted(lines, key=lambda line: line.mean[-1])
-    heights = spread_out([float(line.mean[-1]) for line in ordered], gap, low + gap / 2, high - gap / 2)
-    right = axes.get_xlim()[1]
-    for line, height in zip(ordered, heights, strict=True):
+    heights = spread_out([float(end) for end, *_ in ends], gap, low + gap / 2, high - gap / 2)
+    offset = 0.025 * axes.get_xlim()[1]
+    for (end, right, label, color), height in zip(ends, heights, strict=True):
         axes.annotate(
-            line.label,
-            xy=(line.iterations[-1], line.mean[-1]),
-            xytext=(line.iterations[-1] + 0.025 * right, height),
-            color=_readable(line.color),
+            label,
+            xy=(right, end),
+            xytext=(right + offset, height),
+            color=_readable(color),
             va="center",
             fontsize=9,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
         )
 
 
