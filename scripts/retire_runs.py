@@ -28,9 +28,7 @@ def main() -> None:
     if not (left := leftovers.left(steps)):
         print("nothing has left the configuration")
         return
-    print("no longer in the configuration:")
-    for path in left:
-        print(f"  {os.path.relpath(path)}")
+    print("no longer in the configuration:", *map(os.path.relpath, left), sep="\n  ")
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise InputError("nothing was removed; say --yes (make retire YES=1) to remove these and retire their tracked runs")

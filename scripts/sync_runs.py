@@ -29,13 +29,10 @@ def main() -> None:
     others = [folder for folder in layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:
         raise InputError(f"there are no finished runs under {layout.results} yet; start them with make run")
-    drawn = [name for name in study.in_report if not steps.is_stale(f"plot_comparison/{name}")]
     training = {run_of(folder)[0] for folder in busy}
-    figures = {
-        name: layout.figure(name)
-        for name in drawn
-        if training.isdisjoint(member.variant for member in study.comparisons[name].members)
-    }
+    drawn = [name for name in study.in_report if not steps.is_stale(f"plot_comparison/{name}")]
+    drawn = [name for name in drawn if training.isdisjoint(member.variant for member in study.comparisons[name].members)]
+    figures = {name: layout.figure(name) for name in drawn}
     try:
         create_store(study.store, study.artifacts, layout.results)
     except StoreError as error:

@@ -104,12 +104,12 @@ def publish(
                 logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
                 left_out.append(run.name)
                 beside.remove(run)
-                del pending[run.training]
+                pending.pop(run.training, None)
         ids: dict[str, str] = {}
         for run in (*beside, *runs):
             try:
                 ids[run.training] = _bring(connection, run, plan, tracked.get(run.training), thorough=thorough)
-                del pending[run.training]
+                pending.pop(run.training, None)
             except (StoreError, OSError) as error:  # other runs may still be taken; an OSError may be a full disk
                 refused.append(f"{run.name}: {error}")
                 connection = connect(plan.store)

@@ -73,21 +73,15 @@ def log_inputs(client: Any, run_id: str, inputs: Sequence[Any]) -> None:  # noqa
 
 
 def saved_view(
-    title: str,
-    search: str,
-    order: str,
-    group_by: str | None,
-    columns: Sequence[str],
-    sections: Mapping[str, str],
-    metrics: Sequence[str],
+    title: str, search: str, order: str, group: str | None, columns: Sequence[str], axes: Mapping[str, str], metrics: Sequence[str]
 ) -> str:
     """Return a view of the run list with line charts, as the interface saves it.
 
     It is compressed, since a tag of an experiment holds 5,000 characters. `search` and `order` are written as in the interface's
-    search box; numbers are ordered from the highest. `group_by` is the tag whose runs are drawn as their mean; with None each run
-    is drawn. `sections` gives a title to each x axis; below it stands a chart of each of `metrics`.
+    search box; numbers are ordered from the highest. `group` is the tag whose runs are drawn as their mean; with None each run
+    is drawn. `axes` gives a title to each x axis; below it stands a chart of each of `metrics`.
     """
-    mean = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": group_by}]}
+    mean = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": group}]}
     of_section = {"display": True, "isReordered": False, "columns": 2, "cardHeight": 360}
     of_chart = {"scaleType": "linear", "lineSmoothness": 0}
     state = {
@@ -100,15 +94,15 @@ def saved_view(
         "selectedColumns": list(columns),
         "columnOrder": [*LEADING_COLUMNS, *columns],  # otherwise all params come before all metrics, and tags last
         "columnWidths": {name: 8 * len(name) + 20 for name in columns},
-        "groupBy": mean if group_by else None,
+        "groupBy": mean if group else None,
         "runsPinned": [],
         "runsHidden": [],
         "runsExpanded": {},
-        "compareRunSections": [{"uuid": axis, "name": name, **of_section} for axis, name in sections.items()],
+        "compareRunSections": [{"uuid": axis, "name": name, **of_section} for axis, name in axes.items()],
         "compareRunCharts": [
             {"type": "LINE", "uuid": f"{axis}-{metric}", "metricSectionId": axis, "xAxisKey": axis, "runsCountToCompare": 20}
             | {"metricKey": metric, "selectedMetricKeys": [metric], "displayName": metric, **of_chart}
-            for axis in sections
+            for axis in axes
             for metric in metrics
         ],
         "hideEmptyCharts": True,
