@@ -56,8 +56,9 @@ def test_a_damaged_history_is_named(config: dict[str, Any], tmp_path: Path) -> N
     commands.assert_one_line(
         commands.run("tabulate_claims", job, cwd=tmp_path), "history.csv cannot be read", "train this run again"
     )
+    files[0].unlink()
     with pytest.raises(InputError, match=r"given without its history\.csv"):
-        jobs.make("tabulate_claims", config, tmp_path, runs=files[1:])
+        jobs.make("tabulate_claims", config, tmp_path, runs=files)
     with pytest.raises(InputError, match=r"^claims\.\w+: no seed has a run of each of .*conv1_dropout05"):
         jobs.make("tabulate_claims", config, tmp_path, runs=files[2:])
     assert not list(tmp_path.rglob("claims.csv"))
@@ -65,7 +66,7 @@ def test_a_damaged_history_is_named(config: dict[str, Any], tmp_path: Path) -> N
 
 def test_the_committed_tables_follow_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
     """Whoever doubts a number can make it again without training."""
-    files = [path for name in ("history.csv", "metrics.json", "record.json") for path in studies.REFERENCE.glob(f"*/seed*/{name}")]
+    files = list(studies.REFERENCE.glob("*/seed*/metrics.json"))
     made = (
         jobs.make("tabulate_claims", config, tmp_path, runs=files),
         jobs.make("tabulate_errata", config, tmp_path),

@@ -86,20 +86,20 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
 def test_a_doctored_history_changes_the_verdicts_it_should_and_no_other(case: str, config: dict[str, Any], tmp_path: Path) -> None:
     variant, change, expected = DOCTORED[case]
     resolved = configuration.resolve(config)
-    files = [path for name in FILES for path in studies.REFERENCE.glob(f"*/*/{name}")]
+    folders = list(studies.REFERENCE.glob("*/*"))
 
     def judged(found: list[Path]) -> dict[str, str]:
         return {
             each.claim.id: each.verdict for each in verdicts.judge(resolved.claims, reading.read(found, resolved.variants, FORMAT))
         }
 
-    before = judged(files)
+    before = judged(folders)
     changed = []
     for seed in SEEDS:
         folder = Path(variant, f"seed{seed}")
         history = change(reading.read_history(studies.REFERENCE / folder / layout.HISTORY), seed)
         records.write_history(tmp_path / folder / layout.HISTORY, history)
         shutil.copy(studies.REFERENCE / folder / layout.METRICS, tmp_path / folder)
-        changed += [tmp_path / folder / name for name in FILES]
-    after = judged([path for path in files if path.parents[1].name != variant] + changed)
+        changed.append(tmp_path / folder)
+    after = judged([folder for folder in folders if folder.parent.name != variant] + changed)
     assert {name: verdict for name, verdict in after.items() if before[name] != verdict} == expected

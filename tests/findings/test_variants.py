@@ -14,7 +14,7 @@ def test_variants_table_has_mean_and_spread_in_the_order_of_the_labels() -> None
         summary("b", 10, seed=2, best_val_accuracy=0.7),
         summary("a", 20, best_val_accuracy=0.4),
     ]
-    table = variants.table(runs, {"a": "first", "b": "second"})
+    table = variants.table(runs, ["b"], {"a": "first", "b": "second"})
     assert table["variant"].tolist() == ["a", "b"]
     assert table["label"].tolist() == ["first", "second"]
     assert table["runs"].tolist() == [1, 2]
@@ -23,6 +23,9 @@ def test_variants_table_has_mean_and_spread_in_the_order_of_the_labels() -> None
     assert np.isnan(table["best_val_accuracy_std"][0])
     for metric in records.NUMBER_COLUMNS:
         assert {f"{metric}_mean", f"{metric}_std"} <= set(table.columns)
+    assert table["verified"].tolist() == [0, 1]
     markdown = variants.markdown(table)
+    assert "runs verified" in markdown
+    assert "verified" not in variants.markdown(table.assign(verified=0))
     assert "0.6000 ± 0.1414" in markdown
     assert "nan" not in markdown.lower()

@@ -45,6 +45,12 @@ def test_what_is_not_recorded_is_said(config: dict[str, Any], reference: list[Ru
     assert f"All trainings together: {hours:.1f} h." in words(section(text, "hardware"))
 
 
+def test_verified_runs_are_counted_apart(config: dict[str, Any], reference: list[Run]) -> None:
+    text = words(section(page_of(config, reference, verified=["mlp100", "conv3_1x1"]), "software"))
+    assert "2 of 7 runs count as fresh by a verification" in text
+    assert "verification" not in words(section(page_of(config, reference), "software"))
+
+
 def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: list[Run]) -> None:
     text = words(section(page_of(config, reference), "configuration"))
     assert "All variants have: batch size 64, optimizer name rmsprop" in text

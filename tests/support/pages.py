@@ -3,6 +3,7 @@
 import html
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jobs
@@ -10,7 +11,7 @@ import pandas as pd
 import studies
 from conftest import ROOT
 
-from convnets.findings import claim_tables, convergence, verdicts
+from convnets.findings import claim_tables, convergence, variants, verdicts
 from convnets.report import page, texts
 from convnets.report.material import Material
 from convnets.runs.run import Run
@@ -22,20 +23,23 @@ SECTIONS = ["1", "2.1", "2.2", "2.3", "2.4", "3", "3.1"]
 APPENDIX = ["changes", "convergence", "configuration", "software", "hardware"]
 
 
-def material_of(config: dict[str, Any], runs: list[Run], chosen: dict[str, Any] | None = None) -> Material:
+def material_of(
+    config: dict[str, Any], runs: list[Run], chosen: dict[str, Any] | None = None, verified: Sequence[str] = ()
+) -> Material:
     """Return what the page of these runs is made from; tables that no run changes are the committed ones."""
     resolved = configuration.resolve(config)
     judged = verdicts.judge(resolved.claims, runs)
     found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata")}
     found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged).to_csv(index=False)))
+    found["variants"] = variants.table([run.metrics for run in runs], verified, resolved.labels)
     found["convergence"] = convergence.table(runs, resolved.labels, resolved.accuracies)
     return Material.of(chosen or jobs.settings_of("write_overview", config), runs, found)
 
 
-def page_of(config: dict[str, Any], runs: list[Run], published: dict[str, Any] | None = None) -> str:
+def page_of(config: dict[str, Any], runs: list[Run], published: dict[str, Any] | None = None, verified: Sequence[str] = ()) -> str:
     """Return the page of these runs as HTML."""
     chosen = jobs.settings_of("write_overview", config)
-    found = material_of(config, runs, chosen)
+    found = material_of(config, runs, chosen, verified)
     figures = {
         name: FIGURES / f"{name if (FIGURES / f'{name}.svg').is_file() else 'depth'}.svg" for name in [*found.comparisons, "vgg16"]
     }

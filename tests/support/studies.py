@@ -49,7 +49,7 @@ def reference(config: dict[str, Any]) -> list[Run]:
     """Return the runs of the committed study, the first seed of each variant, with all epochs."""
     variants = configuration.resolve(config).variants
     folders = [REFERENCE / variant / "seed1" for variant in variants]
-    found = reading.read([folder / name for folder in folders for name in (layout.HISTORY, layout.METRICS)], variants, FORMAT)
+    found = reading.read(folders, variants, FORMAT)
     return [with_history(run, reading.read_history(REFERENCE / run.variant / "seed1" / layout.HISTORY)) for run in found]
 
 

@@ -194,7 +194,7 @@ def test_planning_raises_time_stamps_where_needed_and_writes_nothing_else(study:
     base = time.time() - 1000
     for path in (*study.folder.rglob("*"), *(study.folder / "resources" / "cifar10").iterdir()):
         os.utime(path, (base, base))
-    newer = study.results("runs", "conv1", "seed1", "metrics.json")
+    newer = study.results("runs", "conv1", "seed1", "stamp.json")
     os.utime(newer, (base + 500, base + 500))
     ahead = study.results("figures", "vgg16.png")
     os.utime(ahead, (base + 5000, base + 5000))
