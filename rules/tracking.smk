@@ -14,8 +14,8 @@ rule create_store:
     conda:
         "../envs/tracking.yaml"
     params:
-        artifacts=str(study.artifacts) if study.artifacts else None,
-        plan=asdict(study.plan),
+        tracking={**asdict(study.store), "artifacts": study.artifacts and str(study.artifacts), "reuse": study.reuse},
+        members=asdict(study.plan)["members"],
         job=steps.job("create_store"),
     shell:
         "create_store.py {params.job:q} > {log:q} 2>&1"

@@ -11,7 +11,7 @@ from pathlib import Path
 from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import Layout
-from convnets.study.stores import Plan
+from convnets.study.stores import Plan, Store
 from convnets.tracking.connection import BusyError, StoreError, close_abandoned, create_store
 from convnets.workflow.frame import Job, step
 
@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 
 def main(job: Job) -> None:
     """Create the store, clear up after killed trainings, write the plan."""
-    plan, layout = Plan(**job.settings["plan"]), Layout(job.output("plan").parents[1])
-    artifacts = Path(job.settings["artifacts"]) if job.settings["artifacts"] else None
+    settings, layout = job.settings["tracking"], Layout(job.output("plan").parents[1])
+    plan = Plan(Store(settings["uri"], settings["experiment"]), settings["reuse"], job.settings["members"])
+    artifacts = Path(settings["artifacts"]) if settings["artifacts"] else None
     try:
         create_store(plan.store, artifacts, layout.results)
     except StoreError as error:

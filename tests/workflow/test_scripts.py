@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -15,7 +14,7 @@ from conftest import ROOT
 from convnets.files import write_json
 from convnets.freshness import code, fingerprint, stamps
 from convnets.runs.unfinished import Begun
-from convnets.study.stores import Membership, Plan, Store
+from convnets.study.stores import Plan, Store
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -45,12 +44,12 @@ def test_get_cifar10_from_nowhere(tmp_path: Path) -> None:
 
 def create_store(tmp_path: Path, uri: str, experiment: str = "tests") -> subprocess.CompletedProcess[str]:
     """Run the script as the workflow does, with the plan and all else under `out`."""
-    plan = asdict(Plan(Store(uri, experiment), reuse=False, members={"mlp100": Membership("MLP", {})}))
-    settings = {"plan": plan, "artifacts": f"{tmp_path}/artifacts"}
+    members = {"mlp100": {"label": "MLP", "comparisons": {}}}
+    tracking = {"uri": uri, "experiment": experiment, "artifacts": f"{tmp_path}/artifacts", "reuse": False}
     job = {
         "rule": "create_store",
         "fingerprint": "",
-        "components": {"version": fingerprint.VERSION, "settings": settings},
+        "components": {"version": fingerprint.VERSION, "settings": {"tracking": tracking, "members": members}},
         "inputs": {},
         "outputs": {"plan": ["out/tracking/plan.json"], "stamp": ["out/stamps/create_store.json"]},
     }
