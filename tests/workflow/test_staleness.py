@@ -158,7 +158,7 @@ HARMLESS = {
     "networks.shapes format": ("shrunk = 2 ** len(network.filters)", "shrunk = (2**len(network.filters))"),
     "training.loop docstring": ("Train a network by the protocol", "Train"),
     "training.loop format": ("done = begun or Part()\n", "done = (begun or Part())\n"),
-    "report.figures docstring": ("Write each line's label to the right of its end", "Write labels"),
+    "report.figures docstring": ("Draw the lines of one panel, each given by", "Write labels"),
     "report.figures format": ("gap = LABEL_HEIGHT * (high - low)", "gap = LABEL_HEIGHT*(high-low)"),
     "findings.variants docstring": ("Return the table of variants as Markdown", "Return Markdown"),
     "report2021.memory format": ("BYTES_PER_PARAMETER * 8", "BYTES_PER_PARAMETER*8"),
@@ -188,11 +188,11 @@ COUNTED = {
     "training.loop local": ("hits", "matches", ALL_RUNS),
     "training.loop constant": ("ITERATIONS_PER_CALL = 50", "ITERATIONS_PER_CALL = 2", ALL_RUNS),
     "data.dataset local": ("np.random.RandomState", "np.random.default_rng", {"prepare_dataset", *ALL_RUNS}),
-    "report.figures local": ("ordered", "by_height", {*FIGURES, "publish_comparisons"}),
+    "report.figures local": ("ends", "tips", {*FIGURES, "publish_comparisons"}),
     "report.figures constant": ("LABEL_HEIGHT = 0.062", "LABEL_HEIGHT = 0.07", {*FIGURES, "publish_comparisons"}),
     "findings.variants local": ("groups", "by_variant", {"tabulate_variants"}),
     "report2021.memory constant": ("BYTES_PER_PARAMETER * 8", "BYTES_PER_PARAMETER * 9", {"tabulate_memory", "tabulate_vgg16"}),
-    "report.appendix local": ("section", "part_of_page", {"write_overview"}),
+    "report.page local": ("comparisons", "drawn", {"write_overview"}),
     "findings.inference constant": ("CONFIDENCE = 0.95", "CONFIDENCE = 0.9", CLAIMS),
     "report2021.errata local": ("stack", "blocks_of_vgg16", CLAIMS),
     "tracking.publishing local": ("there", "tracked_run", {"publish_comparisons"}),
@@ -235,10 +235,10 @@ def test_edits_that_count(case: str, study: MadeUp) -> None:
 
 
 RULES = {
-    "an input is renamed": ("dense=files_of", "fully=files_of", "input fully: nothing -> "),
+    "an input is renamed": ("dense=runs_of", "fully=runs_of", "input fully: nothing -> "),
     "an input is read from elsewhere": (
         *('study.memory["dense"], study.seeds[0]', 'study.memory["conv1x1"], study.seeds[0]'),
-        'input dense: "<results>/runs/conv2/seed1/metrics.json" -> "<results>/runs/conv2_1x1/seed1/metrics.json"',
+        'input dense: "<results>/runs/conv2/seed1/stamp.json" -> "<results>/runs/conv2_1x1/seed1/stamp.json"',
     ),
     "an output is renamed": ('markdown="<results>/tables/memory.md"', 'text="<results>/tables/memory.md"', "output markdown: "),
     "an output is written elsewhere": (
