@@ -1,4 +1,5 @@
 # The study, its steps, and helper functions of the rules.
+import stage
 import sys
 from dataclasses import asdict
 from functools import cache

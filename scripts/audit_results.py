@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Compare the results with the tracking store, both ways; print every difference and exit with status 1 if there is any."""
 
+import stage
+
 import sys
 
 from convnets.workflow import audit, command, planning

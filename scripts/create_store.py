@@ -4,6 +4,8 @@
 The workflow goes on if a server cannot be reached or another process keeps a database locked. Results are delivered later.
 """
 
+import stage
+
 import logging
 from dataclasses import replace
 from pathlib import Path

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Draw VGG-16."""
 
+import stage
+
 from convnets import style
 from convnets.report2021 import vgg16_figure
 from convnets.workflow.frame import Job, step

@@ -4,6 +4,8 @@
 Trains nothing and changes nothing.
 """
 
+import stage
+
 import os
 from collections.abc import Mapping, Set
 

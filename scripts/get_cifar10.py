@@ -4,6 +4,8 @@
 Messages also go to a log file, since standard error shows the progress bar.
 """
 
+import stage
+
 import logging
 from pathlib import Path
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Draw a comparison's learning curves from the histories of its runs."""
 
+import stage
+
 from pydantic import TypeAdapter
 
 from convnets import style

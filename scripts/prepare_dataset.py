@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Split a data set into training, validation and test images, and write them as one file with a manifest."""
 
+import stage
+
 from convnets.data import dataset, kinds
 from convnets.files import remove_partial, write_json
 from convnets.workflow.frame import Job, step

@@ -4,6 +4,8 @@
 If the store refuses something, one log line says so, and the next publication tries again.
 """
 
+import stage
+
 import logging
 from dataclasses import asdict
 

@@ -5,6 +5,8 @@ A retired run is tagged with the reason and moved to MLflow's bin, from which it
 and asks first.
 """
 
+import stage
+
 import os
 import shutil
 import sys

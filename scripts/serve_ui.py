@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Serve the MLflow user interface on the runs of a configuration, on 127.0.0.1, until it is interrupted."""
 
+import stage
+
 import os
 import sys
 from dataclasses import asdict

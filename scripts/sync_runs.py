@@ -4,6 +4,8 @@
 The command trains and draws nothing. It queries the store itself, so it also refills a store that was lost.
 """
 
+import stage
+
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Tabulate the verdict on each claim, with the measured numbers and their intervals, as CSV and as Markdown."""
 
+import stage
+
 from pydantic import TypeAdapter
 
 from convnets import settings, tables

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Tabulate how fast each variant learns, how much it overfits, and what it costs, as CSV and as Markdown."""
 
+import stage
+
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
 from convnets.findings import convergence

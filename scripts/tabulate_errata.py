@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Tabulate the report's errors: what it prints, what is right and why, and what follows for its conclusion."""
 
+import stage
+
 from convnets import tables
 from convnets.findings import claim_tables
 from convnets.report2021 import errata

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Tabulate parameters and memory of the trained networks and of VGG-16, beside what the report printed."""
 
+import stage
+
 from convnets import tables
 from convnets.report2021 import memory
 from convnets.runs.layout import METRICS

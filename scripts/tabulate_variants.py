@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Tabulate the variants: mean and spread of each metric over the seeds, as CSV and as Markdown."""
 
+import stage
+
 from convnets import tables
 from convnets.findings import variants
 from convnets.runs.layout import METRICS, is_verified, run_of

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Tabulate the parameters of VGG-16 by block, and the memory they take."""
 
+import stage
+
 from convnets import tables
 from convnets.report2021 import memory
 from convnets.workflow.frame import Job, step

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Train one variant from one seed: write its history, its summary, its record and its best model, and track all of it in MLflow."""
 
+import stage
+
 from pathlib import Path
 
 from convnets.runs.unfinished import PATIENCE_S

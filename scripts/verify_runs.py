@@ -4,6 +4,8 @@
 Trains the first epoch of each run again and evaluates its stored model again. Exits with status 1 if anything differs.
 """
 
+import stage
+
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Write the overview: one HTML page with all findings, the first page of Snakemake's report."""
 
+import stage
+
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
 from convnets.files import read_json

@@ -4,6 +4,8 @@
 It trains nothing, and stops if any run is missing or stale.
 """
 
+import stage
+
 from convnets.errors import InputError
 from convnets.workflow import command, planning
 from convnets.workflow.declarations import TRAINING

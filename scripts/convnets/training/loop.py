@@ -15,9 +15,11 @@ import numpy as np
 
 from convnets import device, hardware  # noqa: F401  (device before keras)
 from convnets.data.dataset import Dataset
-from convnets.networks import builders
+from convnets.data.images import ImageFormat
+from convnets.errors import InputError
+from convnets.networks import builders, formulas
 from convnets.runs.records import Epoch
-from convnets.settings import Settings
+from convnets.settings import Network, Settings
 from convnets.training.checkpoints import Part, State
 from convnets.training.graphs import TrainingFunction, evaluation_function, training_function
 from convnets.training.meter import Meter
@@ -71,6 +73,8 @@ def train(
 
     Raises
     ------
+    InputError
+        Keras built another network than the settings ask for.
     NonFiniteLossError
         The loss of an iteration, or a validation loss, is not finite.
     StoppedError
@@ -82,6 +86,7 @@ def train(
     classifier = builders.build(
         settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision
     )
+    _check_built(classifier.logits, settings.network, dataset)
     optimizer = built_optimizer(settings, classifier)
     if resumed:
         classifier.logits.set_weights(resumed.weights)
@@ -155,6 +160,22 @@ def train(
         weights=tuple(digests),
         classes=dataset.classes,
     )
+
+
+def _check_built(model: keras.Model, network: Network, dataset: Dataset) -> None:
+    """Check a network against the formula. Whatever configures Keras from outside could build another one."""
+    height, width, channels = dataset.mean.shape
+    images = ImageFormat((height, width, channels), dataset.classes)
+    expected = (formulas.network_parameters(network, images), {"float32"}, "channels_last")
+    found = (model.count_params(), {weight.dtype for weight in model.weights}, keras.config.image_data_format())
+    if found != expected:
+        raise InputError(
+            f"Keras built a network with {_described(*found)}, not with {_described(*expected)}; something configures it"
+        )
+
+
+def _described(parameters: int, dtypes: set[str], data_format: str) -> str:
+    return f"{parameters:,} parameters of {' and '.join(sorted(dtypes))} ({data_format})"
 
 
 def digest_of(weights: Sequence[np.ndarray]) -> str:

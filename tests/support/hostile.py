@@ -1,0 +1,51 @@
+"""A hostile environment: what a user's shell and home folder hold that could steer a library."""
+
+import json
+import os
+from pathlib import Path
+
+# What libraries do with these was found by trying. Each changes a result or breaks a job, unless the stage is set.
+HOSTILE = {
+    "BASH_ENV": "{home}/bash_env",
+    "FREETYPE_PROPERTIES": "truetype:interpreter-version=35",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+    "HB_SHAPER_LIST": "fallback",
+    "HOME": "{home}",
+    "KERAS_BACKEND": "jax",
+    "KERAS_HOME": "{home}/.keras",
+    "KERAS_MAX_EPOCHS": "1",
+    "LANG": "de_DE.UTF-8",
+    "LC_ALL": "C",
+    "MATPLOTLIBRC": "{home}",
+    "MLFLOW_EXPERIMENT_ID": "7",
+    "MLFLOW_RUN_ID": "0123456789abcdef",
+    "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "MPLCONFIGDIR": "{home}",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
+    "OMP_NUM_THREADS": "2",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "OPENBLAS_CORETYPE": "Prescott",
+    "OPENBLAS_NUM_THREADS": "2",
+    "PANDAS_FUTURE": "1",
+    "PYTHONHASHSEED": "1",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONPATH": "{home}/modules",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
+    "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
+    "TZ": "Pacific/Auckland",
+    "XLA_FLAGS": "--no_such_flag",
+}
+
+
+def hostile(home: Path) -> dict[str, str]:
+    """Return an environment whose every variable, and a home folder whose every file, would change or break something."""
+    (home / ".keras").mkdir(parents=True)
+    (home / "modules").mkdir()
+    (home / ".keras" / "keras.json").write_text(json.dumps({"floatx": "float16", "image_data_format": "channels_first"}))
+    (home / "matplotlibrc").write_text("font.family: serif\ntext.usetex: True\naxes.facecolor: red\n")
+    (home / "modules" / "sitecustomize.py").write_text("import os\nos.environ['TF_DETERMINISTIC_OPS'] = '1'\n")
+    (home / "modules" / "json.py").write_text("raise ImportError('a module of the user')\n")
+    (home / "bash_env").write_text("export KERAS_BACKEND=torch\n")
+    return {**os.environ, **{name: value.format(home=home) for name, value in HOSTILE.items()}}
