@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import chdir
 from fnmatch import fnmatchcase
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,7 +72,7 @@ CLEARED = (
     *("PIP_CONSTRAINT", "PYDANTIC_*", "SQLITE_*", "TQDM_*", "WRAPT_*", "_MLFLOW_*"),
     *("COPT_*", "PULP_*", "SNAKEMAKE_*"),
 )
-MARK = "CONVNETS_STAGE"  # the process that has started itself once more
+MARK = "CONVNETS_STAGE"  # holds the process that has set the stage, and perhaps started itself once more
 
 
 def decision(name: str) -> str:
@@ -89,21 +90,22 @@ def staged(environment: Mapping[str, str]) -> dict[str, str]:
 
 def set_stage() -> None:
     """Set the stage for this process and those that it starts."""
-    clean = staged(os.environ)
+    clean, mark = staged(os.environ), os.environ.get(MARK)
     if clean != os.environ:
-        if others := sorted(name for name in os.environ if name.startswith("MLFLOW_") and name not in clean):
+        others = sorted(name for name in os.environ if name.startswith("MLFLOW_") and name not in clean)
+        if others and not mark:  # otherwise MLflow has set them itself, in the process that started this one
             print(f"not used, since the configuration says where runs are tracked: {', '.join(others)}", file=sys.stderr)
-        is_script = Path(sys.argv[0]).resolve().parent == SCRIPTS
-        if is_script and os.environ.get(MARK) != str(os.getpid()):
+        clean[MARK] = str(os.getpid())
+        if Path(sys.argv[0]).resolve().parent == SCRIPTS and mark != clean[MARK]:
             sys.stderr.flush()
-            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean | {MARK: str(os.getpid())})  # noqa: S606
+            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)  # noqa: S606
         os.environ.clear()
         os.environ.update(clean)
     if Path("matplotlibrc").exists():  # Matplotlib reads this file of the working directory before any other
         package = find_spec("matplotlib")
         if package and package.origin:
             with chdir(Path(package.origin).parent):
-                import matplotlib  # noqa: F401
+                import_module("matplotlib")
 
 
 set_stage()

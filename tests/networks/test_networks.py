@@ -8,7 +8,7 @@ import pytest
 from images import FORMAT
 
 from convnets.data.dataset import Dataset
-from convnets.networks import builders, formulas
+from convnets.networks import builders, shapes
 from convnets.networks.shapes import feature_map
 from convnets.settings import Augmentation, Network
 from convnets.study import configuration
@@ -34,7 +34,7 @@ MEAN, DEVIATION = np.full((32, 32, 3), 120, np.float32), np.full((32, 32, 3), 60
 def test_parameters_and_shapes(variant: str, config: dict[str, Any]) -> None:
     network = configuration.resolve(config).variants[variant].network
     classifier = builders.build(network, MEAN, DEVIATION, 10)
-    assert formulas.network_parameters(network, FORMAT) == PARAMETERS[variant]
+    assert shapes.network_parameters(network, FORMAT) == PARAMETERS[variant]
     assert classifier.model.count_params() == PARAMETERS[variant]
     assert classifier.logits.count_params() == PARAMETERS[variant]
     probabilities = classifier.model(np.random.default_rng(0).integers(256, size=(3, 32, 32, 3)).astype(np.float32)).numpy()
@@ -125,7 +125,7 @@ def test_bfloat16_computes_in_bfloat16_but_keeps_weights_and_logits_in_float32()
 def test_five_blocks_leave_one_pixel(head: str) -> None:
     network = Network(filters=(4,) * 5, kernel_size=3, head=head, dense_units=(8,) if head == "dense" else (), dropout=0.0)
     assert feature_map(network, FORMAT.shape) == (1, 1, 4)
-    assert builders.build(network, MEAN, DEVIATION, 10).model.count_params() == formulas.network_parameters(network, FORMAT)
+    assert builders.build(network, MEAN, DEVIATION, 10).model.count_params() == shapes.network_parameters(network, FORMAT)
 
 
 def test_a_saved_model_needs_no_code_of_ours(tmp_path: Path, synthetic: Dataset) -> None:

@@ -1,5 +1,7 @@
 """A hostile environment: what a user's shell and home folder hold that could steer a library."""
 
+import stage
+
 import json
 import os
 from pathlib import Path
@@ -48,4 +50,6 @@ def hostile(home: Path) -> dict[str, str]:
     (home / "modules" / "sitecustomize.py").write_text("import os\nos.environ['TF_DETERMINISTIC_OPS'] = '1'\n")
     (home / "modules" / "json.py").write_text("raise ImportError('a module of the user')\n")
     (home / "bash_env").write_text("export KERAS_BACKEND=torch\n")
-    return {**os.environ, **{name: value.format(home=home) for name, value in HOSTILE.items()}}
+    # Tests that ran before may have left variables of MLflow, which sets some itself.
+    own = {name: value for name, value in os.environ.items() if name != stage.MARK and not name.startswith("MLFLOW_")}
+    return {**own, **{name: value.format(home=home) for name, value in HOSTILE.items()}}

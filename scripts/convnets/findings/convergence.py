@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from convnets import tables
-from convnets.networks import formulas
+from convnets.networks import formulas, shapes
 from convnets.runs.reading import UNDISTURBED
 from convnets.runs.run import Run
 
@@ -40,7 +40,7 @@ def table(runs: Sequence[Run], labels: Mapping[str, str], accuracies: Sequence[f
             "variant": variant,
             "label": label,
             "seeds": len(own),
-            "parameters": formulas.network_parameters(settings.network, images),
+            "parameters": shapes.network_parameters(settings.network, images),
             "training_flops_per_image": formulas.training_flops(settings.network, images),
             "activation_bytes": formulas.activation_bytes(settings, images),
             "optimizer_bytes": formulas.optimizer_bytes(settings, images),

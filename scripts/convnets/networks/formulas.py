@@ -1,22 +1,11 @@
-"""Parameters, operations and memory of networks by formula, without TensorFlow.
-
-A convolution of a k x k kernel from c to f channels has k*k*c*f weights and f biases; a dense layer from n to m units has
-n*m weights and m biases; pooling has none.
-"""
-
-from collections.abc import Iterator
+"""Operations and memory of networks by formula, without TensorFlow."""
 
 from convnets.data.images import ImageFormat
-from convnets.networks.shapes import feature_map
+from convnets.networks.shapes import convolution_parameters, layers, network_parameters
 from convnets.settings import Network, Optimizer, Settings
 
 BYTES_PER_PARAMETER = 4  # float32
 BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
-
-
-def convolution_parameters(kernel_size: int, channels: int, filters: int) -> int:
-    """Return the number of weights and biases of a square convolution."""
-    return kernel_size**2 * channels * filters + filters
 
 
 def dense_parameters(inputs: int, units: int) -> int:
@@ -24,30 +13,9 @@ def dense_parameters(inputs: int, units: int) -> int:
     return inputs * units + units
 
 
-def _layers(network: Network, images: ImageFormat) -> Iterator[tuple[int, int, int, int]]:
-    """Yield kernel size, channels, filters and positions of each layer; a dense layer has a kernel of 1x1 at one position."""
-    height, width, channels = images.shape
-    for filters in network.filters:
-        yield network.kernel_size, channels, filters, height * width
-        height, width, channels = height // 2, width // 2, filters
-    height, width, channels = feature_map(network, images.shape)
-    if network.head == "conv1x1":
-        yield 1, channels, len(images.classes), height * width
-        return
-    inputs = height * width * channels
-    for units in (*network.dense_units, len(images.classes)):
-        yield 1, inputs, units, 1
-        inputs = units
-
-
 def convolution_blocks_parameters(network: Network, images: ImageFormat) -> int:
     """Return the number of trainable parameters of the convolution blocks, the head left out."""
-    return sum(convolution_parameters(*layer[:3]) for layer in list(_layers(network, images))[: len(network.filters)])
-
-
-def network_parameters(network: Network, images: ImageFormat) -> int:
-    """Return the number of trainable parameters."""
-    return sum(convolution_parameters(*layer[:3]) for layer in _layers(network, images))
+    return sum(convolution_parameters(*layer[:3]) for layer in list(layers(network, images))[: len(network.filters)])
 
 
 def training_flops(network: Network, images: ImageFormat) -> int:
@@ -56,7 +24,7 @@ def training_flops(network: Network, images: ImageFormat) -> int:
     A multiplication and its addition count as two, every tap of the 'same' padding counts, and what is not a convolution or a
     dense layer does not. Backward costs twice forward, but for the first layer, whose input needs no gradient.
     """
-    forward = [2 * size**2 * channels * filters * positions for size, channels, filters, positions in _layers(network, images)]
+    forward = [2 * size**2 * channels * filters * positions for size, channels, filters, positions in layers(network, images)]
     return 3 * sum(forward) - forward[0]
 
 

@@ -18,6 +18,7 @@ from convnets.data.images import ImageFormat
 from convnets.errors import InputError
 from convnets.networks import formulas as layers
 from convnets.networks.formulas import BYTES_PER_PARAMETER
+from convnets.networks.shapes import network_parameters
 from convnets.report2021 import vgg16
 from convnets.settings import Network
 
@@ -81,7 +82,7 @@ def _numbers() -> Mapping[str, float | str]:
     per_epoch = TRAINING_IMAGES // BATCH_SIZE
     counts, stack, vgg_head = vgg16.parameters(), vgg16.convolution_stack_parameters(), vgg16.head_parameters()
     vgg, row = sum(counts.values()), counts["conv5"] + vgg_head
-    dense, conv1x1 = (layers.network_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
+    dense, conv1x1 = (network_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
     dense_blocks, blocks = (layers.convolution_blocks_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
     return {
         "filters_printed": "; ".join(f"{block.name}: {block.layers} filters" for block in convolutions),

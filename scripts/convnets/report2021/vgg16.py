@@ -8,7 +8,8 @@ layers.
 from dataclasses import dataclass
 
 from convnets.data.cifar10 import CLASSES
-from convnets.networks.formulas import convolution_parameters, dense_parameters
+from convnets.networks.formulas import dense_parameters
+from convnets.networks.shapes import convolution_parameters
 
 INPUT_SIDE, INPUT_CHANNELS = 224, 3
 KERNEL_SIZE = 3

@@ -17,7 +17,7 @@ from convnets import device, hardware  # noqa: F401  (device before keras)
 from convnets.data.dataset import Dataset
 from convnets.data.images import ImageFormat
 from convnets.errors import InputError
-from convnets.networks import builders, formulas
+from convnets.networks import builders, shapes
 from convnets.runs.records import Epoch
 from convnets.settings import Network, Settings
 from convnets.training.checkpoints import Part, State
@@ -166,7 +166,7 @@ def _check_built(model: keras.Model, network: Network, dataset: Dataset) -> None
     """Check a network against the formula. Whatever configures Keras from outside could build another one."""
     height, width, channels = dataset.mean.shape
     images = ImageFormat((height, width, channels), dataset.classes)
-    expected = (formulas.network_parameters(network, images), {"float32"}, "channels_last")
+    expected = (shapes.network_parameters(network, images), {"float32"}, "channels_last")
     found = (model.count_params(), {weight.dtype for weight in model.weights}, keras.config.image_data_format())
     if found != expected:
         raise InputError(
