@@ -9,6 +9,7 @@ import pytest
 
 from convnets import device, hardware
 from convnets.data.dataset import Dataset, Split
+from convnets.errors import InputError
 from convnets.networks import builders
 from convnets.runs.records import Epoch
 from convnets.settings import Optimizer, Settings
@@ -41,6 +42,20 @@ def test_the_same_seed_gives_the_same_history_and_weights(variant: str, config: 
     assert untimed(first) != untimed(other)
     for one, two in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_keras_that_is_steered_from_outside_is_refused(
+    config: dict[str, Any], synthetic: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a `keras.json` in a home folder, whose data format gives another network."""
+    settings = settings_of(config, "conv3_1x1")
+    monkeypatch.setattr(loop.keras.config, "image_data_format", lambda: "channels_first")
+    with pytest.raises(InputError, match=r"network with 65,962 .*\(channels_first\), not with 65,962 .*\(channels_last\)"):
+        train(settings, synthetic)
+    monkeypatch.undo()
+    monkeypatch.setattr(loop.shapes, "network_parameters", lambda *_: 7)
+    with pytest.raises(InputError, match=r"a network with 65,962 parameters .*, not with 7 "):
+        train(settings, synthetic)
 
 
 @pytest.mark.parametrize("iterations", [1, 4])

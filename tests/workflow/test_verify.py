@@ -117,6 +117,17 @@ def test_a_verified_run_is_fresh_and_nothing_that_read_it_is_stale(tmp_path: Pat
     assert (second["processor"], second["to"]) == (hardware.processor(), fingerprint.digest(NEW))
 
 
+def test_a_verified_run_without_its_model_is_not_verified_again(tmp_path: Path) -> None:
+    """Its first verification compared the rest; only a training brings the model."""
+    study = Study(tmp_path, NEW)
+    (study.folder / MODEL).unlink()
+    assert study.obstacle() == ""
+    stamp = stamps.read(study.step.stamp)
+    assert stamp
+    verify._renew(study.step, stamp, METRICS_OF_RUN, {"history": [], MODEL: None})
+    assert study.obstacle() == "it is stale for another reason: model.keras is missing"
+
+
 @pytest.mark.parametrize("texts", [[], ["val_loss: 1.0 -> 1.1"]])
 def test_a_run_that_differs_stays_stale(texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, device and comparison are stand-ins; `test_recipes_slow.py` has the real ones."""
