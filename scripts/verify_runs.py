@@ -47,10 +47,10 @@ def main() -> None:
     print(f"{len(verified)} of {len(chosen)} runs verified; an equal first epoch does not prove the last")
     if problem := verify.track(steps, [step.stamp.parent for step in verified]):
         print(f"not in the tracking store yet (make sync): {problem}")
-    shown = ("tabulate_variants", "write_overview")  # they count verified runs; no stamp is stale by that
-    if verified and not any(map(steps.again().is_stale, shown)):
-        page = str(steps[shown[1]].files[0])
-        command.snakemake(arguments.configfiles, str(arguments.cores), "--quiet", "all", "--forcerun", *shown, "--", page)
+    again = steps.again()  # these count verified runs, and no stamp is stale by that
+    if verified and (fresh := [rule for rule in ("tabulate_variants", "write_overview") if not again.is_stale(rule)]):
+        made = [str(steps[rule].files[0]) for rule in fresh]
+        command.snakemake(arguments.configfiles, str(arguments.cores), "--quiet", "all", "--forcerun", *fresh, "--", *made)
     sys.exit(len(verified) < len(chosen))
 
 

@@ -20,7 +20,7 @@ from convnets.runs import layout
 STAMP = layout.STAMP
 SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
 # Keys of a run's files that may change without changing the result: where it is tracked, and its fingerprint after a verification.
-NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components")}
+NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components", "sizes")}
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
 HASHED_WHEN_PLANNING = 1_000_000
 
