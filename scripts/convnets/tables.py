@@ -9,7 +9,8 @@ from convnets.files import atomic_path
 
 IDENTIFYING = ("id", "variant", "label", "network")  # columns of text, even where a value looks like a number
 # What Markdown would take for its own: anywhere, and at the beginning of a text.
-MARKUP = re.compile(r"[\\`*|~]|<(?=[A-Za-z/!?])|&(?=[#\w])|(?<!\w)_|_(?!\w)|\](?=\()|^>|^[#+-](?=[#\s])|(?<=^\d)[.)](?=\s)")
+MARKUP = re.compile(r"[\\`*|~]|<(?=[A-Za-z/!?])|&(?=[#\w])|(?<!\w)_|_(?!\w)|\](?=\()|^>|^[#+-](?=[#\s])")
+NUMBER = re.compile(r"^(\d+)([.)])(?=\s)")
 DIGITS = 9  # significant digits in a CSV; the last bits of a sum depend on the order of addition
 
 
@@ -48,7 +49,8 @@ def write_text(text: str, path: Path) -> None:
 
 def plain(text: object) -> str:
     """Return a text of a user's so that Markdown shows it as it is, on one line."""
-    return MARKUP.sub(r"\\\g<0>", re.sub(r"\s*\n\s*", " ", str(text)))
+    line = re.sub(r"\s*\n\s*", " ", str(text))
+    return NUMBER.sub(r"\1\\\2", MARKUP.sub(r"\\\g<0>", line))
 
 
 def markdown(table: pd.DataFrame) -> str:
