@@ -135,10 +135,9 @@ def test_a_byte_of_the_data_set_changes(workflow: Workflow) -> None:
 
 def pretend_version(workflow: Workflow, library: str, version: str) -> None:
     """Put metadata of another version before the real one: a stand-in for an upgrade, which would take another environment."""
-    metadata = workflow.folder / "pretended" / f"{library}-{version}.dist-info" / "METADATA"
-    metadata.parent.mkdir(parents=True)
+    metadata = workflow.folder / "scripts" / f"{library}-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
     metadata.write_text(f"Metadata-Version: 2.1\nName: {library}\nVersion: {version}\n")
-    workflow.environment["PYTHONPATH"] = str(workflow.folder / "pretended")
 
 
 def test_a_librarys_version(workflow: Workflow) -> None:
