@@ -9,6 +9,14 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
+# Snakemake, pip and uv need a folder for their caches, and the home folder may be read-only.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+ifneq ($(shell mkdir -p '$(CACHE)' 2>/dev/null && test -w '$(CACHE)' && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
+# They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
+
 .PHONY: help setup .venv run report why verify audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
@@ -31,6 +39,7 @@ setup:  ## build .venv from the hash-pinned lock
 	cp requirements.lock .venv/requirements.lock
 
 run: setup  ## train every variant and make every figure and table
+	@$(BIN)/python scripts/check_configuration.py config.yaml $(CONFIGFILE)
 	$(SNAKEMAKE)
 
 report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing

@@ -32,7 +32,7 @@ from convnets.freshness import fingerprint
 from convnets.runs import reading
 from convnets.runs.layout import HISTORY, Layout
 from convnets.settings import Settings
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.study.stores import Membership, Plan, Store
 from convnets.tracking.connection import create_store
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     arguments = parser.parse_args()
-    config = configuration.read([ROOT / "config.yaml"])
+    config = configfiles.read([ROOT / "config.yaml"])
     config["variants"][arguments.variant]["epochs"] = arguments.epochs
     settings = configuration.resolve(config).variants[arguments.variant]
     epochs: dict[str, list[float]] = defaultdict(list)

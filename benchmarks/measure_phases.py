@@ -58,7 +58,7 @@ def main() -> None:
     from convnets.freshness import fingerprint
     from convnets.networks import builders as networks
     from convnets.runs.layout import Layout
-    from convnets.study import configuration
+    from convnets.study import configfiles, configuration
     from convnets.study.stores import Membership, Plan, Store
     from convnets.tracking import following, logged_models, presentation
     from convnets.tracking.connection import create_store
@@ -83,7 +83,7 @@ def main() -> None:
     evaluation = training.evaluation_function
     training.evaluation_function = lambda *args: timed("validation and test", evaluation(*args))
 
-    config = configuration.read([ROOT / "config.yaml"])
+    config = configfiles.read([ROOT / "config.yaml"])
     config["variants"][arguments.variant]["epochs"] = arguments.epochs
     resolved = configuration.resolve(config)
     settings = resolved.variants[arguments.variant]

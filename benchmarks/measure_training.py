@@ -14,7 +14,7 @@ from convnets.data import dataset
 from convnets.data.images import ImageFormat
 from convnets.networks import builders, formulas
 from convnets.settings import Settings
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.training import graphs, loop, optimizers
 
 import tensorflow as tf  # isort: skip
@@ -42,7 +42,7 @@ def main() -> None:
     if arguments.what == "peak":
         print(peak(arguments.precision))
         return
-    config = configuration.read([ROOT / "config.yaml"])
+    config = configfiles.read([ROOT / "config.yaml"])
     config["training"]["precision"] = arguments.precision
     config["variants"][arguments.variant]["epochs"] = arguments.amount + 1
     study = configuration.resolve(config)

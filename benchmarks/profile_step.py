@@ -22,7 +22,7 @@ from convnets.data import dataset
 from convnets.data.cifar10 import IMAGE_SHAPE
 from convnets.networks import builders
 from convnets.settings import Network
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.training import graphs, loop, optimizers
 
 import tensorflow as tf  # isort: skip
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", help="default: %(default)s")
     parser.add_argument("--beside", action="store_true", help="compute beside a process that is profiled, until it ends this one")
     arguments = parser.parse_args()
-    config = configuration.read([ROOT / "config.yaml"])
+    config = configfiles.read([ROOT / "config.yaml"])
     config["training"]["precision"] = arguments.precision
     settings = configuration.resolve(config).variants[arguments.variant]
     device.configure(1)

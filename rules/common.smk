@@ -9,7 +9,7 @@ from pathlib import Path
 from convnets import hardware
 from convnets.errors import InputError
 from convnets.networks import formulas
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.workarounds import for_snakemake
 from convnets.workflow import command, planning
 from convnets.workflow.declarations import Declarations
@@ -32,13 +32,19 @@ def is_forced(names):
 
 
 try:
+    if workflow.is_main_process:
+        configfiles.read(map(Path, workflow.configfiles))  # refuses what Snakemake has read otherwise than it was meant
+    config.update(configfiles.from_command_line(config, workflow.config_settings.config))
     study = configuration.resolve(config)
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
         planning.check_environments(Path(workflow.basedir) / "envs")
     if not workflow.is_main_process:
         planning.refuse_another_precision(config, study)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    is_read = Path("config.yaml").is_file() or " is missing" not in str(error)
+    raise WorkflowError(
+        str(error) if is_read else f"{error}\n(there is no config.yaml in {Path.cwd()}, so none was read)"
+    ) from None
 
 plans = workflow.is_main_process and not planning.is_loading()
 steps = Steps(Declarations(rules, study), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)

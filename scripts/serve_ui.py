@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from convnets import files
 from convnets.errors import InputError
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.tracking.connection import connect
 from convnets.tracking.interface import runs_page
 from convnets.workflow import command
@@ -20,7 +20,7 @@ def main() -> None:
     parser = command.study_parser(__doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
-    config = configuration.resolve(configuration.read(arguments.configfiles))
+    config = configuration.resolve(configfiles.read(arguments.configfiles))
     config.require_own_runs()
     store, published = config.store, config.layout.published
     if store.database and not store.database.is_file():

@@ -38,6 +38,15 @@ def test_a_lock_with_other_content_does(clone: Path) -> None:
     assert setup(clone).returncode == 2
 
 
+def test_caches_go_into_the_clone_where_the_home_folder_is_read_only(clone: Path) -> None:
+    """The folder of processes takes no new folders, from anybody."""
+    show = ["make", "--eval", "show:; @echo $$XDG_CACHE_HOME", "show"]
+    for home, cache in (("/proc/none", str(clone / ".snakemake" / "cache")), (str(clone), "")):
+        environment = {"PATH": os.environ["PATH"], "HOME": home}
+        done = subprocess.run(show, env=environment, cwd=clone, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == cache
+
+
 def test_an_environment_behind_a_link_is_used_and_never_emptied(clone: Path) -> None:
     (clone / ".venv").symlink_to("environment")
     assert setup(clone).returncode == 0

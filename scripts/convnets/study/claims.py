@@ -16,7 +16,7 @@ from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
 from convnets.report2021.errata import ids as ids_of_errata
 from convnets.runs.run import FIXED_METRICS, METRICS
-from convnets.settings.section import Listed, OneOrMore, Section, Some, SomeDistinct, Text, Whole, each_once
+from convnets.settings.section import Listed, OneOrMore, Printable, Section, Some, SomeDistinct, Text, Whole, each_once
 
 # The kinds of test, each with the least and the most quantities that it takes.
 TESTS = {"equals": (1, None), "equivalent": (2, None), "ratio": (2, 2), **dict.fromkeys(("greater", "less"), (2, None))}
@@ -53,7 +53,7 @@ class Claim(Section):
     id: SkipJsonSchema[str] = ""  # its key in the configuration
     section: Text = Field(description="where the statement stands, in quotes")
     statement: Text = Field(description="the statement, precise enough to be tested")
-    original: str = Field("", description="the words of the source in its own language")
+    original: Printable = Field("", description="the words of the source in its own language")
     test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
         description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
         "first of all)"

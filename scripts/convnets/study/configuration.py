@@ -6,14 +6,12 @@ says what is allowed, and suggests the nearest name for a misspelt one.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
-from snakemake.utils import update_config
 
 from convnets import settings
 from convnets.data import kinds
@@ -102,20 +100,6 @@ class Configuration:
     def variants_of_claims(self) -> list[str]:
         """Return the variants that claims are about, by id."""
         return sorted({variant for claim in self.claims for variant in claim.variants})
-
-
-def read(paths: Sequence[Path]) -> dict[str, Any]:
-    """Read configuration files, each merged over those before it as Snakemake does; an InputError where one cannot be read."""
-    config: dict[str, Any] = {}
-    for path in paths:
-        try:
-            value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise InputError(f"the configuration file {path} cannot be read: {error}") from error
-        if not isinstance(value, dict):
-            raise InputError(f"the configuration file {path} holds no keys with values")
-        update_config(config, value)
-    return config
 
 
 def resolve(config: Mapping[str, Any]) -> Configuration:

@@ -1,5 +1,6 @@
 """Contradictions between keys of a configuration."""
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -110,5 +111,9 @@ def _of_tracking(uri: str, own: Path) -> Iterator[str]:
         if DATABASE.match(uri):
             names = "PGPASSWORD, say, or in a file of the database's own, as ~/.pgpass"
         yield f"tracking.uri holds {found}; give it in the environment: {names}"
+    elif uri and not (uri.startswith((SQLITE, "http://", "https://")) or DATABASE.match(uri)):
+        yield "tracking.uri should be the address of a server (http://, https://), an SQLite file (sqlite:///PATH) or a database"
+    elif uri.startswith(SQLITE) and re.search(r"^~|\$", uri.removeprefix(SQLITE)):
+        yield "tracking.uri should hold the whole path; neither ~ nor variables are expanded in it"
     elif "?" in (database := uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else "" if uri else str(own)):
         yield f"the tracking store cannot be {database}: MLflow takes what follows a question mark for options"

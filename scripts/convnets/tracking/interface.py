@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from convnets.study.stores import COMPARISON_TAG
+from convnets.tables import plain
 from convnets.workarounds.for_mlflow import VIEW_TAG, VIEWS, saved_view, view_address
 
 # Without this parameter, the user interface opens a page in its view for generative models.
@@ -59,7 +60,7 @@ def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
     The interface shows only the first line until it is unfolded, so the links have short names.
     """
     links = " · ".join(f"[{comparison}]({curves_page(experiment, comparison)})" for comparison in titles)
-    named = "".join(f"- {comparison}: {title}\n" for comparison, title in titles.items())
+    named = "".join(f"- {comparison}: {plain(title)}\n" for comparison, title in titles.items())
     return (
         f"Compare: {links} · [all runs]({runs_page(experiment)})\n\n{named}\n"
         "Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's\n"
@@ -75,11 +76,12 @@ def note_of_run(
     `titles`, `differences` and `compare` hold, for each comparison that the run belongs to, its title, the run's values of the
     settings that vary in it, and the page that shows its runs side by side.
     """
-    lines = [f"**{label}**", ""]
+    lines = [f"**{plain(label)}**", ""]
     for comparison, title in titles.items():
         curves, difference = curves_page(experiment, comparison), differences[comparison] or "no setting differs"
         figure = f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
-        lines.append(f"- {title} ({difference}): [curves]({curves}), [side by side]({compare[comparison]}), [figure]({figure})")
+        links = f"[curves]({curves}), [side by side]({compare[comparison]}), [figure]({figure})"
+        lines.append(f"- {plain(title)} ({difference}): {links}")
     while len("\n".join(lines)) > NOTE_LENGTH:
         lines.pop()
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from convnets.files import atomic_path
 from convnets.runs import layout
+from convnets.tables import plain
 from convnets.tracking.finished_run import Finished
 
 # The artifacts, by their paths.
@@ -40,9 +41,9 @@ def model_card(finished: Finished, label: str) -> str:
     settings = {name: f"`{value}`" for name, value in finished.params.items()}
     data = {f"{split} (SHA-256)": f"`{digest}`" for split, digest in record.data.items()}
     return (
-        f"# {label}, seed {metrics.seed}\n\n"
+        f"# {plain(label)}, seed {metrics.seed}\n\n"
         "An image classifier. It takes raw images (float32, values 0 to 255) of the shape in its signature and gives the\n"
-        f"probabilities of {len(finished.classes)} classes: {', '.join(finished.classes)}.\n"
+        f"probabilities of {len(finished.classes)} classes: {', '.join(map(plain, finished.classes))}.\n"
         "It holds its standardisation. The weights are those of the epoch with the highest validation accuracy, so that\n"
         "accuracy is maximised over epochs. The test images were looked at once.\n\n"
         f"{_table(numbers)}\n## Settings\n\n{_table(settings)}\n## Data\n\n{_table(data)}\n"

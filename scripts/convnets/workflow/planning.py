@@ -13,7 +13,7 @@ from convnets.errors import InputError
 from convnets.files import read_json, write_json
 from convnets.freshness import fingerprint
 from convnets.freshness.code import LIBRARIES, library_version
-from convnets.study import configuration
+from convnets.study import configfiles, configuration
 from convnets.study.configuration import Configuration
 from convnets.workflow.steps import Steps
 
@@ -33,7 +33,7 @@ def is_loading() -> bool:
     return _is_loading
 
 
-def load(configfiles: Sequence[Path]) -> Steps:
+def load(paths: Sequence[Path]) -> Steps:
     """Read the Snakefile with these configuration files and return its steps; nothing is planned or written.
 
     Raises
@@ -44,9 +44,9 @@ def load(configfiles: Sequence[Path]) -> Steps:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
-    configuration.resolve(configuration.read(configfiles))  # raises errors without Snakemake's additions
+    configuration.resolve(configfiles.read(paths))  # raises errors without Snakemake's additions
     global _is_loading
-    config = ConfigSettings(configfiles=configfiles)
+    config = ConfigSettings(configfiles=paths)
     output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
     _is_loading = True
     logging.disable(logging.WARNING)  # Snakemake says how it merges the files, and prints the names of the rules
