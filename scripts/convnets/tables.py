@@ -1,16 +1,13 @@
 """Reading and writing of all tables: CSV, and Markdown for readers."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from convnets.files import atomic_path
+from convnets.markdown import plain
 
 IDENTIFYING = ("id", "variant", "label", "network")  # columns of text, even where a value looks like a number
-# What Markdown would take for its own: anywhere, and at the beginning of a text.
-MARKUP = re.compile(r"[\\`*|~]|<(?=[A-Za-z/!?])|&(?=[#\w])|(?<!\w)_|_(?!\w)|\](?=\()|^>|^[#+-](?=[#\s])")
-NUMBER = re.compile(r"^(\d+)([.)])(?=\s)")
 DIGITS = 9  # significant digits in a CSV; the last bits of a sum depend on the order of addition
 
 
@@ -45,12 +42,6 @@ def write_text(text: str, path: Path) -> None:
     """Write a text file."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def plain(text: object) -> str:
-    """Return a text of a user's so that Markdown shows it as it is, on one line."""
-    line = re.sub(r"\s*\n\s*", " ", str(text))
-    return NUMBER.sub(r"\1\\\2", MARKUP.sub(r"\\\g<0>", line))
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from convnets.markdown import plain
 from convnets.study.stores import COMPARISON_TAG
-from convnets.tables import plain
 from convnets.workarounds.for_mlflow import VIEW_TAG, VIEWS, saved_view, view_address
 
 # Without this parameter, the user interface opens a page in its view for generative models.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from convnets.files import atomic_path
+from convnets.markdown import plain
 from convnets.runs import layout
-from convnets.tables import plain
 from convnets.tracking.finished_run import Finished
 
 # The artifacts, by their paths.
