@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 pytest.register_assert_rewrite("commands", "edited", "made_up", "staleness", "submitted", "tracked", "trainings", "workflow")
 
-# Machines differ too much for a time limit per example. The examples are the same each time; --hypothesis-profile=search tries others.
+# Machines differ too much for a time limit per example. Examples are the same each time; --hypothesis-profile=search tries others.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("project")
