@@ -1,11 +1,13 @@
 # make run: the whole comparison. make help: the rest.
 CORES ?= all
+STUDY ?=
 CONFIGFILE ?=
 PORT ?= 5000
 PYTHON ?= python3
 
 BIN := .venv/bin
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--config study=$(STUDY)) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
+FILES = $(or $(STUDY),config.yaml) $(CONFIGFILE)
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])
 
@@ -21,7 +23,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
-	@echo 'variables: CORES=all, CONFIGFILE= (files merged over config.yaml), PORT=5000 (for make ui), PYTHON=python3'
+	@echo 'variables: CORES=all, STUDY= (a file in place of config.yaml), CONFIGFILE= (files merged over the study), PORT=5000 (for make ui), PYTHON=python3'
 
 setup:  ## build .venv from the hash-pinned lock
 	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv
@@ -39,26 +41,26 @@ setup:  ## build .venv from the hash-pinned lock
 	cp requirements.lock .venv/requirements.lock
 
 run: setup  ## train every variant and make every figure and table
-	@$(BIN)/python scripts/check_configuration.py config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/check_configuration.py $(FILES)
 	$(SNAKEMAKE)
 
 report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing
-	@$(BIN)/python scripts/write_report.py --cores $(CORES) config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/write_report.py --cores $(CORES) $(FILES)
 
 why: setup  ## say what is stale, why, and how long it will take to update
-	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) $(FILES)
 
 verify: setup  ## let runs that new code or libraries made stale count as fresh, where they are the same bits; RUN=variant/seedN: one of them
-	@$(BIN)/python scripts/verify_runs.py --cores $(CORES) $(if $(RUN),--run $(RUN)) config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/verify_runs.py --cores $(CORES) $(if $(RUN),--run $(RUN)) $(FILES)
 
 audit: setup  ## compare the results with the tracking store, both ways
-	@$(BIN)/python scripts/audit_results.py config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/audit_results.py $(FILES)
 
 sync: setup  ## deliver to the tracking store what it lacks of the finished results
-	@$(BIN)/python scripts/sync_runs.py config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/sync_runs.py $(FILES)
 
 retire: setup  ## remove results that left the configuration and retire their runs; YES=1: without asking
-	@$(BIN)/python scripts/retire_runs.py $(if $(YES),--yes) config.yaml $(CONFIGFILE)
+	@$(BIN)/python scripts/retire_runs.py $(if $(YES),--yes) $(FILES)
 
 test: setup  ## run the fast tests, in at most 8 minutes on two cores
 	$(PYTEST) -m 'not slow'
@@ -92,7 +94,7 @@ reference: setup  ## copy figures, tables, histories and summaries from results/
 	cp results/from_reference/report/overview.html results/reference/report/
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
-	$(BIN)/python scripts/serve_ui.py --port $(PORT) config.yaml $(CONFIGFILE)
+	$(BIN)/python scripts/serve_ui.py --port $(PORT) $(FILES)
 
 lock: setup  ## resolve the locks again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \

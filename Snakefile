@@ -8,10 +8,17 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 report: "report/workflow.rst"
 
 
-configfile: "config.yaml"
+configfile: config.get("study", "config.yaml")
 
 
 include: "rules/common.smk"
+
+
+pathvars:
+    results=study.folders["results"],
+    logs=study.folders["logs"],
+    benchmarks=study.folders["benchmarks"],
+    resources=study.folders["resources"],
 
 
 if study.runs_from is None:
@@ -22,8 +29,18 @@ if study.runs_from is None:
 
 
 include: "rules/compare.smk"
-include: "rules/claims.smk"
-include: "rules/theory.smk"
+
+
+if study.claims:
+
+    include: "rules/claims.smk"
+
+
+if study.replicates or study.memory:
+
+    include: "rules/theory.smk"
+
+
 include: "rules/report.smk"
 
 
@@ -32,8 +49,8 @@ rule all:
     default_target: True
     input:
         [] if study.runs_from else ["<results>/data/manifest.json", "<results>/tracking/published.json"],
-        expand("<results>/figures/{figure}.svg", figure=[*study.comparisons, "vgg16"]),
-        expand("<results>/tables/{table}.csv", table=["variants", "convergence", "claims", "errata", "memory", "vgg16"]),
+        expand("<results>/figures/{figure}.svg", figure=FIGURES),
+        expand("<results>/tables/{table}.csv", table=TABLES),
         "<results>/report/overview.html",
     localrule: True
 

@@ -23,22 +23,24 @@ rule tabulate_claims:
         "tabulate_claims.py {params.job:q} > {log:q} 2>&1"
 
 
-rule tabulate_errata:
-    input:
-        claims="<results>/tables/claims.csv",
-        texts=f"{TEXTS}/errata.yaml",
-        stale=steps.marker("tabulate_errata"),
-    output:
-        csv=report("<results>/tables/errata.csv", **in_report("errata", "Tables", {"table": "Errata"})),
-        markdown="<results>/tables/errata.md",
-        stamp="<results>/stamps/tabulate_errata.json",
-    log:
-        "<logs>/tabulate_errata.log",
-    localrule: True
-    conda:
-        "../envs/figures.yaml"
-    params:
-        errata={claim.id: claim.errata for claim in study.claims if claim.errata},
-        job=steps.job("tabulate_errata"),
-    shell:
-        "tabulate_errata.py {params.job:q} > {log:q} 2>&1"
+if study.replicates:
+
+    rule tabulate_errata:
+        input:
+            claims="<results>/tables/claims.csv",
+            texts=f"{TEXTS}/errata.yaml",
+            stale=steps.marker("tabulate_errata"),
+        output:
+            csv=report("<results>/tables/errata.csv", **in_report("errata", "Tables", {"table": "Errata"})),
+            markdown="<results>/tables/errata.md",
+            stamp="<results>/stamps/tabulate_errata.json",
+        log:
+            "<logs>/tabulate_errata.log",
+        localrule: True
+        conda:
+            "../envs/figures.yaml"
+        params:
+            errata={claim.id: claim.errata for claim in study.claims if claim.errata},
+            job=steps.job("tabulate_errata"),
+        shell:
+            "tabulate_errata.py {params.job:q} > {log:q} 2>&1"

@@ -32,10 +32,13 @@ def is_forced(names):
 
 
 try:
+    if "study" in config and not Path(str(config["study"])).is_file():
+        raise InputError(f"the study {config['study']} does not exist in {Path.cwd()}")
     if workflow.is_main_process:
         configfiles.read(map(Path, workflow.configfiles))  # refuses what Snakemake has read otherwise than it was meant
     config.update(configfiles.from_command_line(config, workflow.config_settings.config))
     study = configuration.resolve(config)
+    config["pathvars"] = dict(study.folders)  # for Snakemake's report
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
         planning.check_environments(Path(workflow.basedir) / "envs")
     if not workflow.is_main_process:
@@ -45,6 +48,15 @@ except InputError as error:
     raise WorkflowError(
         str(error) if is_read else f"{error}\n(there is no config.yaml in {Path.cwd()}, so none was read)"
     ) from None
+
+TABLES = [
+    *("variants", "convergence"),
+    *(["claims"] if study.claims else []),
+    *(["errata"] if study.claims and study.replicates else []),
+    *(["memory"] if study.memory else []),
+    *(["vgg16"] if study.replicates else []),
+]
+FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
 plans = workflow.is_main_process and not planning.is_loading()
 steps = Steps(Declarations(rules, study), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)

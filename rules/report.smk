@@ -4,8 +4,8 @@
 rule write_overview:
     input:
         runs=runs_of(),
-        tables=expand("<results>/tables/{table}.csv", table=["variants", "vgg16", "memory", "claims", "errata", "convergence"]),
-        figures=expand("<results>/figures/{figure}.svg", figure=[*study.comparisons, "vgg16"]),
+        tables=expand("<results>/tables/{table}.csv", table=TABLES),
+        figures=expand("<results>/figures/{figure}.svg", figure=FIGURES),
         published=[] if study.runs_from else "<results>/tracking/published.json",
         texts=f"{TEXTS}/texts.yaml",
         template=f"{TEXTS}/overview.html.jinja",
@@ -23,6 +23,8 @@ rule write_overview:
         claims=[claim.model_dump() for claim in study.claims],
         variants=settings_of(study.variants),
         labels=study.labels,
+        title=study.title,
+        replicates=study.replicates,
         comparisons=[asdict(comparison) for comparison in study.comparisons.values()],
         seeds=study.seeds,
         dataset=study.dataset,

@@ -17,7 +17,8 @@ LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # they make tables and f
 
 def main(job: Job) -> None:
     """Read runs, tables and texts, write the page."""
-    chosen, written = job.settings, texts.read(job.input("texts"))
+    chosen = job.settings
+    written = texts.read(job.input("texts"), chosen["title"], is_own=chosen["replicates"] is None)
     variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
     runs = reading.read(job.folders("runs"), variants, ImageFormat(**chosen["format"]))
     material = Material.of(chosen, runs, {path.stem: tables.read(path) for path in job.inputs["tables"]})

@@ -154,7 +154,7 @@ def test_damaged_texts_are_named(tmp_path: Path) -> None:
     for text in ("labels: {", "labels: {}", "- 1"):
         (tmp_path / "texts.yaml").write_text(text)
         with pytest.raises(InputError, match=r"texts\.yaml cannot be read"):
-            texts.read(tmp_path / "texts.yaml")
+            texts.read(tmp_path / "texts.yaml", "", is_own=False)
 
 
 def test_the_step_depends_on_its_texts_and_on_all_that_it_shows(config: dict[str, Any], tmp_path: Path) -> None:

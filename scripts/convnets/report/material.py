@@ -53,12 +53,12 @@ class Material:
             yield shown(number(estimate.mean)), shown(interval), as_printed(printed.get(f"{variant}.{metric}"))
 
     def printed(self, texts: Texts) -> Mapping[str, float]:
-        """Return the number that the report prints for each quantity. Claims of a user's own sections are left out.
+        """Return the number that the report prints for each quantity. Beside a report, claims of other sections are left out.
 
         Of two printed numbers, such as 138,357,544 and 138 million, the more precise one is returned.
         """
         numbers = {spec["number"] for spec in texts.sections}
-        equals = [claim for claim in self.claims.values() if claim.test == "equals" and claim.section in numbers]
+        equals = [claim for claim in self.claims.values() if claim.test == "equals" and (claim.section in numbers or not numbers)]
         precise_last = sorted(equals, key=lambda claim: claim.margin, reverse=True)
         return {name: number for claim in precise_last for name, number in zip(claim.quantities, claim.reported, strict=True)}
 

@@ -38,7 +38,7 @@ def sections(study: Material, texts: Texts) -> list[Section]:
     """Return the report's sections in order, then one section for the claims and comparisons that belong to none of them."""
     lines = list(statements.claim_lines(study, texts))
     numbers = [spec["number"] for spec in texts.sections]
-    errata: list[Any] = list(statements.errata(study, numbers).itertuples())
+    errata: list[Any] = list(statements.errata(study, numbers).itertuples()) if "errata" in study.tables else []
     found = [
         Section(
             f"section-{number.replace('.', '-')}",

@@ -56,7 +56,7 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
     """Yield the lines of the table of claims."""
     judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), study.runs)}
     of_section = {spec["number"]: study.comparisons.get(spec.get("comparison", "")) for spec in texts.sections}
-    for row in study.tables["claims"].to_dict("records"):
+    for row in study.tables["claims"].to_dict("records") if study.claims else ():
         judgement = judged[row["id"]]
         comparison = of_section.get(judgement.claim.section)
         members = comparison.members if comparison else ()

@@ -47,8 +47,17 @@ class Texts:
     columns: Mapping[str, Text]
 
 
-def read(path: Path) -> Texts:
+def read(path: Path, title: str, *, is_own: bool) -> Texts:
     """Read the texts.
+
+    Parameters
+    ----------
+    path
+        The file.
+    title
+        The title of the study.
+    is_own
+        Whether the study redoes no report. Then it has no sections of a report, and labels of its own.
 
     Raises
     ------
@@ -56,8 +65,17 @@ def read(path: Path) -> Texts:
         The file cannot be read, or lacks a part or a language.
     """
     try:
-        return Texts(**_with_texts(yaml.safe_load(path.read_text(encoding="utf-8"))))
-    except (OSError, yaml.YAMLError, TypeError) as error:
+        found = _with_texts(yaml.safe_load(path.read_text(encoding="utf-8")))
+        own, labels = found.pop("own"), found["labels"]
+        if is_own:
+            labels |= own["labels"]
+            labels["heading"] = labels["heading"].fill(title=title)
+            appendix = found["appendix"]
+            changed = {name: {**appendix[name], **own[name]} for name in ("other", "changes")}
+            found |= {"sections": [], "appendix": {**appendix, **changed}}
+        labels["explanation"] = labels["explanation"].fill(then=labels["then"])
+        return Texts(**found)
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"the texts in {path} cannot be read: {error}") from error
 
 

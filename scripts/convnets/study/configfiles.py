@@ -55,7 +55,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read(paths: Iterable[Path]) -> dict[str, Any]:
-    """Read configuration files, each merged over those before it as Snakemake does.
+    """Read a study and the files that are merged over it, each over those before it as Snakemake does.
 
     Raises
     ------
@@ -63,7 +63,9 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
         A file cannot be read, or holds what Snakemake would read otherwise than its writer means.
     """
     config: dict[str, Any] = {}
+    study: dict[str, str] = {}
     for path in paths:
+        study = study or {"study": str(path)}
         try:
             value = _parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -77,8 +79,10 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
             raise InputError(f"the configuration file {path} holds no keys with values; leave it out, or write some")
         if TEMPLATES in value:
             raise InputError(f"the configuration file {path} is a template ({TEMPLATES}), which the other commands cannot read")
+        if "study" in value:
+            raise InputError(f"the configuration file {path} names a study; name it on the command line: make run STUDY=FILE")
         update_config(config, value)
-    return config
+    return {**config, **study}
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401

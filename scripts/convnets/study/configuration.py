@@ -22,7 +22,7 @@ from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, messages
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
-from convnets.study.declaration import Declaration
+from convnets.study.declaration import Declaration, name_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
 
@@ -30,6 +30,7 @@ from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own
 class Configuration:
     """A valid configuration, resolved.
 
+    `title` heads the overview, `replicates` names the published source that the study redoes, or is None, and
     `folders` are those of results, logs and so on, by their names in rules. `source` is where the images come from, `kind` and
     `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
     number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
@@ -37,6 +38,8 @@ class Configuration:
     is the folder of given runs; None if runs are trained.
     """
 
+    title: str
+    replicates: str | None
     folders: Mapping[str, str]
     variants: Mapping[str, Settings]
     labels: Mapping[str, str]
@@ -49,7 +52,7 @@ class Configuration:
     described: Description
     split: Mapping[str, Any]
     images: Mapping[str, int]
-    memory: Mapping[str, str]
+    memory: Mapping[str, str] | None
     store: Store
     artifacts: Path | None
     reuse: bool
@@ -111,6 +114,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     store = Store(declared.tracking.uri or f"{SQLITE}{own}", declared.tracking.experiment)
     has_server = not store.database and not DATABASE.match(store.uri)  # which keeps the artifacts
     return Configuration(
+        title=declared.title or name_of(declared.study),
+        replicates=declared.replicates,
         folders={name: str(Path(folder)) for name, folder in declared.pathvars.model_dump().items()},
         variants={
             name: settings.resolve(declared.network, declared.training, variant.changes()) for name, variant in variants.items()
@@ -128,7 +133,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
             "subset": [count for _, count in dataset.subset] if dataset.subset else None,
         },
         images=contradictions.split_sizes(dataset),
-        memory=declared.memory.model_dump(),
+        memory=declared.memory.model_dump() if declared.memory else None,
         store=store,
         artifacts=None if has_server else (store.database or own).parent / "artifacts",
         reuse=declared.tracking.reuse,

@@ -9,15 +9,22 @@ from convnets import settings
 from convnets.errors import suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.study import claims, credentials
-from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
+from convnets.study.declaration import Comparison, Dataset, Declaration, Variant, name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
 
 
+# Folders of a study's results. Those of config.yaml lie in `results`, beside the results of other studies.
+INNER = ("data", "figures", "mlflow", "reference", "report", "runs", "stamps", "tables", "tracking", "unfinished")
+
+
 def find(declared: Declaration) -> Iterator[str]:
     """Yield one message per contradiction between keys that are valid one by one."""
     known = list(declared.variants)
+    if name_of(declared.study) in INNER and Path(declared.pathvars.results).parent == Path("results"):
+        remedy = "name the file otherwise, or set pathvars.results"
+        yield f"the results of {declared.study} would lie within those of config.yaml; {remedy}"
     yield from _of_data(declared)
     if not declared.network.kernel_size:
         yield "network.kernel_size is 0, below the minimum of 1"
@@ -26,7 +33,10 @@ def find(declared: Declaration) -> Iterator[str]:
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known)
     yield from claims.problems(declared.claims, known)
-    for head, variant in declared.memory.model_dump().items():
+    for name, claim in declared.claims.items() if not declared.replicates else ():
+        if claim.errata:
+            yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
+    for head, variant in declared.memory.model_dump().items() if declared.memory else ():
         if variant not in known:
             yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
         elif (found := declared.variants[variant].changes().get("head", declared.network.head)) != head:

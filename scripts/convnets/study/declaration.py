@@ -6,9 +6,11 @@ resolves the study.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from convnets.data import kinds
 from convnets.data.images import Description
@@ -55,6 +57,7 @@ def _literal(path: str) -> str:
 
 GivenPath = Annotated[Text, AfterValidator(_expanded)]
 Folder = Annotated[Text, AfterValidator(_literal)]
+STUDY = "config.yaml"  # the file of the study where none is given
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
 
 
@@ -149,9 +152,22 @@ def _with_ids(claims: Mapping[str, Claim]) -> Mapping[str, Claim]:
     return {name: claim.model_copy(update={"id": name}) for name, claim in claims.items()}
 
 
-class Declaration(Section):
-    """The configuration of a study. Only `variants` and `memory` need be given."""
+def name_of(study: str) -> str:
+    """Return the name of a study by its file: empty for `config.yaml`, the folder's for a `study.yaml`, else the file's."""
+    path = Path(study).absolute()
+    if path == Path(STUDY).absolute():
+        return ""
+    return path.parent.name if path.stem == "study" else path.stem
 
+
+class Declaration(Section):
+    """The configuration of a study. Only `variants` need be given."""
+
+    study: SkipJsonSchema[str] = STUDY  # its file, named on the command line
+    title: Printable = Field("", description="heading of the overview; if not given, the name of the study's file")
+    replicates: Literal["report2021"] | None = Field(
+        None, description="the published source whose sections, tables by formula and errata belong to the study, or null"
+    )
     pathvars: Pathvars = Pathvars()
     dataset: Dataset = Dataset()
     seeds: SomeDistinct[Seed] = Field((1,), description="one run per variant and seed")
@@ -166,5 +182,18 @@ class Declaration(Section):
         {}, description="statements to be tested, by id", json_schema_extra=NAMED
     )
     convergence: Convergence = Convergence()
-    memory: Memory
+    memory: Memory | None = Field(None, description="what the memory table shows, or null for none")
     tracking: Tracking = Tracking()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_own_places(cls, given: Any) -> Any:  # noqa: ANN401
+        """Give a study other than `config.yaml` its own folders and its own experiment, so that studies do not touch each other."""
+        if not isinstance(given, Mapping) or not (name := name_of(given.get("study", STUDY))):
+            return given
+        folders = {folder: f"{folder}/{name}" for folder in ("results", "logs", "benchmarks")}
+        sections = {**given, "pathvars": given.get("pathvars", {}), "tracking": given.get("tracking", {})}
+        for key, own in (("pathvars", folders), ("tracking", {"experiment": name})):
+            if isinstance(sections[key], Mapping):
+                sections[key] = {**own, **sections[key]}
+        return sections

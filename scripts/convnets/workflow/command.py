@@ -26,7 +26,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def study_parser(description: str | None) -> argparse.ArgumentParser:
     """Return the argument parser of a command on a whole study, which takes the configuration files."""
     made = parser(description)
-    made.add_argument("configfiles", type=Path, nargs="+", help="configuration files, each merged over those before it")
+    made.add_argument("configfiles", type=Path, nargs="+", help="the study, and files to merge over it")
     return made
 
 
@@ -51,8 +51,10 @@ def seconds(text: str) -> float:
 
 
 def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
-    """Run Snakemake on configuration files, and exit with its status where that is not 0."""
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, "--configfile", *map(str, configfiles)]
+    """Run Snakemake on a study and the files merged over it, and exit with its status where that is not 0."""
+    study, *merged = map(str, configfiles)
+    given = ["--config", f"study={study}", *(["--configfile", *merged] if merged else [])]
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, *given]
     with subprocess.Popen([*command, *options]) as process:
         try:
             status = process.wait()

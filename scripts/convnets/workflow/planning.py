@@ -34,7 +34,7 @@ def is_loading() -> bool:
 
 
 def load(paths: Sequence[Path]) -> Steps:
-    """Read the Snakefile with these configuration files and return its steps; nothing is planned or written.
+    """Read the Snakefile with a study and the files merged over it, and return its steps; nothing is planned or written.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def load(paths: Sequence[Path]) -> Steps:
 
     configuration.resolve(configfiles.read(paths))  # raises errors without Snakemake's additions
     global _is_loading
-    config = ConfigSettings(configfiles=paths)
+    config = ConfigSettings(config={"study": str(paths[0])}, configfiles=paths[1:])
     output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
     _is_loading = True
     logging.disable(logging.WARNING)  # Snakemake says how it merges the files, and prints the names of the rules
