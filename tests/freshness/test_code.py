@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from edited import edit, forget, nothing_remembered, package, run_fingerprint, step_digest
 
+from convnets import modules
 from convnets.freshness import code
 
 __all__ = ["nothing_remembered", "package"]
@@ -80,14 +81,14 @@ def test_edits_that_count(case: str, package: Path, config: dict[str, Any]) -> N
 def test_a_digest_does_not_depend_on_the_version_of_python(tmp_path: Path) -> None:
     """The CI runs this under several; the digest is that of Python 3.11."""
     (tmp_path / "module.py").write_text("import json\n\n\ndef f(x: int = 1) -> int:\n    return json.dumps([x, None])\n")
-    assert code.read_module(tmp_path / "module.py")[0] == DIGEST
+    assert modules.read_module(tmp_path / "module.py")[0] == DIGEST
 
 
 @pytest.mark.parametrize("text", ["from . import layers", "from .layers import a", "from .. import layers"])
 def test_imports_that_cannot_be_followed_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(f"{text}\n")
     with pytest.raises(ValueError, match=r"module\.py: relative imports are not followed; write `from convnets\.\.\. import"):
-        code.read_module(tmp_path / "module.py")
+        modules.read_module(tmp_path / "module.py")
 
 
 IMPORTS = {

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from convnets import modules
 from convnets.freshness import code
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -67,16 +68,16 @@ def imported_by(script: str) -> set[str]:
     waiting, seen, names = [script], set[str](), set[str]()
     while waiting:
         name = waiting.pop()
-        file = code.find_module(code.SCRIPTS, name)
+        file = modules.find_module(code.SCRIPTS, name)
         if file is None:
             parent = name.rpartition(".")[0]
-            if code.find_module(code.SCRIPTS, name.split(".")[0]) is None:
+            if modules.find_module(code.SCRIPTS, name.split(".")[0]) is None:
                 names.add(name.split(".")[0])
             elif parent:
                 waiting.append(parent)  # `a.b.name`, where `name` is none of a module
         elif name not in seen:
             seen.add(name)
-            waiting += code.read_module(file)[1]
+            waiting += modules.read_module(file)[1]
     return names
 
 
