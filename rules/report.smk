@@ -29,6 +29,7 @@ rule write_overview:
         seeds=study.seeds,
         dataset=study.dataset,
         images=study.images,
+        total=study.described.counts["train"],
         accuracies=study.accuracies,
         format=asdict(study.described.format),
         interface=study.store.uri if study.store.is_server else None,

@@ -9,7 +9,7 @@ from convnets.workflow import command
 
 def main() -> None:
     """Read the files and check what they hold together."""
-    configuration.resolve(configfiles.read(command.study_parser(__doc__).parse_args().configfiles))
+    configuration.resolve(configfiles.read_study(command.study_parser(__doc__).parse_args().configfiles))
 
 
 if __name__ == "__main__":

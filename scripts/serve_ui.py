@@ -20,7 +20,7 @@ def main() -> None:
     parser = command.study_parser(__doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
-    config = configuration.resolve(configfiles.read(arguments.configfiles))
+    config = configuration.resolve(configfiles.read_study(arguments.configfiles))
     config.require_own_runs()
     store, published = config.store, config.layout.published
     if store.database and not store.database.is_file():

@@ -200,21 +200,22 @@ def test_paths_are_expanded_as_a_shell_does(config: dict[str, Any], monkeypatch:
 
 
 def test_a_missing_section_is_named(config: dict[str, Any]) -> None:
-    del config["memory"]
-    with pytest.raises(InputError, match="memory is missing"):
+    del config["variants"]
+    with pytest.raises(InputError, match="variants is missing"):
         configuration.resolve(config)
 
 
 def test_a_study_is_its_variants_where_the_defaults_suffice(config: dict[str, Any]) -> None:
     whole = configuration.resolve(config)
-    short = configuration.resolve({key: config[key] for key in ("variants", "memory")})
-    assert (short.comparisons, short.claims) == ({}, ())
-    assert replace(short, comparisons=whole.comparisons, claims=whole.claims) == whole
+    short = configuration.resolve({"variants": config["variants"]})
+    assert (short.comparisons, short.claims, short.memory, short.replicates) == ({}, (), None, None)
+    own = ("comparisons", "claims", "memory", "replicates")
+    assert replace(short, **{name: getattr(whole, name) for name in own}) == whole
 
 
 def test_part_of_a_section_suffices(config: dict[str, Any]) -> None:
     given = {"training": {"optimizer": {"learning_rate": 0.01}}, "network": {"dropout": 0.1}, "dataset": {"split_seed": 2}}
-    resolved = configuration.resolve({**{key: config[key] for key in ("variants", "memory")}, **given})
+    resolved = configuration.resolve({"variants": config["variants"], **given})
     changed = resolved.variants["conv3_dropout05"]
     assert changed.training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.0)
     assert (changed.network.filters, changed.network.dropout, changed.training.epochs) == ((16, 32, 64), 0.1, 30)
@@ -223,7 +224,7 @@ def test_part_of_a_section_suffices(config: dict[str, Any]) -> None:
 
 def test_the_default_configuration_gives_the_defaults(config: dict[str, Any]) -> None:
     """So that its comments are true, and its sections may be left out; a newer key need not stand in it."""
-    required = ("variants", "comparisons", "claims", "memory")
+    required = ("variants", "comparisons", "claims", "memory", "replicates")
     declared = configuration.check(config)
     for name, field in Declaration.model_fields.items():
         if name not in required:

@@ -51,7 +51,7 @@ def test_bounds_and_defaults_stand_in_it() -> None:
     assert "default" not in of_variant
     assert (of_variant["minimum"], of_variant["maximum"]) == (1, 32)
     assert schema.find(generated, ["variants", "x"])["required"] == ["label"]
-    assert generated["required"] == ["variants", "memory"]
+    assert generated["required"] == ["variants"]
     assert generated["properties"]["seeds"]["uniqueItems"] is True
     assert generated["properties"]["claims"]["additionalProperties"] is False
     color = schema.find(generated, ["comparisons", "x", "colors", "y"])

@@ -36,13 +36,13 @@ def test_the_name_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_study_has_folders_and_an_experiment_of_its_own(tmp_path: Path) -> None:
-    study = configuration.resolve(configfiles.read([written(tmp_path, "mine.yaml")]))
+    study = configuration.resolve(configfiles.read_study([written(tmp_path, "mine.yaml")]))
     places = {name: f"{name}/mine" for name in ("results", "logs", "benchmarks")}
     assert study.folders == {**places, "resources": "resources"}
     assert (study.store.experiment, study.title) == ("mine", "mine")
     assert study.store.uri.endswith("results/mine/mlflow/mlflow.db")
     given = {"pathvars": {"results": "elsewhere"}, "tracking": {"experiment": "other"}, "title": "A title"}
-    study = configuration.resolve(configfiles.read([written(tmp_path, "mine.yaml", **given)]))
+    study = configuration.resolve(configfiles.read_study([written(tmp_path, "mine.yaml", **given)]))
     assert (study.folders["results"], study.folders["logs"]) == ("elsewhere", "logs/mine")
     assert (study.store.experiment, study.title) == ("other", "A title")
 
@@ -50,15 +50,15 @@ def test_a_study_has_folders_and_an_experiment_of_its_own(tmp_path: Path) -> Non
 def test_files_are_merged_over_a_study(tmp_path: Path) -> None:
     over = tmp_path / "over.yaml"
     over.write_text("seeds: [3]\npathvars: {logs: l}\n")
-    study = configuration.resolve(configfiles.read([written(tmp_path, "mine.yaml"), over]))
+    study = configuration.resolve(configfiles.read_study([written(tmp_path, "mine.yaml"), over]))
     assert (study.seeds, study.folders["results"], study.folders["logs"]) == ((3,), "results/mine", "l")
 
 
 @pytest.mark.parametrize("name", ["runs", "tables", "reference", "mlflow"])
 def test_a_study_whose_results_would_lie_within_others_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"{name}.yaml would lie within those of config.yaml; name the file otherwise"):
-        configuration.resolve(configfiles.read([written(tmp_path, f"{name}.yaml")]))
-    configuration.resolve(configfiles.read([written(tmp_path, f"{name}.yaml", pathvars={"results": "mine"})]))
+        configuration.resolve(configfiles.read_study([written(tmp_path, f"{name}.yaml")]))
+    configuration.resolve(configfiles.read_study([written(tmp_path, f"{name}.yaml", pathvars={"results": "mine"})]))
 
 
 def test_a_file_that_names_a_study_is_refused(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_file_that_names_a_study_is_refused(tmp_path: Path) -> None:
 def test_an_erratum_needs_the_report(tmp_path: Path) -> None:
     claims = {"better": {**CLAIM, "erratum": "single_runs"}}
     with pytest.raises(InputError, match=r"claims\.better\.erratum .*set replicates: report2021"):
-        configuration.resolve(configfiles.read([written(tmp_path, "mine.yaml", claims=claims)]))
+        configuration.resolve(configfiles.read_study([written(tmp_path, "mine.yaml", claims=claims)]))
 
 
 def rules_of(study: Path) -> set[str]:

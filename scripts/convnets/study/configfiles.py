@@ -55,7 +55,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read(paths: Iterable[Path]) -> dict[str, Any]:
-    """Read a study and the files that are merged over it, each over those before it as Snakemake does.
+    """Read configuration files, each merged over those before it as Snakemake does.
 
     Raises
     ------
@@ -63,9 +63,7 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
         A file cannot be read, or holds what Snakemake would read otherwise than its writer means.
     """
     config: dict[str, Any] = {}
-    study: dict[str, str] = {}
     for path in paths:
-        study = study or {"study": str(path)}
         try:
             value = _parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -82,7 +80,12 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
         if "study" in value:
             raise InputError(f"the configuration file {path} names a study; name it on the command line: make run STUDY=FILE")
         update_config(config, value)
-    return {**config, **study}
+    return config
+
+
+def read_study(paths: Sequence[Path]) -> dict[str, Any]:
+    """Read a study and the files that are merged over it, as `read` does."""
+    return {**read(paths), "study": str(paths[0])}
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401

@@ -44,7 +44,7 @@ def load(paths: Sequence[Path]) -> Steps:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
-    configuration.resolve(configfiles.read(paths))  # raises errors without Snakemake's additions
+    configuration.resolve(configfiles.read_study(paths))  # raises errors without Snakemake's additions
     global _is_loading
     config = ConfigSettings(config={"study": str(paths[0])}, configfiles=paths[1:])
     output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
