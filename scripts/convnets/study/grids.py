@@ -103,18 +103,14 @@ def _problems(name: str, grid: Grid, declared: Declaration) -> Iterator[str]:
 
 
 def _problems_of_values(where: str, key: str, values: Sequence[Any]) -> Iterator[str]:
-    parts: dict[str, Any] = {}
+    parts: dict[str, str] = {}
     for value in values:
+        part, shown = _id_part(key, value), json.dumps(value, ensure_ascii=False, default=str)
         if not re.search("[a-z0-9]", _id_text(value)):
-            yield f"{where} lists {_as_json(value)}, of which no id can be made; declare that variant by itself"
-        elif (part := _id_part(key, value)) in parts:
-            yield f"{where} lists {_as_json(parts[part])} and {_as_json(value)}, which would both be {part} in ids; keep one of them"
-        else:
-            parts[part] = value
-
-
-def _as_json(value: Any) -> str:  # noqa: ANN401
-    return json.dumps(value, ensure_ascii=False, default=str)
+            yield f"{where} lists {shown}, of which no id can be made; declare that variant by itself"
+        elif part in parts:
+            yield f"{where} lists {parts[part]} and {shown}, which would both be {part} in ids; keep one of them"
+        parts.setdefault(part, shown)
 
 
 def _problems_of_ids(declared: Declaration, sound: Mapping[str, Grid]) -> Iterator[str]:
