@@ -80,6 +80,20 @@ def test_several_seeds_draw_their_mean_and_spread(config: dict[str, Any]) -> Non
     assert "Mean and standard deviation of 3 seeds" in figure._supxlabel.get_text()
 
 
+def test_a_figure_grows_with_its_lines_so_that_labels_do_not_overlap(config: dict[str, Any]) -> None:
+    config["grids"] = {"e": {"from": "mlp100", "vary": {"epochs": list(range(1, 41))}}}
+    config["comparisons"]["e"] = {"title": "Epochs", "variants": ["e"], "rows": [["validation"]]}
+    few, many = drawn(config, "mlp", seeds=1)[1], drawn(config, "e", seeds=1)[1]
+    assert few.get_figheight() == pytest.approx(0.5 + figures.ROW_HEIGHT_IN)
+    assert many.get_figheight() == pytest.approx(0.5 + figures.ROW_HEIGHT_IN * 40 * figures.LABEL_HEIGHT)
+    for axes in many.axes:
+        low, high = axes.get_ylim()
+        heights = sorted(text.xyann[1] for text in axes.texts)
+        assert len(heights) == 40
+        assert low <= heights[0] <= heights[-1] <= high
+        assert min(after - before for before, after in pairwise(heights)) >= (high - low) / 40 * 0.999
+
+
 def test_equal_figures_are_equal_files_and_hold_their_text(config: dict[str, Any], tmp_path: Path) -> None:
     for name in ("one", "two"):
         style.save(drawn(config, "depth", seeds=2)[1], tmp_path / f"{name}.svg", tmp_path / f"{name}.png")

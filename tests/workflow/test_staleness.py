@@ -135,6 +135,41 @@ def test_a_variant_is_added_renamed_and_removed(study: MadeUp) -> None:
     assert leftovers.left(study.steps()) == [Path("results/runs/extra/seed1"), Path("results/runs/renamed/seed1")]
 
 
+def test_a_grid_grows_and_leaves(study: MadeUp) -> None:
+    """One more value trains its own runs alone; a grid that is set to null leaves nothing but its results."""
+    study.config["grids"] = {"drop": {"from": "mlp", "vary": {"dropout": [0.1, 0.2], "optimizer.momentum": [0]}}}
+    study.config["comparisons"]["drop"] = {"title": "Dropout", "variants": ["drop"], "rows": [["validation"]]}
+    study.config["claims"]["drop"] = {
+        **{"section": "mine", "statement": "The best one is better.", "test": "greater"},
+        "quantities": ["drop.test_accuracy", "mlp.test_accuracy"],
+    }
+
+    def runs(*values: str) -> set[str]:
+        return {f"train_variant/drop__dropout_{value}__momentum_0/seed1" for value in values}
+
+    follows = {*TABLES, *CLAIMS, *PUBLISHED, "plot_comparison/drop"}
+    settle(study, {*runs("0p1", "0p2"), *follows})
+    study.config["grids"]["drop"]["vary"]["dropout"] = [0.3, 0.20, 0.1]
+    why = settle(study, {*runs("0p3"), *follows})
+    assert is_said(why, "setting claims[drop].grids[drop].members")
+    study.config["grids"]["drop"]["vary"]["dropout"] = [0.1, 0.2, 0.3]
+    settle(study, {*CLAIMS, "plot_comparison/drop", "publish_comparisons"})  # the first of equals, and the legend, follow the order
+    members = [study.steps().study.layout.run(key.split("/")[1], 1) for key in sorted(runs("0p1", "0p2", "0p3"))]
+    study.config["grids"]["drop"] = study.config["comparisons"]["drop"] = study.config["claims"]["drop"] = None
+    settle(study, {*TABLES, *CLAIMS, *PUBLISHED})
+    assert [path for path in leftovers.left(study.steps()) if "runs" in path.parts] == members
+
+
+def test_a_member_of_a_grid_is_the_run_of_a_variant_with_its_settings(study: MadeUp) -> None:
+    grid = {"from": "conv2", "vary": {"optimizer.learning_rate": [0.001]}}
+    study.config["grids"] = {"lr": grid}
+    member = study.steps()["train_variant/lr__learning_rate_0p001/seed1"]
+    study.config["grids"] = {}
+    optimizer = {"learning_rate": 0.001}
+    study.config["variants"]["lr__learning_rate_0p001"] = {**study.config["variants"]["conv2"], "optimizer": optimizer}
+    assert study.steps()["train_variant/lr__learning_rate_0p001/seed1"].fingerprint == member.fingerprint
+
+
 def test_a_comparison_leaves_and_returns(study: MadeUp) -> None:
     left = study.config["comparisons"].pop("head")
     settle(study, PUBLISHED)
@@ -159,7 +194,7 @@ HARMLESS = {
     "training.loop docstring": ("Train a network by the protocol", "Train"),
     "training.loop format": ("done = begun or Part()\n", "done = (begun or Part())\n"),
     "report.figures docstring": ("Draw the lines of one panel, each given by", "Write labels"),
-    "report.figures format": ("gap = LABEL_HEIGHT * (high - low)", "gap = LABEL_HEIGHT*(high-low)"),
+    "report.figures format": ("1 / len(ends)) * (high - low)", "1/len(ends))*(high-low)"),
     "findings.variants docstring": ("Return the table of variants as Markdown", "Return Markdown"),
     "report2021.memory format": ("BYTES_PER_PARAMETER * 8", "BYTES_PER_PARAMETER*8"),
     "tracking.connection docstring": ("Return the active run of one training, or None", "Return a run, or None"),

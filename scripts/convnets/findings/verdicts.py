@@ -7,7 +7,7 @@ with that bound keeps the probability of any wrong verdict, of either kind, at o
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,10 +17,12 @@ from convnets.errors import InputError
 from convnets.findings import inference
 from convnets.findings.inference import ALPHA, Estimate
 from convnets.runs.run import Run
-from convnets.study.claims import Claim, exact_numbers, is_exact, variant_and_metric
+from convnets.study.claims import SELECTED_BY, Claim, exact_numbers, is_exact, variant_and_metric
 
 REPRODUCED, CONTRADICTED, INCONCLUSIVE = "reproduced", "contradicted", "inconclusive"
 VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
+
+RunsBySubject = Mapping[str, Sequence[Run]]  # of variants and grids
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,16 @@ class Judgement:
     """A claim with its findings and its verdict.
 
     `decisive` is the finding that decides: the least certain one if all conditions seem to hold, else the most clearly violated
-    one. `runs` are those that it rests on, by variant and seed. `p_not` and `p_so` are the p-values of the hypotheses that the
-    claim does not hold, and that it holds, adjusted for all claims; None for an exact claim. `level` is the level of a single
-    test, from which the number of seeds needed is computed.
+    one. `runs` holds one run of each seed for each variant and grid in the quantities; for a grid it is the run of the member that
+    was selected in that seed. `p_not` and `p_so` are the p-values of the hypotheses that the claim does not hold, and that it
+    holds, adjusted for all claims; None for an exact claim. `level` is the level of a single test, from which the number of seeds
+    needed is computed.
     """
 
     claim: Claim
     findings: tuple[Finding, ...]
     decisive: Finding
-    runs: Sequence[Run]
+    runs: RunsBySubject
     p_not: float | None
     p_so: float | None
     verdict: str
@@ -95,7 +98,7 @@ class Judgement:
     @property
     def seeds(self) -> int:
         """The number of seeds, 0 for a claim without runs."""
-        return len({run.seed for run in self.runs})
+        return len({run.seed for found in self.runs.values() for run in found})
 
 
 def conditions(claim: Claim) -> list[Condition]:
@@ -133,13 +136,22 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
     ]
 
 
-def _used(claim: Claim, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs of a claim's variants, of the seeds that all these variants have."""
+def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
+    """Return the runs of a claim's variants and grids, of the seeds that all its variants have."""
     named = {variant: {run.seed: run for run in runs if run.variant == variant} for variant in claim.variants}
     seeds = sorted(set.intersection(*map(set, named.values()))) if named else []
     if named and not seeds:
         raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(named)}")
-    return sorted((own[seed] for own in named.values() for seed in seeds), key=lambda run: (run.variant, run.seed))
+    members = {choice.id: choice.members for choice in claim.grids}
+    return {
+        name: [_selected([named[variant][seed] for variant in members.get(name, (name,))]) for seed in seeds]
+        for name in claim.subjects
+    }
+
+
+def _selected(runs: Sequence[Run]) -> Run:
+    """Return the run that validation selects among those of one seed."""
+    return max(runs, key=lambda run: run.value(SELECTED_BY)) if len(runs) > 1 else runs[0]
 
 
 def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
@@ -151,7 +163,9 @@ def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
     return max(item.p_inside for item in findings), min(1.0, len(findings) * min(item.p_outside for item in findings))
 
 
-def _judge(claim: Claim, findings: tuple[Finding, ...], runs: list[Run], p: tuple[float, float] | None, level: float) -> Judgement:
+def _judge(
+    claim: Claim, findings: tuple[Finding, ...], runs: RunsBySubject, p: tuple[float, float] | None, level: float
+) -> Judgement:
     p_not, p_so = p or (None, None)
     if p_not is None or p_so is None:
         holds = all(map(_holds_exactly, findings))
@@ -179,7 +193,7 @@ def _relative_slack(finding: Finding) -> float:
     return finding.slack / (scale or 1)
 
 
-def _finding(condition: Condition, runs: Sequence[Run]) -> Finding:
+def _finding(condition: Condition, runs: RunsBySubject) -> Finding:
     named = [values_of(name, runs) for name in (condition.first, condition.second) if name]
     values = np.column_stack(np.broadcast_arrays(*named)).tolist()  # an exact quantity is the same for all seeds
     if not condition.is_ratio:
@@ -191,10 +205,10 @@ def _finding(condition: Condition, runs: Sequence[Run]) -> Finding:
     return Finding(condition, inference.estimate([math.log(first) - math.log(second) for first, second in values], 1))
 
 
-def values_of(quantity: str, runs: Sequence[Run]) -> list[float]:
-    """Return the value of a quantity in each run of its variant, one value if it is exact."""
+def values_of(quantity: str, runs: RunsBySubject) -> list[float]:
+    """Return the value of a quantity in each run of its variant or grid, one value if it is exact."""
     if quantity in exact_numbers():
         return [exact_numbers()[quantity]]
-    variant, metric = variant_and_metric(quantity)
-    values = [run.value(metric) for run in runs if run.variant == variant]
+    subject, metric = variant_and_metric(quantity)
+    values = [run.value(metric) for run in runs[subject]]
     return values[:1] if is_exact(quantity) else values

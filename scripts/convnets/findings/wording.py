@@ -1,13 +1,14 @@
 """The note beside the verdict of a claim."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from convnets.findings import inference
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, values_of
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, RunsBySubject, values_of
 from convnets.runs.run import Run
-from convnets.study.claims import Claim, exact_numbers, variant_and_metric
+from convnets.study.claims import Choice, Claim, exact_numbers, variant_and_metric
 
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
 TRAINING = {
@@ -24,13 +25,18 @@ REMARKS = (
     (TIMES, "Times depend on the machine and on what else it did."),
 )
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
+# The metrics that are taken on the images by which a grid's member is selected.
+OF_VALIDATION = {
+    "best_val_accuracy", "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
+    "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise",
+}  # fmt: skip
 
 
 def note(judgement: Judgement) -> str:
     """Return the note of a claim."""
     claim, used = judgement.claim, judgement.runs
     metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
-    parts = [_values(claim.quantities, used), _tested(claim)]
+    parts = [_values(claim.quantities, used), *_selections(judgement), _tested(claim)]
     if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
         parts.append(f"What decides: {_name(judgement.decisive)}.")
     if not claim.is_exact:
@@ -38,10 +44,10 @@ def note(judgement: Judgement) -> str:
         if judgement.verdict == INCONCLUSIVE:
             parts.append(_advice(judgement))
     if MAXIMISED in metrics:
-        tested = _values([f"{variant}.test_accuracy" for variant in claim.variants], used)
+        tested = _values([f"{variant}.test_accuracy" for variant in claim.subjects], used)
         parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
     parts += [remark for named, remark in REMARKS if metrics & named]
-    if metrics & TIMES and (shared := disturbed(used)):
+    if metrics & TIMES and (shared := disturbed([run for found in used.values() for run in found])):
         parts.append(f"Those of runs that had to share their core are upper bounds: {shared}.")
     if claim.errata:
         parts.append(f"See {'errata' if len(claim.errata) > 1 else 'erratum'} {', '.join(claim.errata)}.")
@@ -62,9 +68,29 @@ def interval(low: float, high: float, number: Callable[[float], str] = number) -
     return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
 
 
-def disturbed(runs: Sequence[Run]) -> str:
-    """List the disturbed runs, which are sorted by variant, as text."""
-    found = groupby((run for run in runs if run.is_disturbed), key=lambda run: run.variant)
+def selected(judgement: Judgement, grid: Choice) -> Mapping[str, int]:
+    """Return how often each member of a grid was selected, without those that never were."""
+    counts = Counter(run.variant for run in judgement.runs[grid.id])
+    return {member: counts[member] for member in grid.members if counts[member]}
+
+
+def _selections(judgement: Judgement) -> Iterator[str]:
+    """Yield for each grid what was selected, and what that means for what was measured."""
+    for grid in judgement.claim.grids:
+        counts = ", ".join(f"{member} {count}" for member, count in selected(judgement, grid).items())
+        yield (
+            f"{grid.id} is the best of the grid {grid.id} by validation accuracy, selected in each seed (of {len(grid.members)} "
+            f"members, with the number of seeds: {counts})."
+        )
+    named = map(variant_and_metric, judgement.claim.quantities)
+    if any(metric in OF_VALIDATION and name in {grid.id for grid in judgement.claim.grids} for name, metric in named):
+        yield "The validation images that select also measure here, so this maximum over the grid is optimistic."
+
+
+def disturbed(runs: Iterable[Run]) -> str:
+    """List the disturbed runs as text, each once."""
+    shared = {(run.variant, run.seed): run for run in runs if run.is_disturbed}
+    found = groupby((run for _, run in sorted(shared.items())), key=lambda run: run.variant)
     return "; ".join(f"{variant} seed {', '.join(str(run.seed) for run in own)}" for variant, own in found)
 
 
@@ -87,7 +113,7 @@ def _tested(claim: Claim) -> str:
     return f"Tested as: {text}."
 
 
-def _values(quantities: Sequence[str], runs: Sequence[Run]) -> str:
+def _values(quantities: Sequence[str], runs: RunsBySubject) -> str:
     """List the means of quantities; if all are of one metric, its name comes first."""
     values = {quantity: values_of(quantity, runs) for quantity in quantities}
     means = {quantity: number(sum(found) / len(found)) for quantity, found in values.items()}

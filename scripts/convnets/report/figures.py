@@ -89,7 +89,9 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], ti
 def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
     """Draw a comparison from the curves of each variant."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_IN, 0.5 + ROW_HEIGHT_IN * len(spec.rows)), layout="constrained")
+        lines_of_row = len(spec.members) * max(map(len, spec.rows))
+        height = ROW_HEIGHT_IN * max(1, lines_of_row * LABEL_HEIGHT)  # room for all labels
+        figure = Figure(figsize=(WIDTH_IN, 0.5 + height * len(spec.rows)), layout="constrained")
         panels = figure.subplots(len(spec.rows), 2, squeeze=False)
         for row, splits in zip(panels, spec.rows, strict=True):
             names = " and ".join(SPLITS[split][1] for split in splits)
@@ -134,7 +136,7 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
     """Write the label of each line, the lowest first, to the right of its end, moved up or down so that labels do not overlap."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    gap = LABEL_HEIGHT * (high - low)
+    gap = min(LABEL_HEIGHT, 1 / len(ends)) * (high - low)
     heights = spread_out([float(end) for end, *_ in ends], gap, low + gap / 2, high - gap / 2)
     offset = 0.025 * axes.get_xlim()[1]
     for (end, right, label, color), height in zip(ends, heights, strict=True):

@@ -60,12 +60,16 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
         judgement = judged[row["id"]]
         comparison = of_section.get(judgement.claim.section)
         members = comparison.members if comparison else ()
-        labels = {**study.labels, **{member.variant: member.label for member in members}}
+        labels: dict[str, str | Text] = {**study.labels, **{member.variant: member.label for member in members}}
+        labels |= {grid.id: texts.labels["best_of_grid"].fill(grid=grid.id) for grid in judgement.claim.grids}
         measures = tuple(_measures(row, judgement, labels, texts))
-        yield ClaimLine(judgement.claim, measures, row["verdict"], _basis(judgement, texts), row["note"])
+        basis = join(" ", [_basis(judgement, texts), *_selections(judgement, labels, texts)])
+        yield ClaimLine(judgement.claim, measures, row["verdict"], basis, row["note"])
 
 
-def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str], texts: Texts) -> Iterable[Measure]:
+def _measures(
+    row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str | Text], texts: Texts
+) -> Iterable[Measure]:
     """Yield the measured numbers of a claim: all of them if it compares few quantities with numbers, else the deciding one."""
     claim, findings = judgement.claim, judgement.findings
     if claim.test == "equals" and 1 < len(findings) <= FEW:
@@ -80,7 +84,7 @@ def _measures(row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping
     yield Measure.of(what, *numbers)
 
 
-def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
+def _what(finding: Finding, labels: Mapping[str, str | Text], texts: Texts) -> Text:
     """Name the quantity of a finding, or the difference or ratio of two."""
     condition = finding.condition
     named = [_named(quantity, labels, texts) for quantity in (condition.first, condition.second) if quantity]
@@ -91,8 +95,8 @@ def _what(finding: Finding, labels: Mapping[str, str], texts: Texts) -> Text:
     return join(relation, [join(": ", both) for both in named])
 
 
-def _named(quantity: str, labels: Mapping[str, str], texts: Texts) -> tuple[str, str | Text]:
-    """Return the subject of a quantity, a variant or a part of VGG-16, and the name of its metric."""
+def _named(quantity: str, labels: Mapping[str, str | Text], texts: Texts) -> tuple[str | Text, str | Text]:
+    """Return the subject of a quantity, a variant, a grid or a part of VGG-16, and the name of its metric."""
     subject, metric = variant_and_metric(quantity)
     if quantity in exact_numbers():
         block, metric = variant_and_metric(metric)
@@ -110,6 +114,14 @@ def _basis(judgement: Judgement, texts: Texts) -> Text:
     kind = "both" if judgement.verdict == INCONCLUSIVE else "one"
     p = p_so if judgement.verdict == CONTRADICTED else p_not
     return texts.labels[f"basis_{kind}"].fill(seeds=judgement.seeds, p=p, p_not=p_not, p_so=p_so)
+
+
+def _selections(judgement: Judgement, labels: Mapping[str, str | Text], texts: Texts) -> Iterable[Text]:
+    """Yield for each grid how often which of its members was selected."""
+    for grid in judgement.claim.grids:
+        counts = wording.selected(judgement, grid).items()
+        members = join("; ", [join(" ", [labels[member], f"({count})"]) for member, count in counts])
+        yield texts.labels["selected"].fill(grid=grid.id, count=len(grid.members), members=members)
 
 
 def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Text | None:

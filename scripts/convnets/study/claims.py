@@ -2,11 +2,14 @@
 
 A quantity is written `variant.metric`, with a metric of `runs.run.METRICS`. Or it is a number of VGG-16 by formula, written
 `vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is a claim with exact quantities only.
+
+A quantity `grid.metric` is the metric of the member that is selected in each seed, by `SELECTED_BY`. So each seed gives one value
+of the procedure "select on validation data, then measure". These values are as independent as those of a variant.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
@@ -22,6 +25,7 @@ from convnets.settings.section import Listed, OneOrMore, Printable, Section, Som
 TESTS = {"equals": (1, None), "equivalent": (2, None), "ratio": (2, 2), **dict.fromkeys(("greater", "less"), (2, None))}
 TESTS |= dict.fromkeys(("highest", "lowest"), (2, None))
 MARGINS = ("equivalent", "ratio")  # the tests that need one
+SELECTED_BY = "best_val_accuracy"  # the metric of which the highest selects a grid's member, the first of equals
 
 
 def _listed(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -45,6 +49,13 @@ Errata = Annotated[
     BeforeValidator(_listed),
     WithJsonSchema(TypeAdapter(OneOrMore[str, SomeDistinct[str]]).json_schema()),
 ]
+
+
+class Choice(Section):
+    """A grid that a claim names, and the ids of its members in order."""
+
+    id: str
+    members: Some[str]
 
 
 class Claim(Section):
@@ -78,6 +89,12 @@ class Claim(Section):
     )
     erratum: Errata = Field((), description="id of the erratum that the statement falls under, or a list of several")
     order: Whole | None = Field(None, description="its place among the claims of its section; those without one come last, by id")
+    grids: SkipJsonSchema[Listed[Choice]] = ()  # those in its quantities
+
+    def with_members(self, members: Mapping[str, Iterable[str]]) -> Self:
+        """Return the claim with the grids in its quantities; `members` holds those of each grid of the study."""
+        chosen = tuple(Choice(id=name, members=tuple(members[name])) for name in self.subjects if name in members)
+        return self.model_copy(update={"grids": chosen})
 
     @property
     def errata(self) -> tuple[str, ...]:
@@ -85,10 +102,16 @@ class Claim(Section):
         return self.erratum
 
     @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants in its quantities, each once."""
+    def subjects(self) -> tuple[str, ...]:
+        """The variants and grids in its quantities, each once."""
         named = (variant_and_metric(quantity)[0] for quantity in self.quantities if quantity not in exact_numbers())
         return tuple(dict.fromkeys(named))
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that it rests on, each once: those in its quantities, and all members of the grids there."""
+        members = {choice.id: choice.members for choice in self.grids}
+        return tuple(dict.fromkeys(variant for name in self.subjects for variant in members.get(name, (name,))))
 
     @property
     def is_exact(self) -> bool:
@@ -128,28 +151,38 @@ def is_exact(quantity: str) -> bool:
     return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
 
 
-def problems(claims: Mapping[str, Claim], variants: Sequence[str]) -> Iterator[str]:
-    """Yield one message for each key of a claim, valid by itself, that contradicts another or names something unknown."""
+def problems(claims: Mapping[str, Claim], variants: Sequence[str], grids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield one message for each key of a claim, valid by itself, that contradicts another or names something unknown.
+
+    `grids` holds the members of each grid.
+    """
     for name, claim in claims.items():
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):
             if quantity not in exact_numbers():
-                yield from _quantity_problems(where, index, quantity, variants)
+                yield from _quantity_problems(where, index, quantity, variants, grids)
         yield from _test_problems(where, claim)
+        if claim.grids:
+            yield f"{where}.grids is not a key here; a quantity names a grid as it names a variant: grid.test_accuracy"
         for erratum in claim.errata:
             if erratum not in ids_of_errata():
                 yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 
 
-def _quantity_problems(claim: str, index: int, quantity: str, variants: Sequence[str]) -> Iterator[str]:
+def _quantity_problems(
+    claim: str, index: int, quantity: str, variants: Sequence[str], grids: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     where, (variant, metric) = f"{claim}.quantities.{index}", variant_and_metric(quantity)
-    if variant == "vgg16" and variant not in variants:
+    known = [*variants, *grids]
+    if variant == "vgg16" and variant not in known:
         yield f"{where} is {quantity!r}, which is no number of VGG-16{suggest(quantity, list(exact_numbers()))}"
     elif not metric:
         yield f"{where} is {quantity!r}; a quantity is written variant.metric, such as {variants[0]}.final_val_loss"
     else:
-        if variant not in variants:
-            yield f"{where} names {variant!r}, which is no variant{suggest(variant, variants)} ({claim}: null leaves the claim out)"
+        if variant not in known:
+            yield f"{where} names {variant!r}, which is no variant{suggest(variant, known)} ({claim}: null leaves the claim out)"
+        if metric in FIXED_METRICS and grids.get(variant):
+            yield f"{where} is {quantity}, which the settings of each member fix; name a member, as in {grids[variant][0]}.{metric}"
         if metric not in METRICS:
             yield f"{where} names {metric!r}, which is no metric{suggest(metric, list(METRICS))}"
 

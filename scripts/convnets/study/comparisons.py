@@ -19,6 +19,13 @@ PALETTE = {
     "grey": "#7F7F7F",
     "black": "#000000",
 }
+HUES = [color for name, color in PALETTE.items() if name not in ("grey", "black")]
+# Darker and lighter shades of the hues, for more variants than the palette has colours.
+SHADES = [
+    "#" + "".join(f"{round(share * int(color[at : at + 2], 16) + (1 - share) * ground):02X}" for at in (1, 3, 5))
+    for share, ground in ((0.6, 0), (0.55, 255))
+    for color in HUES
+]
 
 
 @dataclass(frozen=True)
@@ -41,16 +48,31 @@ class Comparison:
     rows: tuple[tuple[str, ...], ...]
 
 
-def resolve(name: str, comparison: "declaration.Comparison", labels: Mapping[str, str]) -> Comparison:
-    """Return a comparison from its declaration, with the variants' own labels and palette colours where it gives none."""
+def resolve(
+    name: str, comparison: "declaration.Comparison", labels: Mapping[str, str], grids: Mapping[str, Mapping[str, str]]
+) -> Comparison:
+    """Return a comparison from its declaration, with the variants' own labels and palette colours where it gives none.
+
+    Parameters
+    ----------
+    name, comparison
+        Its id, and its declaration, where a grid stands for all its members in order.
+    labels
+        The label of each variant.
+    grids
+        For each grid the values of its members in words, by id. They are the labels where the comparison names one grid only.
+    """
+    named = [grid for grid in comparison.variants if grid in grids]
+    labels = {**labels, **(grids[named[0]] if len(named) == 1 else {}), **comparison.labels}
+    variants = dict.fromkeys(variant for entry in comparison.variants for variant in grids.get(entry, {entry: ""}))
     given = {variant: _by_split(color) for variant, color in comparison.colors.items()}
-    used = {color for variant in comparison.variants for color in given.get(variant, {}).values()}
-    free = chain((color for color in PALETTE if color not in used), cycle(PALETTE))
+    used = {color for variant in variants for color in given.get(variant, {}).values()}
+    free = chain((color for color in PALETTE if color not in used), cycle([*SHADES, *PALETTE]))
     members = []
-    for variant in comparison.variants:
+    for variant in variants:
         colors = given[variant] if variant in given else _by_split(next(free))
         hexadecimal = {split: PALETTE.get(color, color) for split, color in colors.items()}
-        members.append(Member(variant, comparison.labels.get(variant, labels[variant]), hexadecimal))
+        members.append(Member(variant, labels[variant], hexadecimal))
     return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows)
 
 

@@ -19,7 +19,7 @@ from convnets.data.images import Description
 from convnets.errors import InputError
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
-from convnets.study import comparisons, contradictions, messages
+from convnets.study import comparisons, contradictions, grids, messages
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 from convnets.study.declaration import Declaration, name_of
@@ -110,6 +110,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     declared = check(config)
     variants = dict(sorted(declared.variants.items()))  # by id, since merging two files does not keep their order
     labels = {name: variant.label for name, variant in variants.items()}
+    members = {name: grids.members(name, grid) for name, grid in declared.grids.items()}
+    in_words = {name: {member: grids.label(values) for member, values in found.items()} for name, found in members.items()}
     dataset, own = declared.dataset, own_database(Path(declared.pathvars.results))
     store = Store(declared.tracking.uri or f"{SQLITE}{own}", declared.tracking.experiment)
     has_server = not store.database and not DATABASE.match(store.uri)  # which keeps the artifacts
@@ -121,8 +123,10 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
             name: settings.resolve(declared.network, declared.training, variant.changes()) for name, variant in variants.items()
         },
         labels=labels,
-        comparisons={name: comparisons.resolve(name, value, labels) for name, value in sorted(declared.comparisons.items())},
-        claims=tuple(sorted(declared.claims.values(), key=_in_report)),
+        comparisons={
+            name: comparisons.resolve(name, value, labels, in_words) for name, value in sorted(declared.comparisons.items())
+        },
+        claims=tuple(sorted((claim.with_members(members) for claim in declared.claims.values()), key=_in_report)),
         accuracies=tuple(sorted(declared.convergence.accuracies)),
         seeds=tuple(sorted(declared.seeds)),
         source=dataset.source,
@@ -142,15 +146,21 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
 
 
 def check(config: Mapping[str, Any]) -> Declaration:
-    """Return what a configuration declares; an InputError lists everything that is wrong with it, one line each."""
+    """Return what a configuration declares, with the members of grids among its variants.
+
+    Raises
+    ------
+    InputError
+        It lists everything that is wrong with the configuration, one line each.
+    """
     # Merging files cannot remove a key, so null does.
-    removable = ("variants", "comparisons", "claims")
+    removable = ("variants", "grids", "comparisons", "claims")
     sections = {name: config[name] for name in removable if isinstance(config.get(name), Mapping)}
     kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
     config = {**config, **kept}
     try:
-        declared = Declaration.model_validate(config)
-        problems = list(contradictions.find(declared))
+        declared, problems = grids.expand(Declaration.model_validate(config))
+        problems += contradictions.find(declared)
     except ValidationError as error:
         problems = list(messages.explain(error, config))
     if problems:
@@ -161,7 +171,8 @@ def check(config: Mapping[str, Any]) -> Declaration:
 def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
     """Return whether any variant of a configuration leaves its precision to the processor."""
     trainings = [config.get("training", {}), *filter(None, config["variants"].values())]
-    return any(training.get("precision") == "auto" for training in trainings)
+    varied = [value for grid in filter(None, config.get("grids", {}).values()) for value in grid["vary"].get("precision", [])]
+    return "auto" in [*varied, *(training.get("precision") for training in trainings)]
 
 
 def _in_report(claim: Claim) -> tuple[bool, list[int], str, float, str]:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 from convnets import settings
 from convnets.errors import suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
-from convnets.study import claims, credentials
+from convnets.study import claims, credentials, grids
 from convnets.study.declaration import Comparison, Dataset, Declaration, Variant, name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
@@ -21,25 +21,29 @@ INNER = ("data", "figures", "mlflow", "reference", "report", "runs", "stamps", "
 
 def find(declared: Declaration) -> Iterator[str]:
     """Yield one message per contradiction between keys that are valid one by one."""
-    known = list(declared.variants)
     if name_of(declared.study) in INNER and Path(declared.pathvars.results).parent == Path("results"):
         remedy = "name the file otherwise, or set pathvars.results"
         yield f"the results of {declared.study} would lie within those of config.yaml; {remedy}"
+    members = {name: list(grids.members(name, grid)) for name, grid in declared.grids.items()}
+    known = list(dict.fromkeys([*declared.variants, *chain.from_iterable(members.values())]))
+    named = [*known, *members]
     yield from _of_data(declared)
     if not declared.network.kernel_size:
         yield "network.kernel_size is 0, below the minimum of 1"
-    for name, variant in declared.variants.items():
-        yield from _of_variant(f"variants.{name}", variant, declared)
+    yield from _of_variants(declared)
     for name, comparison in declared.comparisons.items():
-        yield from _of_comparison(name, comparison, known)
-    yield from claims.problems(declared.claims, known)
+        yield from _of_comparison(name, comparison, known, named)
+    yield from claims.problems(declared.claims, known, members)
     for name, claim in declared.claims.items() if not declared.replicates else ():
         if claim.errata:
             yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
     for head, variant in declared.memory.model_dump().items() if declared.memory else ():
         if variant not in known:
             yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
-        elif (found := declared.variants[variant].changes().get("head", declared.network.head)) != head:
+        elif (
+            variant in declared.variants
+            and (found := declared.variants[variant].changes().get("head", declared.network.head)) != head
+        ):
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
     for name, seed in product(known, declared.seeds) if declared.runs_from else ():
         run = Layout(Path(declared.runs_from or "")).run(name, seed)
@@ -69,6 +73,28 @@ def _of_data(declared: Declaration) -> Iterator[str]:
     batches = Path(declared.pathvars.resources, "cifar10").resolve()
     if Path(declared.dataset.source).resolve() == batches:
         yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
+
+
+def _of_variants(declared: Declaration) -> Iterator[str]:
+    """Yield what is wrong with variants. Of a member of a grid, what its variant has not in common with it is named."""
+    members = {
+        member: (name, grid, values)
+        for name, grid in declared.grids.items()
+        for member, values in grids.members(name, grid).items()
+    }
+    said: set[str] = set()
+    for name, variant in declared.variants.items():
+        if name not in members:
+            said.update(found := list(_of_variant(f"variants.{name}", variant, declared)))
+            yield from found
+            continue
+        grid_name, grid, values = members[name]
+        for problem in _of_variant("", variant, declared):
+            is_varied = grids.is_varied(problem[1:].split()[0], values)
+            text = f"{f'grids.{grid_name}.vary' if is_varied else f'variants.{grid.origin}'}{problem}"
+            if text not in said:
+                said.add(text)
+                yield f"{text} (in the member of grids.{grid_name} with {grids.assignment(values)})"
 
 
 def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator[str]:
@@ -101,13 +127,13 @@ def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator
         yield f"{where}.batch_size is {training.batch_size:,}; there are only {images:,} training images"
 
 
-def _of_comparison(name: str, comparison: Comparison, known: list[str]) -> Iterator[str]:
+def _of_comparison(name: str, comparison: Comparison, known: list[str], named: list[str]) -> Iterator[str]:
     where = f"comparisons.{name}"
     if name in RESERVED:
         yield f"{where} would overwrite {RESERVED[name]}; name the comparison otherwise"
     for variant in comparison.variants:
-        if variant not in known:
-            yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, known)}"
+        if variant not in named:
+            yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, named)}"
     for key, section in (("labels", comparison.labels), ("colors", comparison.colors)):
         for variant in section:
             if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it

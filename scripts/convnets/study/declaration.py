@@ -104,6 +104,15 @@ class Variant(Network, Training):
         return self.model_dump(exclude_unset=True, exclude={"label"})
 
 
+class Grid(Section):
+    """A grid: each combination of the values of some keys, as a variant of its own."""
+
+    origin: Text = Field(alias="from", description="id of the variant whose settings the members share apart from what varies")
+    vary: Mapping[str, Some[Any]] = Field(
+        min_length=1, description="the values of each key that varies, such as optimizer.learning_rate: [1.0e-3, 5.0e-4]"
+    )
+
+
 class Colors(Section):
     """One colour for each split."""
 
@@ -116,7 +125,7 @@ class Comparison(Section):
 
     title: Text = Field(description="heading of the figure")
     figure: Printable = Field("", description="name of the figure in the report")
-    variants: SomeDistinct[str] = Field(description="ids of variants, in the order of the legend")
+    variants: SomeDistinct[str] = Field(description="ids of variants and grids, in the order of the legend")
     rows: Some[SomeDistinct[Split]] = Field(description="rows of panels, each a list of the splits drawn in it")
     labels: Mapping[str, Text] = Field({}, description="labels of variants in this figure, in place of their own")
     colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
@@ -177,6 +186,9 @@ class Declaration(Section):
     network: Network = Field(Network(), description="defaults of the network that any variant may override")
     training: Training = Field(Training(), description="defaults of the training that any variant may override")
     variants: Mapping[Id, Variant] = Field(min_length=1, description="the networks to compare, by id", json_schema_extra=NAMED)
+    grids: Mapping[Id, Grid] = Field(
+        {}, description="variants that differ by the values of some keys, by id of the grid", json_schema_extra=NAMED
+    )
     comparisons: Mapping[Id, Comparison] = Field({}, description="the figures of learning curves, by id", json_schema_extra=NAMED)
     claims: Annotated[Mapping[Id, Claim], AfterValidator(_with_ids)] = Field(
         {}, description="statements to be tested, by id", json_schema_extra=NAMED

@@ -1,7 +1,7 @@
 """Messages about an invalid configuration: which key, its value, and what is allowed."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +10,8 @@ from pydantic_core import ErrorDetails
 
 from convnets.errors import suggest
 from convnets.study import schema
+
+Keys = Sequence[int | str]
 
 NEEDED = {  # by the kind of error, where pydantic speaks of Python's types
     "string_type": "it should be a text, in quotes if it looks like a number",
@@ -22,17 +24,26 @@ NEEDED = {  # by the kind of error, where pydantic speaks of Python's types
 }
 
 
-def explain(error: ValidationError, config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one message for each invalid key of a configuration."""
+def _dotted(keys: Keys) -> str:
+    return ".".join(map(str, keys)) or "the configuration"
+
+
+def explain(
+    error: ValidationError, config: Mapping[str, Any], within: Keys = (), place: Callable[[Keys], str] = _dotted
+) -> Iterator[str]:
+    """Yield one message for each invalid key of a configuration, or of its part that stands `within` these keys.
+
+    `place` returns how a place in that part is named.
+    """
     declared = schema.generate()
     for detail in error.errors(include_url=False):
         if detail["type"] != "too_short" or not detail["input"]:  # pydantic also calls a list too short if an entry is not valid
-            yield _explain(detail, config, declared)
+            keys = _keys(detail, config)
+            yield _explain(detail, [*within, *keys], place(keys), place(keys[:-1]), declared)
 
 
-def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.Node) -> str:
-    kind, keys, given = detail["type"], _keys(detail, config), detail["input"]
-    path, above = (".".join(map(str, part)) or "the configuration" for part in (keys, keys[:-1]))
+def _explain(detail: ErrorDetails, keys: Keys, path: str, above: str, declared: schema.Node) -> str:
+    kind, given = detail["type"], detail["input"]
     if kind == "missing":
         return f"{path} is missing"
     if kind == "extra_forbidden":

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -18,6 +19,7 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
+@cache
 def generate() -> dict[str, Any]:
     """Return the schema, as the models give it."""
     head = {"$schema": GenerateJsonSchema.schema_dialect, "$comment": "made by: python -m convnets.study.schema"}
