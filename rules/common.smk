@@ -9,6 +9,7 @@ from pathlib import Path
 from convnets import hardware
 from convnets.errors import InputError
 from convnets.networks import formulas
+from convnets.runs import reading
 from convnets.study import configfiles, configuration
 from convnets.workarounds import for_snakemake
 from convnets.workflow import command, planning
@@ -19,6 +20,8 @@ from snakemake.settings.types import DeploymentMethod
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
 TEXTS = os.path.relpath(Path(workflow.basedir) / "report")  # relative, since Snakemake's report prints paths
+# Of a user's own network that has not been trained yet, or with layers whose operations are not known.
+UNKNOWN_COST, UNKNOWN_MINUTES = 10**9, 120
 TRAINING_MB = 2000  # memory of a training, with the two Snakemakes around it in a batch system's job
 
 
@@ -135,22 +138,33 @@ def settings_of(variants):
 
 
 def training_cost(wildcards):
-    """Return the floating-point operations of a training, in units of 10^9."""
-    return cost_of(wildcards.variant)
+    """Return the priority of a training: its floating-point operations, in units of 10^9. Unknown ones come first."""
+    known = cost_of(wildcards.variant)
+    return UNKNOWN_COST if known is None else known
 
 
 @cache
 def cost_of(variant):
-    """Return the operations of a training of a variant, in units of 10^9."""
+    """Return the operations of a training of a variant, in units of 10^9; None if they are not known.
+
+    Those of a user's own network are known from a finished run.
+    """
     settings = study.variants[variant]
-    return (
-        study.images["train"] * settings.training.epochs * formulas.training_flops(settings.network, study.described.format) / 1e9
+    flops = (
+        reading.flops_of(study.layout.run(variant, seed) for seed in study.seeds)
+        if settings.own.network
+        else formulas.training_flops(settings.network, study.described.format)
     )
+    return None if flops is None else study.images["train"] * settings.training.epochs * flops / 1e9
 
 
 def training_minutes(wildcards, attempt):
-    """Return the minutes that a training needs on a slow core, of 10^10 operations a second, times the attempt."""
-    return (10 + ceil(training_cost(wildcards) / 10 / 60)) * attempt
+    """Return the minutes that a training needs on a slow core, of 10^10 operations a second, times the attempt.
+
+    Where the operations are not known, that is `UNKNOWN_MINUTES`.
+    """
+    known = cost_of(wildcards.variant)
+    return (UNKNOWN_MINUTES if known is None else 10 + ceil(known / 10 / 60)) * attempt
 
 
 def training_memory(wildcards, attempt):

@@ -42,13 +42,6 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     assert {"mlp_loss", "depth_one_worst_final_loss", "conv1x1_loss", "augmentation_losses"} < set(concerned)
 
 
-def test_a_configuration_without_claims_has_empty_tables(config: dict[str, Any], tmp_path: Path) -> None:
-    config["claims"] = {}
-    job = jobs.make("tabulate_claims", config, tmp_path)
-    assert job.output("csv").read_text() == ",".join(claim_tables.COLUMNS) + "\n"
-    jobs.make("tabulate_errata", config, tmp_path)
-
-
 def test_a_damaged_history_is_named(config: dict[str, Any], tmp_path: Path) -> None:
     files = studies.write(tmp_path / "runs", studies.reference(config))
     files[0].write_text("epoch,loss\n1,2\n")

@@ -35,9 +35,11 @@ def test_activations_by_hand() -> None:
 def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) -> None:
     chosen = configuration.resolve(config).variants["conv3_1x1"]
     low = chosen.updated({"training": {"precision": "mixed_bfloat16"}})
-    assert formulas.activation_bytes(chosen, FORMAT) == 2 * formulas.activation_bytes(low, FORMAT)
-    assert formulas.activation_bytes(chosen, FORMAT) == formulas.activations(chosen.network, FORMAT) * 64 * 4
-    assert formulas.optimizer_bytes(chosen, FORMAT) == formulas.optimizer_bytes(low, FORMAT) == 65_962 * 4
+    values = formulas.activations(chosen.network, FORMAT)
+    assert (
+        formulas.activation_bytes(values, chosen.training) == 2 * formulas.activation_bytes(values, low.training) == values * 64 * 4
+    )
+    assert formulas.optimizer_bytes(chosen.training.optimizer, 65_962) == 65_962 * 4
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from convnets import tables
-from convnets.networks import formulas, shapes
+from convnets.networks import formulas
 from convnets.runs.reading import UNDISTURBED
 from convnets.runs.run import Run
 
@@ -14,6 +14,7 @@ METRICS = (
     "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss", "seconds_per_epoch", "images_per_second",
     "val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap",
 )  # fmt: skip
+MAY_BE_MISSING = (*("training_flops_per_image", "activation_bytes", "peak_memory_bytes", "runs_that_shared_their_core"),)
 CAPTION = (
     "Means over the seeds, and ± standard deviations. Of an accuracy that not every seed reaches: the mean of those that do, and "
     "how many they are. Seconds are of one thread, validation included. The rise is from the lowest to the final validation loss. "
@@ -34,16 +35,16 @@ def table(runs: Sequence[Run], labels: Mapping[str, str], accuracies: Sequence[f
     rows = []
     for variant, label in labels.items():
         own = [run for run in runs if run.variant == variant]
-        settings, images = own[0].settings, own[0].images
+        parameters, optimizer = own[0].metrics.parameters, own[0].settings.training.optimizer
         known = [run.is_disturbed for run in own if run.is_disturbed is not None]
         row: dict[str, object] = {
             "variant": variant,
             "label": label,
             "seeds": len(own),
-            "parameters": shapes.network_parameters(settings.network, images),
-            "training_flops_per_image": formulas.training_flops(settings.network, images),
-            "activation_bytes": formulas.activation_bytes(settings, images),
-            "optimizer_bytes": formulas.optimizer_bytes(settings, images),
+            "parameters": parameters,
+            "training_flops_per_image": own[0].training_flops,
+            "activation_bytes": own[0].activation_bytes,
+            "optimizer_bytes": formulas.optimizer_bytes(optimizer, parameters),
             "peak_memory_bytes": max((run.record.peak_memory_bytes for run in own if run.record), default=None),
             "runs_that_shared_their_core": sum(known) if known else None,
         }
@@ -55,7 +56,7 @@ def table(runs: Sequence[Run], labels: Mapping[str, str], accuracies: Sequence[f
         for metric in METRICS:
             row |= _mean_and_spread(metric, [run.value(metric) for run in own])
         rows.append(row)
-    return pd.DataFrame(rows).astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
+    return pd.DataFrame(rows).astype(dict.fromkeys(MAY_BE_MISSING, "Int64"))
 
 
 def _mean_and_spread(name: str, values: Sequence[float]) -> Mapping[str, float]:
@@ -83,7 +84,7 @@ def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
         shown[heading] = tables.means(frame, metric, digits)
     shown["runs that shared their core"] = ["" if pd.isna(count) else str(count) for count in frame["runs_that_shared_their_core"]]
     shown["parameters"] = [f"{count:,}" for count in frame["parameters"]]
-    shown["MFLOP"] = [f"{count / 1e6:,.1f}" for count in frame["training_flops_per_image"]]
+    shown["MFLOP"] = [f"{count / 1e6:,.1f}" if pd.notna(count) else "" for count in frame["training_flops_per_image"]]
     for column, heading in (
         ("activation_bytes", "activations (MB)"),
         ("optimizer_bytes", "optimizer (MB)"),

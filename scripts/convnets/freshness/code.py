@@ -4,9 +4,10 @@ A step executes its script and every module of the project that this imports, di
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 from convnets.modules import closure, read_module
@@ -35,6 +36,27 @@ def _code_of(root: Path, entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
     modules = {name: digest for name, file in sorted(files.items()) if (digest := read_module(file)[0])}
     versions = {name: library_version(name) for name in sorted(libraries.intersection(LIBRARIES))}
     return {"modules": modules, "libraries": versions}
+
+
+def code_of_network(file: Path) -> dict[str, dict[str, str]]:
+    """Return the same for a file of the user's own and what it imports: modules beside it by their path, all libraries."""
+    folder = file.resolve().parent
+    files, others = closure([folder, SCRIPTS], [file.stem])
+    modules = {
+        path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name: read_module(path)[0]
+        for name, path in files.items()
+    }
+    versions = {name: _version_of_package(name) for name in sorted(others - sys.stdlib_module_names - {"convnets"})}
+    return {"modules": modules, "libraries": versions}
+
+
+@cache
+def _version_of_package(module: str) -> str:
+    """Return the version of the installed package that holds a top module; empty if there is none."""
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        return ", ".join(version(package) for package in packages_distributions().get(module, ()))
 
 
 @cache

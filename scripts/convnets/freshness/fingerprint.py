@@ -43,13 +43,11 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
         The identity of the images, and how they are split. Together with the code that prepares them, this determines the data. So
         a run's fingerprint is known before the data set exists.
     """
-    return {
-        "version": VERSION,
-        "settings": settings.canonical(),
-        "seed": seed,
-        "data": dataset,
-        **code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)].__name__),
-    }
+    counted = code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)].__name__)
+    if settings.own.network:
+        own = code.code_of_network(settings.own.file)
+        counted = {name: {**own[name], **part} for name, part in counted.items()}
+    return {"version": VERSION, "settings": settings.canonical(), "seed": seed, "data": dataset, **counted}
 
 
 def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str, Any]) -> Components:

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from convnets import device as backend  # noqa: F401  (before keras)
+from convnets.networks import own as own_network
 from convnets.networks.shapes import feature_map
-from convnets.settings import Network
+from convnets.settings import Network, Own
 
 import keras  # isort: skip
 
 CONVOLUTION_BIAS = 0.05
+NOT_OWN = Own()
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,41 @@ class Classifier:
     standardise: keras.Layer
 
 
-def build(network: Network, mean: np.ndarray, deviation: np.ndarray, classes: int, precision: str = "float32") -> Classifier:
+def build(
+    network: Network, mean: np.ndarray, deviation: np.ndarray, classes: int, precision: str = "float32", own: Own = NOT_OWN
+) -> Classifier:
     """Build the network, its initial weights drawn from Keras's global seed.
 
-    `mean` and `deviation` are those of each pixel position over the training images, of the shape of an image. `precision` is a
-    Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
+    Parameters
+    ----------
+    network
+        The network.
+    mean, deviation
+        Those of each pixel position over the training images, of the shape of an image.
+    classes
+        The number of classes.
+    precision
+        A Keras dtype policy: "float32" or "mixed_bfloat16" (weights and logits stay float32).
+    own
+        The user's own network, in place of `network`.
+
+    Raises
+    ------
+    InputError
+        The user's own network cannot be used.
     """
-    layers = list(_layers(network, mean.shape, classes, precision))
+    layers = (
+        [*_own_layers(own, mean.shape, classes, precision)] if own.network else [*_layers(network, mean.shape, classes, precision)]
+    )
     # Statistics given as constants belong to the layer's configuration. They are no weights and are not counted as parameters.
     standardise = keras.layers.Normalization(
         axis=(1, 2, 3), mean=mean, variance=np.square(deviation), dtype="float32", name="standardise"
     )
     pixels = keras.Input(mean.shape, name="pixels")
     softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
+    is_model = own.network and len(layers) == 1
     return Classifier(
-        logits=keras.Sequential([keras.Input(mean.shape), *layers], name="logits"),
+        logits=layers[0] if is_model else keras.Sequential([keras.Input(mean.shape), *layers], name="logits"),
         model=keras.Sequential([pixels, standardise, *layers, softmax], name="classifier"),
         standardise=standardise,
     )
@@ -56,6 +78,18 @@ def build(network: Network, mean: np.ndarray, deviation: np.ndarray, classes: in
 def load(path: Path) -> keras.Model:
     """Load a model that a training wrote."""
     return keras.models.load_model(path)
+
+
+def _own_layers(own: Own, shape: tuple[int, ...], classes: int, precision: str) -> Iterator[keras.Layer]:
+    """Yield the user's own model, and what makes its logits float32."""
+    former = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield own_network.build(own, shape, classes)
+    finally:
+        keras.config.set_dtype_policy(former)
+    if precision != "float32":
+        yield keras.layers.Activation("linear", dtype="float32", name="float32_logits")
 
 
 def _layers(network: Network, shape: tuple[int, ...], classes: int, dtype: str) -> Iterator[keras.Layer]:

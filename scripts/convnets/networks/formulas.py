@@ -1,8 +1,8 @@
 """Operations and memory of networks by formula, without TensorFlow."""
 
 from convnets.data.images import ImageFormat
-from convnets.networks.shapes import convolution_parameters, layers, network_parameters
-from convnets.settings import Network, Optimizer, Settings
+from convnets.networks.shapes import convolution_parameters, layers
+from convnets.settings import Network, Optimizer, Training
 
 BYTES_PER_PARAMETER = 4  # float32
 BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
@@ -52,10 +52,9 @@ def activations(network: Network, images: ImageFormat) -> int:
     return total + kept * sum(network.dense_units) + classes
 
 
-def activation_bytes(settings: Settings, images: ImageFormat) -> int:
-    """Return the bytes of the activations of one batch, in the precision that it is computed in."""
-    training = settings.training
-    return activations(settings.network, images) * training.batch_size * BYTES_PER_VALUE[training.precision]
+def activation_bytes(values: int, training: Training) -> int:
+    """Return the bytes of the activations of one batch, so many values for each image, in the precision of the computation."""
+    return values * training.batch_size * BYTES_PER_VALUE[training.precision]
 
 
 def optimizer_slots(optimizer: Optimizer) -> int:
@@ -67,6 +66,6 @@ def optimizer_slots(optimizer: Optimizer) -> int:
     return {"sgd": 0, "rmsprop": 1, "adam": 2}[optimizer.name] + bool(optimizer.momentum)
 
 
-def optimizer_bytes(settings: Settings, images: ImageFormat) -> int:
-    """Return the bytes that the optimizer keeps, in float32 whatever the precision."""
-    return optimizer_slots(settings.training.optimizer) * network_parameters(settings.network, images) * BYTES_PER_PARAMETER
+def optimizer_bytes(optimizer: Optimizer, parameters: int) -> int:
+    """Return the bytes that the optimizer keeps for so many parameters, in float32 whatever the precision."""
+    return optimizer_slots(optimizer) * parameters * BYTES_PER_PARAMETER

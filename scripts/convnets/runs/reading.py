@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -53,6 +54,15 @@ def read_history(path: Path) -> list[Epoch]:
 def read_record(path: Path) -> Record:
     """Read how a run was trained; a ValueError or a TypeError if the file does not tell."""
     return _valid(Record, read_json(path))
+
+
+def flops_of(folders: Iterable[Path]) -> int | None:
+    """Return the operations of one image's training step, by the first record among these runs that has them; None if none has."""
+    for folder in folders:
+        with suppress(*UNREADABLE):
+            if (found := read_record(folder / RECORD).training_flops) is not None:
+                return found
+    return None
 
 
 def read_summary(path: Path) -> Metrics:

@@ -80,7 +80,8 @@ class Record:
     or several if it resumed on another, where the last bits may differ. `data` holds the SHA-256 of each split, `usage` one entry
     per epoch. `confusion` counts the test images: those of each class (row) that were put into each class (column). `precision` is
     that of the computation, `weights` holds the SHA-256 of the weights after each epoch, `classes` the names of the classes,
-    `libraries` the versions of the libraries. Older records lack these four.
+    `libraries` the versions of the libraries. `training_flops` are the operations of one image's training step, `activations` the
+    values that its forward pass keeps; None where a layer's are not known. Older records lack these six.
     """
 
     training: str
@@ -97,6 +98,8 @@ class Record:
     weights: Sequence[str] = ()
     classes: Sequence[str] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    training_flops: int | None = None
+    activations: int | None = None
 
 
 # Every numeric field but the seed.

@@ -61,6 +61,22 @@ class Run:
         """The trainable parameters of the convolution blocks."""
         return formulas.convolution_blocks_parameters(self.settings.network, self.images)
 
+    @property
+    def training_flops(self) -> int | None:
+        """The operations of one image's training step; None where they are not known."""
+        if self.settings.own.network:
+            return self.record.training_flops if self.record else None
+        return formulas.training_flops(self.settings.network, self.images)
+
+    @property
+    def activation_bytes(self) -> int | None:
+        """The bytes of the activations of one batch; None where they are not known."""
+        if not self.settings.own.network:
+            values: int | None = formulas.activations(self.settings.network, self.images)
+        else:
+            values = self.record.activations if self.record else None
+        return None if values is None else formulas.activation_bytes(values, self.settings.training)
+
     def seconds_to(self, epoch: Epoch) -> float:
         """Return the seconds from the start to the end of an epoch, validation included."""
         return self.elapsed[self.landmarks.index(epoch)]

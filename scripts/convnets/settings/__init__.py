@@ -5,13 +5,14 @@ Field("max", description="...")`. Schema, fingerprints, tracking and the page fo
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from convnets import hardware
-from convnets.settings.section import Count, Listed, Section, Whole
+from convnets.settings.section import Count, Listed, Neutral, Printable, Section, Whole
 
 
 class Network(Section):
@@ -73,20 +74,45 @@ class Training(Section):
     augmentation: Augmentation = Field(Augmentation(), description="random changes of each training image")
 
 
+class Own(Section):
+    """A network of the user's own, made by a function in a file.
+
+    `function(input_shape, classes, **arguments)` returns an uncompiled Keras model from standardised images to logits.
+    """
+
+    network: Annotated[Printable, Neutral("")] = Field(
+        "", description="FILE.py:FUNCTION, the file relative to the working directory, in place of filters, head and so on"
+    )
+    arguments: Annotated[Mapping[str, JsonValue], Neutral({})] = Field({}, description="the function's arguments, by name")
+
+    @property
+    def file(self) -> Path:
+        """The file."""
+        return Path(self.network.rpartition(":")[0])
+
+    @property
+    def function(self) -> str:
+        """The name of the function."""
+        return self.network.rpartition(":")[2]
+
+
 class Settings(Section):
     """All settings of one training run, except its seed.
 
-    In resolved settings, `precision` is never auto, and a setting without effect is 0 or empty.
+    In resolved settings, `precision` is never auto, and a setting without effect is 0 or empty. That holds for all of `network` if
+    the network is the user's own.
     """
 
     network: Network = Network()
     training: Training = Training()
+    own: Own = Own()
 
     def flat(self) -> dict[str, Any]:
         """Return every setting under one flat name, such as `dropout` or `optimizer.learning_rate`."""
-        return self.network.flat() | self.training.flat()
+        return (self.own.flat() if self.own.network else self.network.flat()) | self.training.flat()
 
 
+WITHOUT_EFFECT = Network(filters=(), kernel_size=0, head="dense", dense_units=(), dropout=0)
 from_dict = Settings.from_canonical  # a ValueError or TypeError if the value is damaged or of another version
 
 
@@ -100,4 +126,5 @@ def resolve(network: Network, training: Training, changes: Mapping[str, Any]) ->
         layers = layers.updated({"kernel_size": 0})
     if layers.head == "conv1x1":
         layers = layers.updated({"dense_units": (), "dropout": 0})
-    return Settings(network=layers, training=how)
+    own = Own(**{name: value for name, value in changes.items() if name in Own.model_fields})
+    return Settings(network=WITHOUT_EFFECT if own.network else layers, training=how, own=own)

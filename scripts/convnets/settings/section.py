@@ -53,6 +53,8 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
         for name, value in self:
             if isinstance(value, Section):
                 flat |= {f"{name}.{inner}": part for inner, part in value.flat().items()}
+            elif isinstance(value, Mapping):
+                flat |= {f"{name}.{inner}": part for inner, part in value.items()}
             else:
                 flat[name] = list(value) if isinstance(value, tuple) else value
         return flat

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import chain, product
 from pathlib import Path
 
-from convnets import settings
+from convnets import modules, settings
 from convnets.errors import suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.study import claims, credentials, grids
@@ -17,6 +17,10 @@ RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all 
 
 # Folders of a study's results. Those of config.yaml lie in `results`, beside the results of other studies.
 INNER = ("data", "figures", "mlflow", "reference", "report", "runs", "stamps", "tables", "tracking", "unfinished")
+
+
+# Metrics of the parts of the project's own networks.
+PARTS = ("convolution_parameters", "dense_parameters", "head_parameters")
 
 
 def find(declared: Declaration) -> Iterator[str]:
@@ -34,6 +38,7 @@ def find(declared: Declaration) -> Iterator[str]:
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known, named)
     yield from claims.problems(declared.claims, known, members)
+    yield from _of_quantities(declared)
     for name, claim in declared.claims.items() if not declared.replicates else ():
         if claim.errata:
             yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
@@ -50,6 +55,16 @@ def find(declared: Declaration) -> Iterator[str]:
         if missing := [name for name in (HISTORY, METRICS) if not (run / name).is_file()]:
             yield f"runs_from is {declared.runs_from}, which has no {' and no '.join(missing)} in runs/{name}/{run.name}"
     yield from _of_tracking(declared.tracking.uri or "", own_database(Path(declared.pathvars.results)))
+
+
+def _of_quantities(declared: Declaration) -> Iterator[str]:
+    """Yield each quantity of a claim that a network of the user's own has not."""
+    own = {name for name, variant in declared.variants.items() if variant.network}
+    for name, claim in declared.claims.items():
+        for index, quantity in enumerate(claim.quantities):
+            variant, metric = claims.variant_and_metric(quantity)
+            if variant in own and metric in PARTS:
+                yield f"claims.{name}.quantities.{index} is {quantity}; a network of your own has no {metric}, only parameters"
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:
@@ -97,8 +112,30 @@ def _of_variants(declared: Declaration) -> Iterator[str]:
                 yield f"{text} (in the member of grids.{grid_name} with {grids.assignment(values)})"
 
 
+def _of_own(where: str, variant: Variant) -> Iterator[str]:
+    """Yield what is wrong with a variant whose network is the user's own."""
+    own = settings.Own(network=variant.network, arguments=variant.arguments)
+    if not re.fullmatch(r".+\.py:\w+", own.network):
+        yield f"{where}.network is {own.network!r}; it is written FILE.py:FUNCTION"
+    elif not own.file.is_file():
+        yield f"{where}.network names {own.file}, which does not exist in {Path.cwd()}"
+    elif not own.file.stem.isidentifier():
+        yield f"{where}.network names {own.file}, which Python cannot import; use letters, digits and underscores in its name"
+    else:
+        try:
+            modules.read_module(own.file)
+        except (SyntaxError, ValueError) as error:
+            yield f"{where}.network names {own.file}, which cannot be read: {error}"
+    for key in sorted(variant.model_fields_set & set(settings.Network.model_fields)):
+        yield f"{where}.{key} has no effect with a network of your own; remove it, or pass it in {where}.arguments"
+
+
 def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator[str]:
     changes = variant.changes()
+    if variant.network:
+        yield from _of_own(where, variant)
+    elif variant.arguments:
+        yield f"{where}.arguments has no effect without {where}.network; remove it"
     resolved = settings.resolve(declared.network, declared.training, changes)
     network, training = resolved.network, resolved.training
     side = min(declared.dataset.describe().format.shape[:2])

@@ -14,7 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from convnets.data import kinds
 from convnets.data.images import Description
-from convnets.settings import Network, Training
+from convnets.settings import Network, Own, Training
 from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Printable, Section, Seed, Some, SomeDistinct, Text
 from convnets.study.claims import Claim
 from convnets.study.comparisons import PALETTE
@@ -94,7 +94,7 @@ class Dataset(Section):
         return kinds.describe(self.kind, self.source)
 
 
-class Variant(Network, Training):
+class Variant(Network, Training, Own):
     """A variant; its label, and what differs from the defaults."""
 
     label: Text = Field(description="name in figures and tables")

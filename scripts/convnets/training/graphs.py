@@ -55,7 +55,8 @@ def training_function(
         with tf.GradientTape() as tape:
             logits = classifier.logits(batch, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
-        optimizer.apply(tape.gradient(loss, variables), variables)
+            objective = tf.add_n([loss, *penalties]) if (penalties := classifier.logits.losses) else loss
+        optimizer.apply(tape.gradient(objective, variables), variables)
         hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), targets)
         return loss, tf.reduce_sum(tf.cast(hits, tf.int32))
 

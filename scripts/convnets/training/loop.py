@@ -17,7 +17,8 @@ from convnets import device, hardware  # noqa: F401  (device before keras)
 from convnets.data.dataset import Dataset
 from convnets.data.images import ImageFormat
 from convnets.errors import InputError
-from convnets.networks import builders, shapes
+from convnets.networks import builders, costs, shapes
+from convnets.networks.own import states
 from convnets.runs.records import Epoch
 from convnets.settings import Network, Settings
 from convnets.training.checkpoints import Part, State
@@ -84,9 +85,10 @@ def train(
         raise RuntimeError("device.configure must be called first: a run on another number of threads is another run")
     keras.utils.set_random_seed(seed)
     classifier = builders.build(
-        settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision
+        settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision, settings.own
     )
-    _check_built(classifier.logits, settings.network, dataset)
+    if not settings.own.network:
+        _check_built(classifier.logits, settings.network, dataset)
     optimizer = built_optimizer(settings, classifier)
     if resumed:
         classifier.logits.set_weights(resumed.weights)
@@ -96,13 +98,13 @@ def train(
     iterations = len(dataset.train) // batch_size
     run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
     validate = evaluation_function(classifier, dataset.validation)
-    dropout = _dropout_generators(classifier.logits)
+    generators = states(classifier.logits)
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
     digests = list(resumed.digests) if resumed else []
     best = resumed.best if resumed else []
     processors = tuple(dict.fromkeys([*(resumed.processors if resumed else ()), hardware.processor()]))
-    begun, generators = (resumed.part or Part(), resumed.generators) if resumed else (Part(), ())
+    begun, former = (resumed.part or Part(), resumed.generators) if resumed else (Part(), ())
 
     def state() -> State:
         variables = [variable.numpy() for variable in optimizer.variables]
@@ -113,15 +115,15 @@ def train(
         if is_to_stop():
             seconds, core_seconds = meter.seconds()
             part = replace(part, seconds=seconds, core_seconds=core_seconds)
-            raise StoppedError(replace(state(), part=part, generators=[generator.numpy() for generator in dropout]))
+            raise StoppedError(replace(state(), part=part, generators=[generator.numpy() for generator in generators]))
 
     for number in range(len(history) + 1, settings.training.epochs + 1):
         meter = Meter(begun.seconds, begun.core_seconds)
         rng = np.random.default_rng([seed, number])
         order = rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
         noise_seed = rng.integers(2**30, size=2)
-        for index, generator in enumerate(dropout):
-            generator.assign(generators[index] if begun.iterations else rng.integers(2**32, size=2, dtype=np.uint32))
+        for index, generator in enumerate(generators):
+            generator.assign(former[index] if begun.iterations else rng.integers(2**32, size=2, dtype=np.uint32))
         done = _run_epoch(run, order, noise_seed, (number - 1) * iterations, begun, partial(stop_if_asked, meter))
         validation = validate()
         if not math.isfinite(validation.loss):
@@ -153,7 +155,9 @@ def train(
         usage=tuple(usage),
         best=best_epoch(history),
         model=classifier.model,
-        parameters=classifier.logits.count_params(),
+        parameters=sum(math.prod(weight.shape) for weight in classifier.logits.trainable_weights),
+        training_flops=costs.training_flops(classifier.logits),
+        activations=costs.activations(classifier.logits),
         test=test,
         batch_size=batch_size,
         processors=processors,
@@ -184,12 +188,6 @@ def digest_of(weights: Sequence[np.ndarray]) -> str:
     for array in weights:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _dropout_generators(model: keras.Model) -> list[keras.Variable]:
-    """Return the state of every dropout layer's generator. Unless it is set, it depends on all former epochs."""
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate]
-    return [layer.seed_generator.state for layer in layers]
 
 
 def _run_epoch(

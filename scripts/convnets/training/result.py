@@ -15,7 +15,8 @@ import keras  # isort: skip
 class Result:
     """What a training run yields: its history and the model with the best epoch's weights, evaluated once on the test set.
 
-    `weights` holds the SHA-256 of the weights after each epoch.
+    `parameters` counts those that are trained, `training_flops` and `activations` are as in `networks.costs`. `weights` holds the
+    SHA-256 of the weights after each epoch.
     """
 
     history: tuple[Epoch, ...]
@@ -23,6 +24,8 @@ class Result:
     best: Epoch
     model: keras.Model
     parameters: int
+    training_flops: int | None
+    activations: int | None
     test: Evaluation
     batch_size: int
     processors: tuple[str, ...]
@@ -58,6 +61,8 @@ class Result:
             weights=self.weights,
             classes=self.classes,
             libraries=libraries,
+            training_flops=self.training_flops,
+            activations=self.activations,
         )
 
     def summary(self, variant: str, seed: int, fingerprint: str) -> Metrics:

@@ -50,7 +50,7 @@ def _evaluated(
 ) -> list[str]:
     """Return what differs when the stored model is evaluated by the present code."""
     classifier = builders.build(
-        settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision
+        settings.network, dataset.mean, dataset.deviation, len(dataset.classes), settings.training.precision, settings.own
     )
     classifier.logits.set_weights(builders.load(model).get_weights())
     best = history[metrics.best_epoch - 1]

@@ -19,18 +19,20 @@ from convnets.workflow.steps import Steps
 
 @dataclass(frozen=True)
 class Timing:
-    """The speed of one finished run: floating-point operations a second, and the seconds spent outside the training loop."""
+    """The speed of one finished run: work a second (`_work`), and the seconds spent outside the training loop."""
 
     variant: str
     precision: str
-    flops_per_second: float
+    is_own: bool
+    speed: float
     overhead: float
 
 
 def estimate(steps: Steps) -> Mapping[str, float | None]:
     """Return the seconds that each stale step will take, None where no similar step has run yet.
 
-    A training's estimate is its number of operations at the speed of earlier runs: of its variant, or else of others.
+    A training's estimate is its number of operations at the speed of earlier runs: of its variant, or else of others. A network of
+    the user's own is compared with its own earlier runs only.
     """
     timings = [timing for folder in steps.study.layout.runs() if (timing := _timing(folder, steps.study.described.format))]
     return {
@@ -47,30 +49,34 @@ def _timing(folder: Path, images: ImageFormat) -> Timing | None:
         return None
     try:
         metrics, was = reading.read_metrics(folder / layout.METRICS), settings.from_dict(stamp.components["settings"])
-        rate = metrics.images_per_second * training_flops(was.network, images)
+        speed = metrics.images_per_second * _work(was, images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or the settings are those of another version
         return None
     overhead = stamp.seconds - metrics.train_seconds
-    return Timing(metrics.variant, was.training.precision, rate, overhead) if rate > 0 else None
+    return Timing(metrics.variant, was.training.precision, bool(was.own.network), speed, overhead) if speed > 0 else None
+
+
+def _work(settings: Settings, images: ImageFormat) -> int:
+    """Return the operations of one image's training step; of a network of the user's own, 1: only its images are counted."""
+    return 1 if settings.own.network else training_flops(settings.network, images)
 
 
 def _of_training(step: Step, steps: Steps, timings: list[Timing]) -> float | None:
     variant, seed = run_of(step.stamp.parent)
     wanted: Settings = steps.study.variants[variant]
+    comparable = [timing for timing in timings if timing.is_own == bool(wanted.own.network)]
+    same = [timing for timing in comparable if timing.precision == wanted.training.precision]
+    of_variant = [timing for timing in same if timing.variant == variant]
     # The most similar runs first.
-    for alike in (
-        [timing for timing in timings if timing.variant == variant and timing.precision == wanted.training.precision],
-        [timing for timing in timings if timing.precision == wanted.training.precision],
-        timings,
-    ):
+    for alike in (of_variant, *(() if wanted.own.network else (same, comparable))):
         if alike:
             batch = wanted.training.batch_size
             begun = steps.study.layout.trainings / unfinished.name_of(variant, seed)
             epochs = wanted.training.epochs - checkpoints.epochs_done(begun, step.fingerprint)
             images = steps.study.images["train"] // batch * batch * epochs
-            rate = median(timing.flops_per_second for timing in alike)
-            flops = training_flops(wanted.network, steps.study.described.format)
-            return images * flops / rate + median(timing.overhead for timing in alike)
+            work = images * _work(wanted, steps.study.described.format)
+            seconds: float = work / median(timing.speed for timing in alike) + median(timing.overhead for timing in alike)
+            return seconds
     return None
 
 
