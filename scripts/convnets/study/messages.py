@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from convnets.errors import suggest
+from convnets.settings import keras_names
 from convnets.study import schema
 
 NEEDED = {  # by the kind of error, where pydantic speaks of Python's types
@@ -35,6 +36,8 @@ def _explain(detail: ErrorDetails, config: Mapping[str, Any], declared: schema.N
     path, above = (".".join(map(str, part)) or "the configuration" for part in (keys, keys[:-1]))
     if kind == "missing":
         return f"{path} is missing"
+    if kind == keras_names.ERROR:
+        return f"{path}{detail['msg']}"
     if kind == "extra_forbidden":
         return f"{path} is not a key here{suggest(str(keys[-1]), list(schema.find(declared, keys[:-1])['properties']))}"
     if detail["loc"][-1] == "[key]" or kind == "invalid_key":
