@@ -44,9 +44,9 @@ def test_training_executes_these_modules_and_no_others(config: dict[str, Any]) -
     assert set(found["modules"]) == {
         "convnets.data.batches", "convnets.data.cifar10", "convnets.data.dataset", "convnets.data.images", "convnets.data.official",
         "convnets.device", "convnets.errors", "convnets.files", "convnets.hardware", "convnets.networks.builders",
-        "convnets.networks.shapes", "convnets.runs.layout", "convnets.runs.records", "convnets.training.checkpoints",
-        "convnets.training.graphs", "convnets.training.loop", "convnets.training.meter", "convnets.training.optimizers",
-        "convnets.training.outcome", "convnets.training.result",
+        "convnets.networks.shapes", "convnets.runs.layout", "convnets.runs.records", "convnets.training.augmentation",
+        "convnets.training.checkpoints", "convnets.training.graphs", "convnets.training.keras_objects", "convnets.training.loop",
+        "convnets.training.meter", "convnets.training.optimizers", "convnets.training.outcome", "convnets.training.result",
     }  # fmt: skip
     assert set(found["libraries"]) == {"keras", "numpy", "tensorflow"}
 

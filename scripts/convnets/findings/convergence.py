@@ -55,7 +55,8 @@ def table(runs: Sequence[Run], labels: Mapping[str, str], accuracies: Sequence[f
         for metric in METRICS:
             row |= _mean_and_spread(metric, [run.value(metric) for run in own])
         rows.append(row)
-    return pd.DataFrame(rows).astype({"peak_memory_bytes": "Int64", "runs_that_shared_their_core": "Int64"})
+    unknown = ("optimizer_bytes", "peak_memory_bytes", "runs_that_shared_their_core")  # of some variants
+    return pd.DataFrame(rows).astype(dict.fromkeys(unknown, "Int64"))
 
 
 def _mean_and_spread(name: str, values: Sequence[float]) -> Mapping[str, float]:

@@ -66,7 +66,7 @@ def _one_of(section: str, noun: str) -> Any:  # noqa: ANN401
             raise PydanticCustomError(ERROR, "{text}", {"text": text})
         return value
 
-    names = {"propertyNames": {"enum": list(classes)}, "minProperties": 1, "maxProperties": 1}
+    names: dict[str, Any] = {"propertyNames": {"enum": list(classes)}, "minProperties": 1, "maxProperties": 1}
     arguments = Annotated[dict[str, Argument], Field(description=f"arguments of the {noun}")]
     return Annotated[dict[str, arguments], AfterValidator(check), Field(json_schema_extra=names)]
 

@@ -20,6 +20,7 @@ from convnets.errors import InputError
 from convnets.networks import builders, shapes
 from convnets.runs.records import Epoch
 from convnets.settings import Network, Settings
+from convnets.training.augmentation import generator_states, make_layers
 from convnets.training.checkpoints import Part, State
 from convnets.training.graphs import TrainingFunction, evaluation_function, training_function
 from convnets.training.meter import Meter
@@ -74,7 +75,7 @@ def train(
     Raises
     ------
     InputError
-        Keras built another network than the settings ask for.
+        Keras built another network than the settings ask for, or refuses a value for the optimizer or the augmentation.
     NonFiniteLossError
         The loss of an iteration, or a validation loss, is not finite.
     StoppedError
@@ -94,9 +95,10 @@ def train(
             variable.assign(value)
     batch_size = settings.training.batch_size
     iterations = len(dataset.train) // batch_size
-    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
+    layers = make_layers(settings.training.augmentation, dataset.train.images.shape[1:])
+    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation, layers)
     validate = evaluation_function(classifier, dataset.validation)
-    dropout = _dropout_generators(classifier.logits)
+    dropout = [*_dropout_generators(classifier.logits), *generator_states(layers)]
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
     digests = list(resumed.digests) if resumed else []
