@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from convnets import device  # noqa: F401  (before keras)
-from convnets.errors import InputError
 from convnets.settings import Augmentation
 from convnets.training import keras_objects
 
@@ -16,7 +15,7 @@ def make_layers(settings: Augmentation, shape: tuple[int, ...]) -> list[keras.La
 
     Raises
     ------
-    InputError
+    RefusedError
         Keras refuses a value, a layer does not take such images, or the layers return images of another shape.
     """
     layers = []
@@ -32,7 +31,7 @@ def make_layers(settings: Augmentation, shape: tuple[int, ...]) -> list[keras.La
         layers.append(layer)
     if images.shape[1:] != shape:
         made, needed = ("x".join(map(str, each)) for each in (images.shape[1:], shape))
-        raise InputError(
+        raise keras_objects.RefusedError(
             f"augmentation.layers make images of {made}; the network takes {needed}, so the last layer must return that"
         )
     return layers

@@ -14,6 +14,10 @@ import tensorflow as tf  # isort: skip
 REFUSALS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, tf.errors.OpError)
 
 
+class RefusedError(InputError):
+    """Keras cannot use a value of the settings."""
+
+
 def make(kind: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Return an object of a class; where the class has a float as its default, a whole number is given as a float too."""
     defaults = {name: each.default for name, each in inspect.signature(kind).parameters.items()}
@@ -27,13 +31,13 @@ def with_floats(value: Any) -> Any:  # noqa: ANN401
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def refusal(where: str, given: Mapping[str, Any], error: Exception) -> InputError:
+def refusal(where: str, given: Mapping[str, Any], error: Exception) -> RefusedError:
     """Return the error for a user about a value that Keras refuses. The message names the argument that Keras's names."""
     text = re.sub(r"\x1b\[\d+m", "", str(error))
     text = re.sub(r"^Exception encountered when calling .*?\(\)\.\s*", "", text)
     line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     key = next((f".{name}" for name in given if re.search(rf"\b{name}\b", text)), "")
-    return InputError(f"{where}{key}: Keras cannot use what is given: {line.strip()}")
+    return RefusedError(f"{where}{key}: Keras cannot use what is given: {line.strip()}")
 
 
 def _as_given(value: Any, is_float: bool) -> Any:  # noqa: ANN401

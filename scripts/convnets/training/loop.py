@@ -75,7 +75,9 @@ def train(
     Raises
     ------
     InputError
-        Keras built another network than the settings ask for, or refuses a value for the optimizer or the augmentation.
+        Keras built another network than the settings ask for.
+    RefusedError
+        Keras cannot use a value for the optimizer or the augmentation.
     NonFiniteLossError
         The loss of an iteration, or a validation loss, is not finite.
     StoppedError

@@ -17,7 +17,7 @@ def make_optimizer(settings: Optimizer) -> keras.Optimizer:
 
     Raises
     ------
-    InputError
+    RefusedError
         Keras refuses a value, when it makes the optimizer or when the optimizer changes a weight.
     """
     try:
