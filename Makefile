@@ -81,7 +81,9 @@ format: setup  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-schema: setup  ## write the schema of the configuration again, from the declaration of the settings
+schema: setup  ## write the names of Keras and the schema of the configuration again, from Keras and the settings
+	PYTHONPATH=scripts $(BIN)/python -m convnets.training.keras_names > .venv/keras_names.json
+	cp .venv/keras_names.json scripts/convnets/settings/keras_names.json
 	PYTHONPATH=scripts $(BIN)/python -m convnets.study.schema > schemas/config.schema.json
 
 reference: setup  ## copy figures, tables, histories and summaries from results/ to results/reference, and write its overview

@@ -70,6 +70,17 @@ def test_numbers_have_one_form() -> None:
     assert '"learning_rate":1.0' in fingerprint.to_json(written.canonical())
 
 
+def test_a_flip_of_images_has_the_form_that_finished_runs_have() -> None:
+    assert Augmentation(horizontal_flip="image").canonical() == {"horizontal_flip": True, "channel_offset": 0.0}
+
+
+def test_arguments_of_keras_have_one_form_too() -> None:
+    layers = [[{"RandomZoom": {"height_factor": factor, "fill_value": fill}}] for factor, fill in (([0.0, 1], 1), ((0, 1.0), 1.0))]
+    forms = {fingerprint.to_json(Training(augmentation=Augmentation(layers=each)).canonical()) for each in layers}
+    optimizers = [Optimizer(name="sgd", learning_rate=0.1, clipnorm=norm) for norm in (1, 1.0)]
+    assert len(forms) == len({fingerprint.to_json(each.canonical()) for each in optimizers}) == 1
+
+
 def test_a_new_setting_at_its_neutral_value_changes_no_fingerprint() -> None:
     assert LaterSettings(training=as_before()).canonical() == Settings().canonical()
     assert digest(LaterSettings(training=as_before())) == digest(Settings())

@@ -32,6 +32,15 @@ def test_accuracies_that_not_every_seed_reaches(config: dict[str, Any]) -> None:
     assert "nan" not in shown.to_string().lower()
 
 
+def test_memory_that_is_not_known_is_left_empty(config: dict[str, Any]) -> None:
+    run = studies.four_epochs(config)
+    settings = run.settings.updated({"training": {"optimizer": {"name": "muon", "learning_rate": 0.01}}})
+    other = replace(run, variant="muon", settings=settings)
+    table = convergence.table([run, other], {"mlp100": "MLP", "muon": "MLP, Muon"}, [0.5])
+    assert list(table["optimizer_bytes"].isna()) == [False, True]
+    assert list(convergence.readable(table, [0.5])["optimizer (MB)"]) == ["1.23", ""]
+
+
 def test_the_table(config: dict[str, Any], tmp_path: Path) -> None:
     files = studies.write(tmp_path / "runs", studies.repeated(studies.reference(config), 2))
     for run in ("conv3_1x1/seed1", "conv3_1x1/seed2"):

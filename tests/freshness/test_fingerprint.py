@@ -45,7 +45,8 @@ def test_training_executes_these_modules_and_no_others(config: dict[str, Any]) -
         "convnets.data.batches", "convnets.data.cifar10", "convnets.data.dataset", "convnets.data.images",
         "convnets.data.official", "convnets.device", "convnets.errors", "convnets.files", "convnets.hardware",
         "convnets.modules", "convnets.networks.builders", "convnets.networks.costs", "convnets.networks.own",
-        "convnets.networks.shapes", "convnets.runs.layout", "convnets.runs.records", "convnets.training.checkpoints",
+        "convnets.networks.shapes", "convnets.runs.layout", "convnets.runs.records", "convnets.training.augmentation",
+        "convnets.training.checkpoints", "convnets.training.keras_objects",
         "convnets.training.graphs", "convnets.training.loop", "convnets.training.meter", "convnets.training.optimizers",
         "convnets.training.outcome", "convnets.training.result",
     }  # fmt: skip

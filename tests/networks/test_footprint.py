@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import keras
-import pytest
 from images import FORMAT
 
 from convnets.networks import formulas
-from convnets.settings import Network, Optimizer
+from convnets.settings import Network
 from convnets.study import configuration
-from convnets.training import optimizers
 
 
 def test_activations_by_hand() -> None:
@@ -40,13 +37,3 @@ def test_bytes_follow_the_precision_of_activations_only(config: dict[str, Any]) 
         formulas.activation_bytes(values, chosen.training) == 2 * formulas.activation_bytes(values, low.training) == values * 64 * 4
     )
     assert formulas.optimizer_bytes(chosen.training.optimizer, 65_962) == 65_962 * 4
-
-
-@pytest.mark.parametrize("name", ["rmsprop", "sgd", "adam"])
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_optimizers_keep_so_many_values_in_keras(name: str, momentum: float) -> None:
-    settings = Optimizer(name=name, learning_rate=0.1, momentum=0.0 if name == "adam" else momentum)
-    optimizer = optimizers.make_optimizer(settings)
-    optimizer.build([keras.Variable([0.0] * 7)])
-    kept = sum(variable.shape.num_elements() for variable in optimizer.variables if variable.shape.rank)
-    assert kept == 7 * formulas.optimizer_slots(settings)

@@ -61,6 +61,17 @@ def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: l
     assert differing.columns.empty
 
 
+def test_an_argument_of_one_optimizer_differs_from_none(reference: list[Run]) -> None:
+    first, second = reference[:2]
+    schedule = {"PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 9}}
+    changes = {"optimizer": {"name": "adamw", "learning_rate": schedule, "weight_decay": 0.5}}
+    runs = [replace(first, settings=first.settings.updated({"training": changes})), second]
+    _, differing = Material({}, {}, {}, {first.variant: "A", second.variant: "B"}, runs, {}).configuration()
+    assert list(differing["optimizer weight decay"]) == ["0.5", "\N{EM DASH}"]
+    rates = list(differing["optimizer learning rate"])
+    assert rates == ['{"PolynomialDecay": {"decay_steps": 9, "initial_learning_rate": 0.1}}', "0.0005"]
+
+
 PUBLISHED = {
     "runs": "#/experiments/1/runs",
     "curves": {"dropout": "#/curves"},

@@ -78,7 +78,62 @@ REFUSED = {
         "1e-3",
         ["training.optimizer.learning_rate", "'1e-3'", "1.000000e-03"],
     ),
-    "unknown optimizer": ("training.optimizer.name", "lion", ['"lion"', "'rmsprop', 'adam' or 'sgd'"]),
+    "unknown optimizer": (
+        "training.optimizer.name",
+        "adamm",
+        ["training.optimizer.name names no optimizer of Keras; did you mean adam?"],
+    ),
+    "unknown argument": (
+        "variants.mlp100.optimizer",
+        {"name": "adamw", "learning_rate": 0.001, "weight_deca": 0.1},
+        ["variants.mlp100.optimizer.weight_deca is no argument of Keras's AdamW; did you mean weight_decay?"],
+    ),
+    "misspelt key of the optimizer": (
+        "training.optimizer.learning_rat",
+        0.1,
+        ["training.optimizer.learning_rat is no argument", "did you mean learning_rate?"],
+    ),
+    "argument that is not used": ("training.optimizer.use_ema", True, ["training.optimizer.use_ema cannot be given: the best"]),
+    "argument of two levels": ("training.optimizer.rho", {"a": 1}, ["training.optimizer.rho is", "a number, a text, true, false"]),
+    "argument that is no number": ("training.optimizer.rho", float("nan"), ["training.optimizer.rho is nan"]),
+    "unknown schedule": (
+        "training.optimizer.learning_rate",
+        {"CosinDecay": {}},
+        ["training.optimizer.learning_rate.CosinDecay is no schedule of Keras; did you mean CosineDecay?"],
+    ),
+    "incomplete schedule": (
+        "training.optimizer.learning_rate",
+        {"CosineDecay": {"initial_learning_rate": 0.1}},
+        ["training.optimizer.learning_rate.CosineDecay.decay_steps is missing"],
+    ),
+    "unknown argument of a schedule": (
+        "training.optimizer.learning_rate",
+        {"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 1, "alfa": 0}},
+        ["training.optimizer.learning_rate.CosineDecay.alfa is no argument", "did you mean alpha?"],
+    ),
+    "two schedules": (
+        "training.optimizer.learning_rate",
+        {"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 1}, "ExponentialDecay": {}},
+        ["training.optimizer.learning_rate should name one schedule, not 2"],
+    ),
+    "unknown flip": ("training.augmentation.horizontal_flip", "batches", ['"batches"', "image (or true): each image"]),
+    "unknown layer": (
+        "variants.mlp100.augmentation",
+        {"layers": [{"RandomFlip": {}}, {"RandomTranslate": {}}]},
+        ["variants.mlp100.augmentation.layers.1.RandomTranslate is no image layer of Keras; did you mean RandomTranslation?"],
+    ),
+    "layer for labels": ("training.augmentation.layers", [{"MixUp": {}}], ["layers.0.MixUp is not used here: it mixes images"]),
+    "layer without its range": (
+        "training.augmentation.layers",
+        [{"RandomContrast": {"factor": 0.1}}],
+        ["training.augmentation.layers.0.RandomContrast.value_range is missing: the lowest and the highest value"],
+    ),
+    "layer with a seed": (
+        "training.augmentation.layers",
+        [{"RandomFlip": {"seed": 1}}],
+        ["training.augmentation.layers.0.RandomFlip.seed cannot be given: the run's seed decides"],
+    ),
+    "layer without arguments": ("training.augmentation.layers", ["RandomFlip"], ["layers.0 is", "it should be keys with values"]),
     "optimizer without rate": ("variants.mlp100.optimizer", {"name": "adam"}, ["variants.mlp100.optimizer", "learning_rate"]),
     "momentum with adam": (
         "training.optimizer",
@@ -158,7 +213,7 @@ REFUSED = {
     "misspelt key of a variant": (
         "variants.mlp100.augmentation",
         {"flip": True},
-        ["variants.mlp100.augmentation.flip is not a key here; there are horizontal_flip, channel_offset"],
+        ["variants.mlp100.augmentation.flip is not a key here; there are horizontal_flip, channel_offset, layers"],
     ),
     "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
 }
@@ -238,6 +293,27 @@ def test_a_variant_that_names_an_optimizer_gives_it_whole(config: dict[str, Any]
     resolved = configuration.resolve(config).variants
     assert resolved["mlp100"].training.optimizer == settings.Optimizer(name="adam", learning_rate=0.001, momentum=0.0)
     assert resolved["conv3_1x1"].training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.9)
+
+
+def test_any_optimizer_schedule_and_layer_of_keras(config: dict[str, Any]) -> None:
+    rate = {"CosineDecay": {"initial_learning_rate": 0.001, "decay_steps": 1000.0}}
+    layer = {"RandomTranslation": {"height_factor": 0.1, "width_factor": [-0.1, 0.1]}}
+    config["training"]["optimizer"] = {"name": "adamw", "learning_rate": rate, "weight_decay": 0.01}
+    config["variants"]["mlp100"]["optimizer"] = {"weight_decay": 0.0}
+    config["variants"]["conv3_1x1"]["optimizer"] = {"name": "muon", "learning_rate": 0.001}
+    config["variants"]["conv3_1x1"]["augmentation"] = {"horizontal_flip": "batch", "layers": [layer]}
+    resolved = configuration.resolve(config).variants
+    assert resolved["conv3_dropout05"].canonical()["training"]["optimizer"] == {
+        "name": "adamw", "learning_rate": rate, "momentum": 0.0, "weight_decay": 0.01,
+    }  # fmt: skip
+    assert resolved["mlp100"].training.optimizer.arguments == {"weight_decay": 0}
+    flat = resolved["conv3_1x1"].flat()
+    assert (flat["optimizer.learning_rate"], flat["optimizer.momentum"]) == (0.001, 0.95)  # Keras's own
+    assert (flat["augmentation.horizontal_flip"], json.loads(flat["augmentation.layers"])) == ("batch", [layer])
+    text = resolved["mlp100"].flat()["optimizer.learning_rate"]
+    assert text == '{"CosineDecay": {"decay_steps": 1000, "initial_learning_rate": 0.001}}'
+    for variant in resolved.values():
+        assert settings.from_dict(json.loads(json.dumps(variant.canonical()))) == variant
 
 
 NETWORKS = st.fixed_dictionaries(

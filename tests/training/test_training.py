@@ -15,6 +15,7 @@ from convnets.runs.records import Epoch
 from convnets.settings import Optimizer, Settings
 from convnets.study import configuration
 from convnets.training import graphs, loop, optimizers
+from convnets.training.augmentation import make_layers
 from convnets.training.checkpoints import State
 from convnets.training.result import Result
 
@@ -42,6 +43,17 @@ def test_the_same_seed_gives_the_same_history_and_weights(variant: str, config: 
     assert untimed(first) != untimed(other)
     for one, two in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_the_seed_decides_what_layers_do(config: dict[str, Any], synthetic: Dataset) -> None:
+    """Of a network that does not change, on images that are all alike."""
+    alike = Split(np.repeat(synthetic.train.images[:1], 64, 0), np.repeat(synthetic.train.labels[:1], 64))
+    settings = settings_of(config, "conv2_dropout00", optimizer=STILL, augmentation={"layers": LAYERS})
+    data = dataclasses.replace(synthetic, train=alike)
+    first, again, other = (train(settings, data, seed).history for seed in (1, 1, 2))
+    losses = [[epoch.train_loss for epoch in history] for history in (first, again, other)]
+    assert losses[0] == losses[1]
+    assert len({*losses[0], *losses[2]}) == 6
 
 
 def test_a_keras_that_is_steered_from_outside_is_refused(
@@ -87,6 +99,7 @@ RANDOM = {
     "dropout": {"dropout": 0.5},
     "flip": {"dropout": 0.0, "augmentation": {"horizontal_flip": True}},
     "offset": {"dropout": 0.0, "augmentation": {"channel_offset": 0.5}},
+    "layer": {"dropout": 0.0, "augmentation": {"layers": [{"RandomRotation": {"factor": 0.5}}]}},
 }
 
 
@@ -113,8 +126,8 @@ def test_what_is_random_differs_between_iterations(kind: str, config: dict[str, 
     settings = settings_of(config, "conv2_dropout05", optimizer=STILL, **RANDOM[kind])
     image = Split(np.repeat(synthetic.train.images[:1], 2, 0), np.repeat(synthetic.train.labels[:1], 2))
     classifier = builders.build(settings.network, synthetic.mean, synthetic.deviation, 10)
-    optimizer = optimizers.built_optimizer(settings, classifier)
-    run = graphs.training_function(classifier, optimizer, image, settings.training.augmentation)
+    optimizer, layers = optimizers.built_optimizer(settings, classifier), make_layers(settings.training.augmentation, (32, 32, 3))
+    run = graphs.training_function(classifier, optimizer, image, settings.training.augmentation, layers)
     batch = tf.zeros([1, 8], tf.int32)
     seed = tf.constant([5, 6])
     _, first, *_ = run(batch, seed)
@@ -131,13 +144,25 @@ def interrupted(settings: Settings, data: Dataset, resumed: State | None, calls:
     return stopped.value.state
 
 
-@pytest.mark.parametrize("variant", ["conv3_augment", "mlp100"])
+LAYERS = [
+    {"RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2}},
+    {"RandomContrast": {"factor": 0.3, "value_range": [-3, 3]}},
+    {"GaussianNoise": {"stddev": 0.1}},
+]
+SCHEDULE = {"CosineDecay": {"initial_learning_rate": 0.001, "decay_steps": 15, "warmup_target": 0.01, "warmup_steps": 8}}
+CRAFT = {
+    "optimizer": {"name": "nadam", "learning_rate": SCHEDULE, "gradient_accumulation_steps": 4},
+    "augmentation": {"horizontal_flip": "batch", "layers": LAYERS},
+}
+
+
+@pytest.mark.parametrize(("variant", "changes"), [("conv3_augment", {}), ("mlp100", {}), ("conv2_dropout05", CRAFT)])
 def test_a_training_that_was_asked_to_stop_goes_on_within_the_epoch(
-    variant: str, config: dict[str, Any], synthetic: Dataset, monkeypatch: pytest.MonkeyPatch
+    variant: str, changes: dict[str, Any], config: dict[str, Any], synthetic: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of six iterations an epoch, four in one call and two in the next; it stops after each call but the third, which goes on."""
     monkeypatch.setattr(loop, "ITERATIONS_PER_CALL", 4)
-    settings = settings_of(config, variant)
+    settings = settings_of(config, variant, **changes)
     whole = train(settings, synthetic)
     resumed: State | None = None
     for calls, epochs, iterations in ((1, 0, 4), (1, 0, 6), (2, 1, 6), (1, 2, 4)):
@@ -253,6 +278,7 @@ RESUMED = {
     "conv3_1x1": {"optimizer": {"name": "adam", "learning_rate": 0.001}},
     "mlp100": {"optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}},
     "conv1_dropout05": {"precision": "mixed_bfloat16"},
+    "conv2_dropout00": CRAFT,
 }
 
 

@@ -36,6 +36,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "optimizer": {"name": "adam", "learning_rate": 0.001, "momentum": 0.0},
     },
     "bfloat16": {"filters": [8], "precision": "mixed_bfloat16"},
+    "craft": {  # of 64 iterations an epoch, too
+        "filters": [4],
+        "batch_size": 4,
+        "optimizer": {
+            "name": "nadam",
+            "learning_rate": {"CosineDecay": {"initial_learning_rate": 0.001, "decay_steps": 9000}},
+            "momentum": 0.0,
+            "gradient_accumulation_steps": 3,
+        },
+        "augmentation": {
+            "horizontal_flip": "batch",
+            "channel_offset": 0.0,
+            "layers": [{"RandomRotation": {"factor": 0.1}}, {"GaussianNoise": {"stddev": 0.1}}],
+        },
+    },
 }
 OPTIMIZER = {"name": "rmsprop", "learning_rate": 0.0005, "momentum": 0.0}
 

@@ -173,6 +173,20 @@ def test_a_loss_that_is_not_finite_is_not_tried_again(training: Training, data: 
     Training(training.folder, settings_with(), data, SPLIT, training.store).make(number=2)  # with another fingerprint
 
 
+def test_a_value_that_keras_refuses_ends_it_before_its_first_epoch(
+    training: Training, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    optimizer = {"name": "lion", "learning_rate": 0.1, "momentum": 0.0, "beta_1": 2}
+    refused = Training(training.folder, settings_with(optimizer=optimizer), data, SPLIT, training.store)
+    for number in (1, 2):
+        with pytest.raises(InputError, match=r"^mlp100, seed 1: optimizer\.beta_1: Keras cannot use what is given: "):
+            refused.make(number=number)
+    assert refused.files() == []
+    assert "epoch" not in caplog.text
+    (failed,) = refused.tracked()
+    assert (failed.info.status, failed.data.params["optimizer.beta_1"]) == ("FAILED", "2")
+
+
 def test_one_that_is_asked_to_stop_twice_when_it_has_finished(
     training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

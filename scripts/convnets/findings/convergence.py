@@ -14,7 +14,10 @@ METRICS = (
     "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss", "seconds_per_epoch", "images_per_second",
     "val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap",
 )  # fmt: skip
-MAY_BE_MISSING = (*("training_flops_per_image", "activation_bytes", "peak_memory_bytes", "runs_that_shared_their_core"),)
+MAY_BE_MISSING = (
+    *("training_flops_per_image", "activation_bytes", "optimizer_bytes"),
+    *("peak_memory_bytes", "runs_that_shared_their_core"),
+)
 CAPTION = (
     "Means over the seeds, and ± standard deviations. Of an accuracy that not every seed reaches: the mean of those that do, and "
     "how many they are. Seconds are of one thread, validation included. The rise is from the lowest to the final validation loss. "

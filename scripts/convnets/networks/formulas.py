@@ -5,6 +5,11 @@ from convnets.networks.shapes import convolution_parameters, layers
 from convnets.settings import Network, Optimizer, Training
 
 BYTES_PER_PARAMETER = 4  # float32
+SLOTS = {  # of Keras's optimizers, values for each parameter
+    "sgd": 0,
+    **dict.fromkeys(("rmsprop", "adagrad", "lion"), 1),
+    **dict.fromkeys(("adam", "adamw", "adamax", "nadam", "adadelta", "ftrl", "lamb", "schedulefreeadamw"), 2),
+}
 BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2}
 
 
@@ -57,15 +62,19 @@ def activation_bytes(values: int, training: Training) -> int:
     return values * training.batch_size * BYTES_PER_VALUE[training.precision]
 
 
-def optimizer_slots(optimizer: Optimizer) -> int:
-    """Return how many values the optimizer keeps for each parameter.
+def optimizer_slots(optimizer: Optimizer) -> int | None:
+    """Return how many values the optimizer keeps for each parameter; None where that depends on the parameters' shapes.
 
     RMSprop keeps a mean of squared gradients (Tieleman and Hinton, Coursera, lecture 6.5, 2012), Adam means of gradients and of
-    their squares (Kingma and Ba, ICLR 2015), momentum a velocity.
+    their squares (Kingma and Ba, ICLR 2015), momentum a velocity. So many do Keras's other optimizers keep, too.
     """
-    return {"sgd": 0, "rmsprop": 1, "adam": 2}[optimizer.name] + bool(optimizer.momentum)
+    if optimizer.name not in SLOTS:
+        return None
+    options = ("centered", "amsgrad", "gradient_accumulation_steps")
+    return SLOTS[optimizer.name] + bool(optimizer.momentum) + sum(bool(optimizer.arguments.get(option)) for option in options)
 
 
-def optimizer_bytes(optimizer: Optimizer, parameters: int) -> int:
-    """Return the bytes that the optimizer keeps for so many parameters, in float32 whatever the precision."""
-    return optimizer_slots(optimizer) * parameters * BYTES_PER_PARAMETER
+def optimizer_bytes(optimizer: Optimizer, parameters: int) -> int | None:
+    """Return the bytes that the optimizer keeps for so many parameters, in float32; None where they are not known."""
+    slots = optimizer_slots(optimizer)
+    return None if slots is None else slots * parameters * BYTES_PER_PARAMETER

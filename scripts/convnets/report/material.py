@@ -76,7 +76,7 @@ class Material:
         """Return the settings that all variants share, and a row for each variant with the others; names can break at spaces."""
         flat = {run.variant: run.settings.flat() for run in self.runs}
         rows = [{re.sub(r"[._]", " ", name): _value(value) for name, value in flat[variant].items()} for variant in self.labels]
-        frame = pd.DataFrame(rows, index=list(self.labels.values()))
+        frame = pd.DataFrame(rows, index=list(self.labels.values())).fillna(UNKNOWN)  # an argument that only some optimizers have
         differs = frame.nunique() > 1
         return [f"{name} {value}" for name, value in frame.loc[:, ~differs].iloc[0].items()], frame.loc[:, differs]
 

@@ -1,18 +1,19 @@
 """The settings of one training: their only declaration, and their resolution for a variant.
 
 A new setting is one field here, with a `Neutral` value (`section`): `pooling: Annotated[Literal["max", "mean"], Neutral("max")] =
-Field("max", description="...")`. Schema, fingerprints, tracking and the page follow from it. Knows `hardware` alone.
+Field("max", description="...")`. Schema, fingerprints, tracking and the page follow from it. Knows `hardware` and `errors`.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from convnets import hardware
-from convnets.settings.section import Count, Listed, Neutral, Printable, Section, Whole
+from convnets.settings import keras_names
+from convnets.settings.section import Argument, Count, Listed, Neutral, OneOrMore, Printable, Section, Whole
 
 
 class Network(Section):
@@ -35,12 +36,36 @@ class Network(Section):
     dropout: float = Field(0.5, ge=0, lt=1, description="fraction dropped after each fully connected layer, from 0 to below 1")
 
 
-class Optimizer(Section, json_schema_extra={"dependentRequired": {"name": ["learning_rate"]}}):
-    """A Keras optimizer; who names one gives its learning rate too."""
+class Optimizer(
+    Section,
+    extra="allow",
+    json_schema_extra={
+        "dependentRequired": {"name": ["learning_rate"]},
+        "propertyNames": {"enum": ["name", "learning_rate", *keras_names.OPTIMIZER_ARGUMENTS]},
+    },
+):
+    """A Keras optimizer; who names one gives its learning rate too. Further keys are its arguments, as Keras names them."""
 
-    name: Literal["rmsprop", "adam", "sgd"] = Field("rmsprop", description="the optimizer")
-    learning_rate: float = Field(0.0005, gt=0, description="step size above 0")
-    momentum: float = Field(0.0, ge=0, lt=1, description="for rmsprop and sgd, from 0 to below 1")
+    __pydantic_extra__: dict[str, Argument]
+
+    name: keras_names.OptimizerName = Field("rmsprop", description="the optimizer: the name of its class in small letters")
+    learning_rate: OneOrMore[Annotated[float, Field(gt=0)], keras_names.Schedule] = Field(
+        0.0005, description="step size above 0, or a schedule by the name of its class with its arguments"
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="for rmsprop, sgd and muon, from 0 to below 1")
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments beside those that every optimizer has here."""
+        return self.__pydantic_extra__
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_momentum(cls, given: object) -> object:
+        """Give momentum Keras's default, since it is always part of the settings."""
+        if isinstance(given, Mapping) and "momentum" not in given and isinstance(given.get("name"), str):
+            return {**given, "momentum": keras_names.momentum_of(given["name"]) or 0.0}
+        return given
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -53,12 +78,23 @@ class Optimizer(Section, json_schema_extra={"dependentRequired": {"name": ["lear
         return type(self)(**changes) if "name" in changes else super().updated(changes)
 
 
-class Augmentation(Section):
-    """Random changes of each training image."""
+def _flip(given: object) -> object:
+    return True if given == "image" else given
 
-    horizontal_flip: bool = Field(False, description="flip each image with probability 1/2")
+
+class Augmentation(Section):
+    """Random changes of each training image, in this order."""
+
+    horizontal_flip: Annotated[Literal[False, True, "batch"], BeforeValidator(_flip)] = Field(
+        False,
+        description="image (or true): each image with probability 1/2; batch: all images of a batch with probability 1/2; false",
+        json_schema_extra={"enum": [False, True, "image", "batch"]},
+    )
     channel_offset: float = Field(
         0.0, ge=0, description="deviation of a Gaussian offset per image and channel, on standardised images"
+    )
+    layers: Annotated[Listed[keras_names.Layer], Neutral(())] = Field(
+        (), description="Keras's image layers by the names of their classes, each with its arguments, on standardised images"
     )
 
 
@@ -84,6 +120,10 @@ class Own(Section):
         "", description="FILE.py:FUNCTION, the file relative to the working directory, in place of filters, head and so on"
     )
     arguments: Annotated[Mapping[str, JsonValue], Neutral({})] = Field({}, description="the function's arguments, by name")
+
+    def flat(self) -> dict[str, Any]:
+        """Return the network, and each argument under a name of its own."""
+        return {"network": self.network, **{f"arguments.{name}": value for name, value in self.arguments.items()}}
 
     @property
     def file(self) -> Path:

@@ -1,5 +1,7 @@
 """Sections of declared settings: pydantic models, with a canonical form for fingerprints."""
 
+import json
+import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,17 +46,17 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
     def updated(self, changes: Mapping[str, Any]) -> Self:
         """Return the settings with changed values. Sections are merged field by field."""
         fields = dict(self)
-        parts = {name: fields[name].updated(value) for name, value in changes.items() if isinstance(fields[name], Section)}
+        parts = {name: fields[name].updated(value) for name, value in changes.items() if isinstance(fields.get(name), Section)}
         return type(self)(**{**fields, **changes, **parts})
 
     def flat(self) -> dict[str, Any]:
-        """Return every setting under one flat name, such as `optimizer.learning_rate`."""
+        """Return every setting under one flat name, such as `optimizer.learning_rate`; what is nested as JSON text."""
         flat: dict[str, Any] = {}
         for name, value in self:
             if isinstance(value, Section):
                 flat |= {f"{name}.{inner}": part for inner, part in value.flat().items()}
-            elif isinstance(value, Mapping):
-                flat |= {f"{name}.{inner}": part for inner, part in value.items()}
+            elif isinstance(value, Mapping) or (isinstance(value, tuple) and any(isinstance(part, Mapping) for part in value)):
+                flat[name] = json.dumps(value, ensure_ascii=False, sort_keys=True)
             else:
                 flat[name] = list(value) if isinstance(value, tuple) else value
         return flat
@@ -87,6 +89,17 @@ def _printable(text: str) -> str:
     return text
 
 
+def _argument(value: object) -> object:
+    """Return an argument of a Keras class: a number, a text, a truth value, nothing, or a list of these."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_argument, value))
+    if isinstance(value, str):
+        return _printable(value)
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return _whole(value) if isinstance(value, float) and abs(value) < 2**53 else value  # one form of a number
+    raise PydanticCustomError("argument", "it should be a number, a text, true, false, null, or a list of these")
+
+
 def _form(value: object) -> str:
     """Return which form of `OneOrMore` a value has."""
     return "more" if isinstance(value, list | tuple | Mapping | Section) else "one"
@@ -104,4 +117,5 @@ Text = Annotated[Printable, Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=1, description="a whole number from 1"), BeforeValidator(_whole)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="a whole number from 0 to 4294967295"), BeforeValidator(_whole)]
+Argument = Annotated[Any, AfterValidator(_argument), Field(description="an argument, as Keras's documentation has it")]
 OneOrMore = Annotated[Annotated[A, Tag("one")] | Annotated[B, Tag("more")], Discriminator(_form)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from convnets import modules, settings
 from convnets.errors import suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
+from convnets.settings import Optimizer, keras_names
 from convnets.study import claims, credentials, grids
 from convnets.study.declaration import Comparison, Dataset, Declaration, Variant, name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
@@ -34,6 +35,7 @@ def find(declared: Declaration) -> Iterator[str]:
     yield from _of_data(declared)
     if not declared.network.kernel_size:
         yield "network.kernel_size is 0, below the minimum of 1"
+    yield from _of_optimizer("training", declared.training.optimizer)
     yield from _of_variants(declared)
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known, named)
@@ -157,11 +159,18 @@ def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator
         yield f"{where}.kernel_size has no effect without convolution blocks; remove it"
     if network.head == "dense" and not network.dense_units and "dropout" in changes:
         yield f"{where}.dropout has no effect with dense_units: []; remove it"
-    if training.optimizer.name == "adam" and training.optimizer.momentum:
-        yield f"{where}.optimizer.momentum has no effect with adam; set it to 0"
+    if "optimizer" in changes:
+        yield from _of_optimizer(where, training.optimizer)
     images = split_sizes(declared.dataset)["train"]
     if training.batch_size > images:
         yield f"{where}.batch_size is {training.batch_size:,}; there are only {images:,} training images"
+
+
+def _of_optimizer(where: str, optimizer: Optimizer) -> Iterator[str]:
+    if optimizer.momentum and keras_names.momentum_of(optimizer.name) is None:
+        yield f"{where}.optimizer.momentum has no effect with {optimizer.name}; set it to 0"
+    for key, wrong in keras_names.problems("optimizers", keras_names.OPTIMIZERS[optimizer.name], optimizer.arguments):
+        yield f"{where}.optimizer.{key} {wrong}"
 
 
 def _of_comparison(name: str, comparison: Comparison, known: list[str], named: list[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from convnets.errors import suggest
+from convnets.settings import keras_names
 from convnets.study import schema
 
 Keys = Sequence[int | str]
@@ -46,6 +47,8 @@ def _explain(detail: ErrorDetails, keys: Keys, path: str, above: str, declared: 
     kind, given = detail["type"], detail["input"]
     if kind == "missing":
         return f"{path} is missing"
+    if kind == keras_names.ERROR:
+        return f"{path}{detail['msg']}"
     if kind == "extra_forbidden":
         return f"{path} is not a key here{suggest(str(keys[-1]), list(schema.find(declared, keys[:-1])['properties']))}"
     if detail["loc"][-1] == "[key]" or kind == "invalid_key":

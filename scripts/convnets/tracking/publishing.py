@@ -214,9 +214,10 @@ def _publish_comparisons(
 
 
 def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the settings that differ between runs, in their order."""
-    first, *others = params
-    return [name for name, value in first.items() if any(other[name] != value for other in others)]
+    """Return the names of the settings that differ between runs, in their order. A run may lack a setting that others have."""
+    given = list(params)
+    names = dict.fromkeys(name for each in given for name in each)
+    return [name for name in names if any(each.get(name) != given[0].get(name) for each in given)]
 
 
 def side_by_side(runs: Sequence[Summary]) -> list[Summary]:

@@ -1,6 +1,6 @@
 """TensorFlow graphs over data held as tensors: many training iterations in one call, and the evaluation of a split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from convnets import device  # noqa: F401  (before keras)
@@ -26,19 +26,30 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
 
 
-def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Flip and shift standardised images, shape (n, height, width, channels), at random by `seed`, int32 of shape (2,)."""
+def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor, layers: Sequence[keras.Layer] = ()) -> tf.Tensor:
+    """Flip and shift standardised images, shape (n, height, width, channels), at random by `seed`, int32 of shape (2,).
+
+    Then the layers, whose generators have states of their own, are applied to the batch.
+    """
     count = tf.shape(images)[0]
     if settings.horizontal_flip:
-        flip = tf.random.stateless_uniform([count, 1, 1, 1], seed) < 0.5
+        flips = 1 if settings.horizontal_flip == "batch" else count
+        flip = tf.random.stateless_uniform([flips, 1, 1, 1], seed) < 0.5
         images = tf.where(flip, tf.reverse(images, [2]), images)
     if settings.channel_offset:
         images += tf.random.stateless_normal([count, 1, 1, images.shape[-1]], seed + (0, 1), stddev=settings.channel_offset)
-    return images
+    shape = images.shape
+    for layer in layers:
+        images = layer(images, training=True)
+    return tf.ensure_shape(images, shape) if layers else images
 
 
 def training_function(
-    classifier: Classifier, optimizer: keras.Optimizer, data: Split, augmentation: Augmentation
+    classifier: Classifier,
+    optimizer: keras.Optimizer,
+    data: Split,
+    augmentation: Augmentation,
+    layers: Sequence[keras.Layer] = (),
 ) -> TrainingFunction:
     """Return a graph that trains on some batches, one after the other, and stops at a loss that is not finite.
 
@@ -50,7 +61,7 @@ def training_function(
 
     def step(rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = classifier.standardise(tf.cast(tf.gather(images, rows), tf.float32))
-        batch = augment(batch, augmentation, seed)
+        batch = augment(batch, augmentation, seed, layers)
         targets = tf.gather(labels, rows)
         with tf.GradientTape() as tape:
             logits = classifier.logits(batch, training=True)

@@ -21,6 +21,7 @@ from convnets.networks import builders, costs, shapes
 from convnets.networks.own import states
 from convnets.runs.records import Epoch
 from convnets.settings import Network, Settings
+from convnets.training.augmentation import make_layers
 from convnets.training.checkpoints import Part, State
 from convnets.training.graphs import TrainingFunction, evaluation_function, training_function
 from convnets.training.meter import Meter
@@ -76,6 +77,8 @@ def train(
     ------
     InputError
         Keras built another network than the settings ask for.
+    RefusedError
+        Keras cannot use a value for the optimizer or the augmentation.
     NonFiniteLossError
         The loss of an iteration, or a validation loss, is not finite.
     StoppedError
@@ -96,9 +99,10 @@ def train(
             variable.assign(value)
     batch_size = settings.training.batch_size
     iterations = len(dataset.train) // batch_size
-    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation)
+    layers = make_layers(settings.training.augmentation, dataset.train.images.shape[1:])
+    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation, layers)
     validate = evaluation_function(classifier, dataset.validation)
-    generators = states(classifier.logits)
+    generators = [*states(classifier.logits), *(state for layer in layers for state in states(layer))]
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
     digests = list(resumed.digests) if resumed else []

@@ -135,6 +135,7 @@ class Attempt:
         import tensorflow
 
         from convnets.training import checkpoints, loop, outcome
+        from convnets.training.keras_objects import RefusedError
         from convnets.training.result import Result
 
         chosen = settings.from_dict(self.job.settings)
@@ -167,7 +168,7 @@ class Attempt:
                         result, metrics = outcome.produce(self.run, chosen, mark, data, observe, resumed, is_to_stop, record)
                 except loop.StoppedError as stopped:
                     self._keep(stopped.state)
-        except loop.NonFiniteLossError as error:
+        except (loop.NonFiniteLossError, RefusedError) as error:
             unfinished.failed(self.unfinished, mark, f"{self.name}: {error}")
             raise InputError(f"{self.name}: {error}") from error
         except tensorflow.errors.ResourceExhaustedError as error:
