@@ -189,7 +189,9 @@ def _publish_comparisons(
             continue
         member = plan.member(run.metrics.variant)
         titles = {name: title for name, title in member.comparisons.items() if name in figures}
-        differences = {name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name]) for name in titles}
+        differences = {
+            name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name] if key in run.params) for name in titles
+        }
         note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
         run_id, tags, wanted = there.info.run_id, there.data.tags, {**member.tags(), NOTE_TAG: note}
         for key in tags:
