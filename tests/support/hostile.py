@@ -10,7 +10,7 @@ from pathlib import Path
 # set. Among them: image_data_format and floatx in keras.json (keras-team/keras#7176), MPLBACKEND of notebooks
 # (googlecolab/colabtools#5148), matplotlibrc in the working directory (matplotlib/matplotlib#10783), kernels of NumPy by the
 # processor's features (numpy/numpy#23523) and by threads (numpy/numpy#25100), unknown XLA flags (tensorflow/tensorflow#76717), and
-# MLFLOW_RUN_ID, by which a run overwrites another (mlflow/mlflow#15713).
+# MLFLOW_RUN_ID, by which a run overwrites another (mlflow/mlflow#1348).
 HOSTILE = {
     "BASH_ENV": "{home}/bash_env",
     "FREETYPE_PROPERTIES": "truetype:interpreter-version=35",
