@@ -129,7 +129,8 @@ def comparison_of(wildcards):
 def title_of_comparison(wildcards):
     """Return the label of a comparison's figure in Snakemake's report."""
     comparison = study.comparisons[wildcards.comparison]
-    return {"figure": f"{comparison.figure}: {comparison.title}" if comparison.figure else comparison.title}
+    title = f"{comparison.figure}: {comparison.title}" if comparison.figure else comparison.title
+    return {"figure": title.replace("{", "{\N{WORD JOINER}")}  # Snakemake would take {name} for a wildcard
 
 
 def settings_of(variants):

@@ -1,4 +1,7 @@
-"""Configuration files are read as their writers mean them, or refused with what to change."""
+"""Configuration files are read as their writers mean them, or refused with what to change.
+
+That the first of two equal keys is lost without a word is told in snakemake/snakemake#2323 and yaml/pyyaml#165.
+"""
 
 import json
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,6 +181,26 @@ REFUSED = {
     "folder as a store": ("tracking.uri", "file:///tmp/mlruns", ["tracking.uri should be the address of a server"]),
     "SQLite with two slashes": ("tracking.uri", "sqlite://mlflow.db", ["an SQLite file (sqlite:///PATH)"]),
     "SQLite in a home folder": ("tracking.uri", "sqlite:///~/mlflow.db", ["neither ~ nor variables are expanded"]),
+    "server without a host": ("tracking.uri", "http://:5000", ["tracking.uri should name a host"]),
+    "server at no port": ("tracking.uri", "http://localhost:99999", ["a port up to 65535"]),
+    "server with a space": ("tracking.uri", "http://my host", ["hold no space"]),
+    "half an IPv6 address": ("tracking.uri", "http://[::1", ["tracking.uri should name a host"]),
+    "SQLite in memory": ("tracking.uri", "sqlite:///", ["tracking.uri names no file"]),
+    "SQLite at a folder": ("tracking.uri", f"sqlite:///{Path(__file__).parent}", ["tracking.uri names no file"]),
+    "SQLite below a file": ("tracking.uri", f"sqlite:///{__file__}/a.db", [f"{__file__} is no folder"]),
+    "database that MLflow cannot use": ("tracking.uri", "oracle://host/db", ["MLflow cannot use; it can use postgresql, mysql"]),
+    "database without a driver": (
+        "tracking.uri",
+        "mysql+pymysql://host/db",
+        ["needs the Python module pymysql"],
+    ),
+    "database at no port": ("tracking.uri", "postgresql://host:port/db", ["written as postgresql://USER@HOST:PORT/DATABASE"]),
+    "braces in a path": ("pathvars.results", "a{b}", ['pathvars.results is "a{b}"; it should be a path without { and }']),
+    "angle brackets in a path": ("runs_from", "<results>", ['runs_from is "<results>"; it should be a path without < and >']),
+    "long label": ("variants.mlp100.label", "a" * 201, ["variants.mlp100.label is", "at most 200 characters"]),
+    "long title": ("comparisons.mlp.title", "a" * 9000, [f'comparisons.mlp.title is "{"a" * 199}...', "at most 200 characters"]),
+    "long name of an experiment": ("tracking.experiment", "a" * 151, ["tracking.experiment", "at most 150 characters"]),
+    "long id": ("variants." + "a" * 300, {"label": "A"}, ["variants: the name 'aaaa", "a name is: at most 100 lower-case letters"]),
     "home folder for results": ("pathvars.results", "~/results", ['pathvars.results is "~/results"; it should be the whole path']),
     "variable for logs": ("pathvars.logs", "$HOME/logs", ["pathvars.logs", "Snakemake expands neither ~ nor variables"]),
     "variable that is not set": ("dataset.source", "$NO_SUCH/cifar", ["dataset.source", "what $NO_SUCH/cifar names is not set"]),

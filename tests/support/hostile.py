@@ -10,7 +10,7 @@ from pathlib import Path
 # set. Among them: image_data_format and floatx in keras.json (keras-team/keras#7176), MPLBACKEND of notebooks
 # (googlecolab/colabtools#5148), matplotlibrc in the working directory (matplotlib/matplotlib#10783), kernels of NumPy by the
 # processor's features (numpy/numpy#23523) and by threads (numpy/numpy#25100), unknown XLA flags (tensorflow/tensorflow#76717), and
-# MLFLOW_RUN_ID, by which a run overwrites another (mlflow/mlflow#15713).
+# MLFLOW_RUN_ID, by which a run overwrites another (mlflow/mlflow#1348).
 HOSTILE = {
     "BASH_ENV": "{home}/bash_env",
     "FREETYPE_PROPERTIES": "truetype:interpreter-version=35",
@@ -28,12 +28,14 @@ HOSTILE = {
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "MPLCONFIGDIR": "{home}",
+    "NPROC": "2",
     "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
     "OMP_NUM_THREADS": "2",
     "ONEDNN_MAX_CPU_ISA": "SSE41",
     "OPENBLAS_CORETYPE": "Prescott",
     "OPENBLAS_NUM_THREADS": "2",
     "PANDAS_FUTURE": "1",
+    "POSIXLY_CORRECT": "1",
     "PYTHONHASHSEED": "1",
     "PYTHONOPTIMIZE": "2",
     "PYTHONPATH": "{home}/modules",
@@ -50,7 +52,9 @@ def hostile(home: Path) -> dict[str, str]:
     (home / ".keras").mkdir(parents=True)
     (home / "modules").mkdir()
     (home / ".keras" / "keras.json").write_text(json.dumps({"floatx": "float16", "image_data_format": "channels_first"}))
-    (home / "matplotlibrc").write_text("font.family: serif\ntext.usetex: True\naxes.facecolor: red\n")
+    for place in (home, home / ".config" / "matplotlib", home / ".matplotlib"):  # of variables, and of the library's own
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "matplotlibrc").write_text("font.family: serif\ntext.usetex: True\naxes.facecolor: red\n")
     (home / "modules" / "sitecustomize.py").write_text("import os\nos.environ['TF_DETERMINISTIC_OPS'] = '1'\n")
     (home / "modules" / "json.py").write_text("raise ImportError('a module of the user')\n")
     (home / "bash_env").write_text("export KERAS_BACKEND=torch\n")

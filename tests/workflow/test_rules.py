@@ -2,6 +2,8 @@
 
 import copy
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,24 @@ def test_no_more_jobs_run_at_once_than_there_are_cores(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert f"Provided cores: {used}" in done.stdout + done.stderr
         assert ("--cores 999 is more than the" in done.stderr) == (cores == "999")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--configfile", "own.yaml"], "(there is no config.yaml in {folder}, so none was read)"),
+        (
+            [],
+            "Workflow defines configfile config.yaml but it is not present or accessible",
+        ),
+    ],
+)
+def test_a_folder_without_a_configuration_is_named(options: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("seeds: [2]\n")
+    snakemake = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--snakefile", ROOT / "Snakefile", *options]
+    done = subprocess.run(snakemake, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said.format(folder=tmp_path) in done.stdout + done.stderr
 
 
 def test_trainings_that_memory_does_not_suffice_for_wait(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain, product
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from convnets import modules, settings
 from convnets.errors import suggest
@@ -14,6 +15,8 @@ from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
+
+ENGINES = ("postgresql", "mysql", "mssql")  # databases that MLflow can use, besides SQLite
 
 
 # Folders of a study's results. Those of config.yaml lie in `results`, beside the results of other studies.
@@ -188,14 +191,54 @@ def _of_comparison(name: str, comparison: Comparison, known: list[str], named: l
 
 def _of_tracking(uri: str, own: Path) -> Iterator[str]:
     """Yield what is wrong with the address of a store. Messages do not repeat the address, since it may hold a password."""
-    if found := credentials.held_by(uri):
+    if uri and not (uri.startswith((SQLITE, "http://", "https://")) or DATABASE.match(uri)):
+        yield "tracking.uri should be the address of a server (http://, https://), an SQLite file (sqlite:///PATH) or a database"
+    elif uri.startswith("http") and not _names_host(uri):
+        yield "tracking.uri should name a host, with a port up to 65535 if any, and hold no space: http://HOST:PORT"
+    elif found := credentials.held_by(uri):
         names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         if DATABASE.match(uri):
             names = "PGPASSWORD, say, or in a file of the database's own, as ~/.pgpass"
         yield f"tracking.uri holds {found}; give it in the environment: {names}"
-    elif uri and not (uri.startswith((SQLITE, "http://", "https://")) or DATABASE.match(uri)):
-        yield "tracking.uri should be the address of a server (http://, https://), an SQLite file (sqlite:///PATH) or a database"
-    elif uri.startswith(SQLITE) and re.search(r"^~|\$", uri.removeprefix(SQLITE)):
+    elif uri.startswith(SQLITE) or not uri:
+        yield from _of_file(uri.removeprefix(SQLITE) if uri else str(own))
+    elif DATABASE.match(uri):
+        yield from _of_driver(uri)
+
+
+def _names_host(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", uri)
+    except ValueError:  # no port, or no IPv6 address
+        return False
+
+
+def _of_file(path: str) -> Iterator[str]:
+    """Yield why this cannot be the file of an SQLite store."""
+    file = Path(path)
+    above = next(parent for parent in file.absolute().parents if parent.exists())
+    if re.search(r"^~|\$", path):
         yield "tracking.uri should hold the whole path; neither ~ nor variables are expanded in it"
-    elif "?" in (database := uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else "" if uri else str(own)):
-        yield f"the tracking store cannot be {database}: MLflow takes what follows a question mark for options"
+    elif "?" in path:
+        yield f"the tracking store cannot be {path}: MLflow takes what follows a question mark for options"
+    elif path in ("", ":memory:") or path.endswith("/") or file.is_dir():
+        yield "tracking.uri names no file; give it as sqlite:///PATH/mlflow.db"
+    elif not above.is_dir():
+        yield f"the tracking store cannot be {path}, since {above} is no folder"
+
+
+def _of_driver(uri: str) -> Iterator[str]:
+    """Yield why MLflow cannot reach this database, as far as that is known without trying."""
+    from sqlalchemy import exc, make_url  # takes a third of a second, which a study without a database need not wait for
+
+    try:
+        url = make_url(uri)
+        if url.get_backend_name() not in ENGINES:
+            yield f"tracking.uri names a database that MLflow cannot use; it can use {', '.join(ENGINES)}"
+        else:
+            url.get_dialect().import_dbapi()
+    except ImportError as error:
+        yield f"tracking.uri needs the Python module {error.name}, which is not installed; install it into the environment"
+    except (exc.ArgumentError, ValueError):
+        yield "tracking.uri should be written as postgresql://USER@HOST:PORT/DATABASE"

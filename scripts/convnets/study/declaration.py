@@ -22,9 +22,12 @@ from convnets.study.comparisons import PALETTE
 Id = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9][a-z0-9_]*$", description="lower-case letters, digits and underscores, not beginning with an underscore"
+        pattern=r"^[a-z0-9][a-z0-9_]*$",
+        max_length=100,  # it names files, and tags and models in MLflow
+        description="at most 100 lower-case letters, digits and underscores, not beginning with an underscore",
     ),
 ]
+Title = Annotated[Text, Field(max_length=200)]  # a figure and the tags of MLflow have room for this much
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
 Split = Literal["validation", "train"]
 Color = Annotated[
@@ -55,8 +58,14 @@ def _literal(path: str) -> str:
     return path
 
 
+def _without_names(path: str) -> str:
+    if found := set("{}<>") & set(path):
+        raise ValueError(f"it should be a path without {' and '.join(sorted(found))}, in which Snakemake expects a name")
+    return path
+
+
 GivenPath = Annotated[Text, AfterValidator(_expanded)]
-Folder = Annotated[Text, AfterValidator(_literal)]
+Folder = Annotated[Text, AfterValidator(_literal), AfterValidator(_without_names)]
 STUDY = "config.yaml"  # the file of the study where none is given
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
 
@@ -97,7 +106,7 @@ class Dataset(Section):
 class Variant(Network, Training, Own):
     """A variant; its label, and what differs from the defaults."""
 
-    label: Text = Field(description="name in figures and tables")
+    label: Title = Field(description="name in figures and tables")
 
     def changes(self) -> dict[str, Any]:
         """Return what differs from the defaults of `network` and `training`."""
@@ -123,11 +132,11 @@ class Colors(Section):
 class Comparison(Section):
     """A comparison: which variants its figure of learning curves shows, and how."""
 
-    title: Text = Field(description="heading of the figure")
-    figure: Printable = Field("", description="name of the figure in the report")
+    title: Title = Field(description="heading of the figure")
+    figure: Printable = Field("", max_length=200, description="name of the figure in the report")
     variants: SomeDistinct[str] = Field(description="ids of variants and grids, in the order of the legend")
     rows: Some[SomeDistinct[Split]] = Field(description="rows of panels, each a list of the splits drawn in it")
-    labels: Mapping[str, Text] = Field({}, description="labels of variants in this figure, in place of their own")
+    labels: Mapping[str, Title] = Field({}, description="labels of variants in this figure, in place of their own")
     colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
 
 
@@ -151,7 +160,7 @@ class Tracking(Section):
         None,
         description="an MLflow tracking URI, such as the address of a server, or null for an SQLite store under <results>/mlflow",
     )
-    experiment: Text = Field("cifar10-convnets", description="name of the MLflow experiment")
+    experiment: Text = Field("cifar10-convnets", max_length=150, description="name of the MLflow experiment")
     reuse: bool = Field(
         False, description="whether a run that the store has finished, with the same fingerprint, is fetched instead of trained"
     )
@@ -173,14 +182,14 @@ class Declaration(Section):
     """The configuration of a study. Only `variants` need be given."""
 
     study: SkipJsonSchema[str] = STUDY  # its file, named on the command line
-    title: Printable = Field("", description="heading of the overview; if not given, the name of the study's file")
+    title: Printable = Field("", max_length=200, description="heading of the overview; if not given, the name of the study's file")
     replicates: Literal["report2021"] | None = Field(
         None, description="the published source whose sections, tables by formula and errata belong to the study, or null"
     )
     pathvars: Pathvars = Pathvars()
     dataset: Dataset = Dataset()
     seeds: SomeDistinct[Seed] = Field((1,), description="one run per variant and seed")
-    runs_from: GivenPath | None = Field(
+    runs_from: Annotated[GivenPath, AfterValidator(_without_names)] | None = Field(
         None, description="folder whose runs are taken as they are instead of being trained, or null"
     )
     network: Network = Field(Network(), description="defaults of the network that any variant may override")

@@ -20,9 +20,12 @@ NEEDED = {  # by the kind of error, where pydantic speaks of Python's types
     "tuple_type": "it should be a list",
     **dict.fromkeys(("dict_type", "model_type", "mapping_type"), "it should be keys with values"),
     **dict.fromkeys(("too_short", "string_too_short"), "it should be non-empty"),
+    **dict.fromkeys(("too_long", "string_too_long"), "it should have at most {max_length} characters"),
     "string_pattern_mismatch": "",  # the description says it
     "twice": "it lists something twice, and each entry may stand once",
 }
+
+SHOWN = 200  # characters of a value
 
 
 def _dotted(keys: Keys) -> str:
@@ -53,12 +56,14 @@ def _explain(detail: ErrorDetails, keys: Keys, path: str, above: str, declared: 
         return f"{path} is not a key here{suggest(str(keys[-1]), list(schema.find(declared, keys[:-1])['properties']))}"
     if detail["loc"][-1] == "[key]" or kind == "invalid_key":
         names = schema.find(declared, keys[:-1]).get("propertyNames", {}).get("description", "a text")
-        return f"{above}: the name {keys[-1]!r} is not allowed; a name is: {names}"
+        return f"{above}: the name {str(keys[-1])[:SHOWN]!r} is not allowed; a name is: {names}"
     if kind == "float_type" and isinstance(given, str):
         with suppress(ValueError):  # a text that Python, unlike YAML, takes for a number
             return f"{path} is the text {given!r}; YAML wants a point in such a number: {float(given):e}"
     value = str(given) if isinstance(given, float) else json.dumps(given, ensure_ascii=False, default=str)
-    needed = NEEDED.get(kind, detail["msg"].removeprefix("Value error, ").replace("Input", "it"))
+    needed = NEEDED.get(kind, "").format(**detail.get("ctx", {}))
+    needed = needed if kind in NEEDED else detail["msg"].removeprefix("Value error, ").replace("Input", "it")
+    value = value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
     description = schema.find(declared, keys)["description"]
     return "; ".join(filter(None, (f"{path} is {value}", needed, description and f"it is: {description}")))
 

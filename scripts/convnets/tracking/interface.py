@@ -19,7 +19,13 @@ COLUMNS = (
     *("metrics.`final_val_loss`", "metrics.`parameters`", "metrics.`train_seconds`"),
 )
 CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
-NOTE_LENGTH = 8000  # of a run's tag at most; a run in very many comparisons names the first of them
+# Of a tag at most. A run, or an experiment, with very many comparisons names the first of them. MLflow 3.17 takes 20,000 of an
+# experiment's tag, older servers 5,000.
+NOTE_LENGTH = 8000
+EXPERIMENT_NOTE_LENGTH = 5000
+ABOUT = """Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's
+description says what it differs in and links to its comparisons; its artifacts hold figures, model and files.
+"""
 SECTIONS = {"step": "Over iterations", "time-relative": "Over time"}
 
 
@@ -59,13 +65,13 @@ def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
 
     The interface shows only the first line until it is unfolded, so the links have short names.
     """
-    links = " · ".join(f"[{comparison}]({curves_page(experiment, comparison)})" for comparison in titles)
-    named = "".join(f"- {comparison}: {plain(title)}\n" for comparison, title in titles.items())
-    return (
-        f"Compare: {links} · [all runs]({runs_page(experiment)})\n\n{named}\n"
-        "Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's\n"
-        "description says what it differs in and links to its comparisons; its artifacts hold figures, model and files.\n"
-    )
+    links = [f"[{comparison}]({curves_page(experiment, comparison)})" for comparison in titles]
+    named = [f"- {comparison}: {plain(title)}\n" for comparison, title in titles.items()]
+    everything = f"[all runs]({runs_page(experiment)})"
+    while len(note := f"Compare: {' · '.join([*links, everything])}\n\n{''.join(named)}\n{ABOUT}") > EXPERIMENT_NOTE_LENGTH:
+        links.pop()
+        named.pop()
+    return note
 
 
 def note_of_run(
