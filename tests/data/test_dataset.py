@@ -88,8 +88,12 @@ def test_a_missing_or_foreign_file_is_an_error(content: bytes | None, tmp_path: 
 
 
 def test_manifest(synthetic: dataset.Dataset) -> None:
-    described = dataset.manifest(synthetic, "here", {}, dataset.DatasetSettings(0.25, 3, None))
+    settings, splits = dataset.DatasetSettings(0.25, 3, None), dataset.describe_splits(synthetic)
+    described = dataset.manifest((32, 32, 3), synthetic.classes, "here", {}, settings, splits)
     assert (described["source"], described["validation_fraction"], described["split_seed"]) == ("here", 0.25, 3)
+    assert list(described) == [
+        *("source", "identity", "shape", "classes", "validation_fraction", "split_seed", "subset", "splits"),
+    ]
     train = described["splits"]["train"]
     assert train["images"] == 192 == sum(train["images_per_class"].values())
     assert train["images_per_class"]["frog"] == (synthetic.train.labels == 6).sum()

@@ -48,7 +48,7 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
         "settings": settings.canonical(),
         "seed": seed,
         "data": dataset,
-        **code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)].__name__),
+        **code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)]),
     }
 
 
@@ -69,7 +69,8 @@ def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str
 
 def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the argument `dataset` of `run_components`, from the manifest of a prepared data set."""
-    return {**manifest["identity"], **{key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}}
+    names = ("validation_fraction", "split_seed", "subset", "standardise")
+    return {**manifest["identity"], **{name: manifest[name] for name in names if name in manifest}}
 
 
 def changes(old: Components, new: Components) -> list[str]:

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 from convnets import settings
-from convnets.errors import suggest
+from convnets.errors import InputError, suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.study import claims, credentials
 from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
@@ -18,6 +18,11 @@ RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all 
 def find(declared: Declaration) -> Iterator[str]:
     """Yield one message per contradiction between keys that are valid one by one."""
     known = list(declared.variants)
+    try:
+        declared.dataset.describe()
+    except InputError as error:
+        yield str(error)
+        return  # what follows compares settings with the data
     yield from _of_data(declared)
     if not declared.network.kernel_size:
         yield "network.kernel_size is 0, below the minimum of 1"
@@ -56,8 +61,11 @@ def _of_data(declared: Declaration) -> Iterator[str]:
     for split, count in split_sizes(declared.dataset).items():
         if count > sizes[split]:
             yield f"dataset.subset.{split} is {count:,}; there are only {sizes[split]:,} images"
+    kind = declared.dataset.kind
+    if declared.dataset.size and kind != "images":
+        yield f"dataset.size has no effect with dataset.kind {kind}; remove it"
     batches = Path(declared.pathvars.resources, "cifar10").resolve()
-    if Path(declared.dataset.source).resolve() == batches:
+    if kind == "cifar10" and Path(declared.dataset.source).resolve() == batches:
         yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
 
 

@@ -8,10 +8,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Strict, Tag
 
-from convnets.data import kinds
-from convnets.data.images import Description
+from convnets.data import kinds, readers
+from convnets.data.images import Description, Place
 from convnets.settings import Network, Training
 from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Printable, Section, Seed, Some, SomeDistinct, Text
 from convnets.study.claims import Claim
@@ -25,6 +25,11 @@ Id = Annotated[
 ]
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
 Split = Literal["validation", "train"]
+PER_SEED = "seed"
+SplitSeed = Annotated[
+    Annotated[Seed, Tag("number")] | Annotated[Literal["seed"], Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+]
 Color = Annotated[
     str,
     Field(
@@ -78,17 +83,40 @@ class Subset(Section):
 class Dataset(Section):
     """Which images, and how they are split."""
 
-    kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(kinds.NEUTRAL, description="the kind of data set")
-    source: GivenPath = Field("auto", description="auto, official, npm, or the path of a local archive or folder")
+    kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(
+        kinds.NEUTRAL, description="the kind of data set: cifar10, arrays (an .npz file) or images (folders of pictures)"
+    )
+    source: GivenPath = Field(
+        "auto",
+        description="cifar10: auto, official, npm, or the path of a local archive or folder; arrays: an .npz file; images: a folder",
+    )
+    size: Annotated[Annotated[tuple[Count, Count], Strict(False)] | None, Neutral(None)] = Field(
+        None, description="images: [height, width] that pictures are resized to; null: all are of one size"
+    )
+    standardise: Annotated[Literal["channel", "pixel"], Neutral("pixel")] = Field(
+        "pixel", description="mean and deviation of each channel, or of each pixel position, over the training images"
+    )
     subset: Subset | None = Field(None, description="null for all images, or the first so many of each split")
     validation_fraction: float = Field(
-        0.1, gt=0, lt=1, description="fraction of the 50,000 training images held out for validation, above 0 and below 1"
+        0.1, gt=0, lt=1, description="fraction of the training images held out for validation, above 0 and below 1"
     )
-    split_seed: Seed = Field(1, description="chooses the images held out for validation, a whole number from 0 to 4294967295")
+    split_seed: SplitSeed = Field(
+        1,
+        description="chooses the images held out for validation: a whole number from 0 to 4294967295, or seed: that of each run",
+    )
+
+    _described: Description | None = PrivateAttr(None)
+
+    @property
+    def place(self) -> Place:
+        """Where the images are."""
+        return Place(self.source, self.size)
 
     def describe(self) -> Description:
-        """Return what is known of the data set before it is read."""
-        return kinds.describe(self.kind, self.source)
+        """Return what is known of the data set before it is read; an `InputError` where it cannot be used."""
+        if self._described is None:
+            self._described = readers.describe(self.kind, self.place)
+        return self._described
 
 
 class Variant(Network, Training):
