@@ -24,9 +24,7 @@ def main(job: Job) -> None:
         dataset.save(prepared, path)
         splits = dataset.describe_splits(prepared)
     shape = content.train.images.shape[1:]
-    write_json(
-        job.output("manifest"), dataset.manifest(shape, chosen["classes"], content.source, identity, settings, splits)
-    )
+    write_json(job.output("manifest"), dataset.manifest(shape, chosen["classes"], content.source, identity, settings, splits))
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def _labels(arrays: Arrays, part: str, count: int) -> "np.ndarray":
     if dtype.kind not in "iu":
         raise InputError(f"{arrays.path}: {name} holds {dtype}; it should hold whole numbers, the labels from 0")
     if shape not in ((count,), (count, 1)):
-        raise InputError(f"{arrays.path}: {name} has the shape {_times(shape)}; it should have one label for each of {count:,} images")
+        raise InputError(f"{arrays.path}: {name} has the shape {_times(shape)}; each of {count:,} images should have one label")
     labels = arrays.read(name).reshape(-1)
     if (least := labels.min()) < 0:
         raise InputError(f"{arrays.path}: {name} holds the label {least}; labels count from 0")

@@ -23,7 +23,7 @@ def check_classes(classes: Sequence[str], source: object) -> None:
         raise InputError(f"{source} has {len(classes):,} classes; there should be from 2 to {MOST_CLASSES:,}")
     for number, name in enumerate(classes):
         if not name.strip() or not name.isprintable():
-            raise InputError(f"{source}: the name {ascii(name)} of class {number} cannot be printed; give it another")
+            raise InputError(f"{source}: the name {name!a} of class {number} cannot be printed; give it another")
         if name in classes[:number]:
             raise InputError(f"{source}: two classes are named {name}; give each a name of its own")
 

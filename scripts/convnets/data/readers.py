@@ -43,4 +43,4 @@ def read(kind: str, place: Place, files: Sequence[Path], planned: Mapping[str, o
 
 def _unreadable(place: Place, error: OSError) -> InputError:
     reason = error.strerror or error
-    return InputError(f"{error.filename or place.source} cannot be read ({reason}); make it readable, or set another dataset.source")
+    return InputError(f"{error.filename or place.source} cannot be read ({reason}); make it readable or set another dataset.source")

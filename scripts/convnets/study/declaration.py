@@ -88,7 +88,7 @@ class Dataset(Section):
     )
     source: GivenPath = Field(
         "auto",
-        description="cifar10: auto, official, npm, or the path of a local archive or folder; arrays: an .npz file; images: a folder",
+        description="cifar10: auto, official, npm, or the path of an archive or folder; arrays: an .npz file; images: a folder",
     )
     size: Annotated[Annotated[tuple[Count, Count], Strict(False)] | None, Neutral(None)] = Field(
         None, description="images: [height, width] that pictures are resized to; null: all are of one size"

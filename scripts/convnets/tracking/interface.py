@@ -63,7 +63,7 @@ def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
     named = "".join(f"- {comparison}: {plain(title)}\n" for comparison, title in titles.items())
     return (
         f"Compare: {links} · [all runs]({runs_page(experiment)})\n\n{named}\n"
-        "Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's\n"
+        "Image classifiers, one run per variant and seed; the step of every curve is the iteration. Each run's\n"
         "description says what it differs in and links to its comparisons; its artifacts hold figures, model and files.\n"
     )
 
