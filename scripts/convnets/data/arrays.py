@@ -7,7 +7,6 @@ whole numbers from 0 of shape (n,) or (n, 1), and may hold class_names. Nothing 
 import hashlib
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
@@ -115,7 +114,9 @@ def _opened(path: Path) -> Iterator[tuple[Arrays, BufferedReader]]:
             arrays = Arrays(path, file)
             file.seek(0)
             yield arrays, file
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise different errors for each kind of damage
         raise InputError(f"{path} cannot be read ({' '.join(str(error).split())}); {advice}") from error
 
 

@@ -17,10 +17,11 @@ def check_classes(classes: Sequence[str], source: object) -> None:
     Raises
     ------
     InputError
-        There are fewer than two or too many, or one is empty, stands twice or cannot be printed.
+        There are fewer than two or too many, or a name is empty, stands twice or cannot be printed.
     """
     if not 2 <= len(classes) <= MOST_CLASSES:
-        raise InputError(f"{source} has {len(classes):,} classes; there should be from 2 to {MOST_CLASSES:,}")
+        found = "fewer than 2" if len(classes) < 2 else f"more than {MOST_CLASSES:,}"
+        raise InputError(f"{source} has {found} classes; there should be from 2 to {MOST_CLASSES:,}")
     for number, name in enumerate(classes):
         if not name.strip() or not name.isprintable():
             raise InputError(f"{source}: the name {name!a} of class {number} cannot be printed; give it another")

@@ -123,6 +123,8 @@ def _entries(folder: Path, source: Path) -> list["os.DirEntry[str]"]:
     with os.scandir(folder) as found:
         entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in entries:
+        if not entry.name.isprintable():
+            raise InputError(f"{folder} holds the name {entry.name!a}, which cannot be printed; give it another")
         if entry.is_symlink():
             _check_inside(Path(entry.path), source)
     return entries
