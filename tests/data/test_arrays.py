@@ -86,12 +86,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "flat images": ({"x_train": np.zeros((60, 120), np.uint8)}, "x_train has the shape 60 x 120; it should be images x height x"),
     "five channels": ({"x_train": np.zeros((60, 12, 10, 5), np.uint8)}, "60 x 12 x 10 x 5; .* channels, from 1 to 4"),
     "no images": ({"x_train": np.zeros((0, 12, 10), np.uint8), "y_train": LABELS[:0]}, "x_train has the shape 0 x 12 x 10"),
-    "two shapes": ({"x_test": np.zeros((12, 10, 12), np.uint8)}, "12 x 10 x 1 and x_test of 10 x 12 x 1; all should be of one shape"),
+    "two shapes": (
+        {"x_test": np.zeros((12, 10, 12), np.uint8)},
+        "12 x 10 x 1 and x_test of 10 x 12 x 1; all should be of one shape",
+    ),
     "floating labels": ({"y_train": LABELS / 1}, "y_train holds float64; it should hold whole numbers"),
-    "one-hot labels": ({"y_train": np.eye(3, dtype=int)[LABELS]}, "y_train has the shape 60 x 3; each of 60 images should have one"),
+    "one-hot labels": (
+        {"y_train": np.eye(3, dtype=int)[LABELS]},
+        "y_train has the shape 60 x 3; each of 60 images should have one",
+    ),
     "a label too few": ({"y_train": LABELS[1:]}, "y_train has the shape 59; each of 60 images should have one label"),
     "negative label": ({"y_train": np.where(LABELS == 2, -1, LABELS)}, "y_train holds the label -1; labels count from 0"),
-    "label without a name": ({"y_train": np.where(LABELS == 2, 3, LABELS)}, "class_names has 3 names, and the labels go from 0 to 3"),
+    "label without a name": (
+        {"y_train": np.where(LABELS == 2, 3, LABELS)},
+        "class_names has 3 names, and the labels go from 0 to 3",
+    ),
     "label out of all bounds": (
         {"y_train": np.where(LABELS == 2, 2**62, LABELS), "class_names": None},
         "has more than 1,000 classes; there should be from 2 to 1,000",
@@ -106,7 +115,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"y_train has no image of class 1 \(dog\); each needs some in both parts",
     ),
     "a class not tested": ({"y_test": np.arange(12) % 2}, r"y_test has no image of class 2 \(eel\)"),
-    "one class": ({"y_train": LABELS * 0, "y_test": np.zeros(12, int), "class_names": None}, "has fewer than 2 classes; there should be from 2"),
+    "one class": (
+        {"y_train": LABELS * 0, "y_test": np.zeros(12, int), "class_names": None},
+        "has fewer than 2 classes; there should be from 2",
+    ),
 }
 
 

