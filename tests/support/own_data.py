@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
 from staleness import SMALL
 
 HEIGHT, WIDTH = 12, 10

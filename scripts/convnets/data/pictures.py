@@ -144,7 +144,7 @@ def _decoded(content: bytes, path: Path, size: tuple[int, int] | None) -> "Image
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-                opened.verify()  # of a PNG file, the checksums and the end, which decoding does not look at; it needs to be opened anew
+                opened.verify()  # the checksums and the end of a PNG file, which decoding does not look at
             with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
                 mode = CONVERTED.get(opened.mode, opened.mode)
                 if opened.mode == "P" and "transparency" in opened.info:
