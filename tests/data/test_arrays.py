@@ -58,6 +58,14 @@ def test_channels_labels_in_a_column_and_the_order_of_fortran(channels: int, tmp
     assert content.train.labels.shape == (12,)
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int32", "int64", "uint64", ">i4"])
+def test_labels_of_any_whole_type(kind: str, tmp_path: Path) -> None:
+    path = write_arrays(tmp_path / "a.npz", y_train=LABELS.astype(kind))
+    content = read(path)
+    np.testing.assert_array_equal(content.train.labels, LABELS)
+    assert content.train.labels.dtype == np.uint8
+
+
 def test_many_classes_have_wider_labels(tmp_path: Path) -> None:
     y = np.arange(300)
     x = np.zeros((300, 2, 2), np.uint8)

@@ -166,7 +166,7 @@ def _classes(arrays: Arrays, labels: Sequence["np.ndarray"]) -> tuple[str, ...]:
         classes = tuple(map(str, range(min(count, own.MOST_CLASSES + 1))))
     own.check_classes(classes, arrays.path)
     for part, found in zip(own.PARTS, labels, strict=True):
-        empty = np.flatnonzero(np.bincount(found, minlength=count) == 0)
+        empty = np.flatnonzero(np.bincount(found.astype(np.int64), minlength=count) == 0)
         if empty.size:
             name = classes[empty[0]]
             raise InputError(f"{arrays.path}: y_{part} has no image of class {empty[0]} ({name}); each needs some in both parts")
