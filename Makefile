@@ -6,7 +6,7 @@ PORT ?= 5000
 PYTHON ?= python3
 
 BIN := .venv/bin
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--config study=$(STUDY)) $(if $(CONFIGFILE),--configfile $(CONFIGFILE))
+SNAKEMAKE = $(strip $(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--config study=$(STUDY)) $(if $(CONFIGFILE),--configfile $(CONFIGFILE)))
 FILES = $(or $(STUDY),config.yaml) $(CONFIGFILE)
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 5
 SUPPORTED = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, not %d.%d; name one with make PYTHON=python3.12 ..." % sys.version_info[:2])

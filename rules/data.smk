@@ -1,4 +1,4 @@
-# The prepared data set, and what it is made of: the official batches of CIFAR-10.
+# The prepared data set, and what CIFAR-10 is made of: its official batches. Own data are not among the inputs: their digest counts.
 from convnets.data.cifar10 import BATCH_SHA256
 
 
@@ -38,6 +38,9 @@ rule prepare_dataset:
         identity=study.identity,
         classes=study.described.format.classes,
         split=study.split,
+        seeds=study.seeds if study.split_varies else (),
+        # Data may move: what the script is told of their place does not count (`workflow/declarations.py`).
+        place=asdict(study.place),
         job=steps.job("prepare_dataset"),
     shell:
         "prepare_dataset.py {params.job:q} > {log:q} 2>&1"

@@ -146,7 +146,7 @@ def synthetic() -> dataset.Dataset:
         return dataset.Split(images.astype(np.uint8), labels)
 
     train, validation, test = split(192), split(64), split(64)
-    return dataset.Dataset(train, validation, test, *dataset.pixel_statistics(train.images), CLASSES)
+    return dataset.Dataset(train, validation, test, *dataset.statistics(train.images), CLASSES)
 
 
 @pytest.fixture

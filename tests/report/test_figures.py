@@ -118,3 +118,13 @@ def test_labels_are_spread_out(positions: list[float], gap: float) -> None:
     assert moved[-1] <= 1 + 1e-9
     if all(after - before >= gap for before, after in pairwise(positions)):
         assert moved == pytest.approx(positions)
+
+
+@pytest.mark.parametrize(("classes", "named", "numbers"), [(3, 3, 9), (40, 40, 1600), (41, 21, 0), (1000, 40, 0)])
+def test_a_confusion_matrix_of_many_classes_names_some(classes: int, named: int, numbers: int) -> None:
+    names = [f"class {number}" for number in range(classes)]
+    figure = figures.confusion_matrix(np.eye(classes, dtype=int).tolist(), names, "title")
+    (axes,) = figure.axes
+    step = -(-classes // 40)
+    assert [label.get_text() for label in axes.get_yticklabels()] == names[::step]
+    assert (len(names[::step]), len(axes.texts)) == (named, numbers)

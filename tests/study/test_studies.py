@@ -11,7 +11,7 @@ from conftest import ROOT
 from convnets.errors import InputError
 from convnets.report import texts
 from convnets.study import configfiles, configuration
-from convnets.study.declaration import name_of
+from convnets.study.places import name_of
 from convnets.workflow import planning
 
 SMALL: dict[str, Any] = {"variants": {"one": {"label": "one layer", "filters": [8]}, "two": {"label": "two layers"}}}

@@ -39,6 +39,7 @@ def write_job(step: Step, folder: Path, **inputs: Iterable[Path]) -> Path:
         "components": {name: part for name, part in step.components.items() if name not in ("modules", "libraries")},
         "inputs": {name: [str(folder / path) for path in paths] for name, paths in {**step.inputs, **inputs}.items()},
         "outputs": {name: [str(folder / path) for path in paths] for name, paths in step.outputs.items()},
+        "uncounted": step.uncounted,
     }
     path = folder / f"{step.key.replace('/', '-')}.json"
     path.write_text(json.dumps(value), encoding="utf-8")

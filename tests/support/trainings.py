@@ -56,7 +56,8 @@ def write_data(folder: Path, data: Dataset | Path, settings: DatasetSettings) ->
     """Write a prepared data set, or one prepared from batches, and its manifest; return how it was split."""
     prepared = data if isinstance(data, Dataset) else prepare(data, settings)
     dataset.save(prepared, folder / "data.npz")
-    manifest = dataset.manifest(prepared, "here", official.describe("here").identity, settings)
+    splits = dataset.describe_splits(prepared)
+    manifest = dataset.manifest(prepared.mean.shape, prepared.classes, "here", official.IDENTITY, settings, splits)
     write_json(folder / "manifest.json", manifest)
     return fingerprint.of_manifest(manifest)
 

@@ -136,7 +136,7 @@ def test_a_run_that_differs_stays_stale(texts: list[str], tmp_path: Path, monkey
     monkeypatch.setattr(device, "configure", lambda _: None)
     monkeypatch.setattr(verify.settings, "from_dict", lambda value: value)
     monkeypatch.setattr(verify.reading, "read_history", lambda _: [])
-    monkeypatch.setattr(verify.dataset, "load", lambda _: None)
+    monkeypatch.setattr(verify.dataset, "load", lambda *_: None)
     monkeypatch.setattr(verify.dataset, "SPLITS", ())
     monkeypatch.setattr(verification, "differences", lambda *_: {"first epoch": texts, "weights": None})
     result = verify.verify(study.step, tmp_path)

@@ -1,1 +1,1 @@
-"""The data: what CIFAR-10 is, where it comes from, and how it is prepared. Knows nothing of networks, runs or MLflow."""
+"""The data: CIFAR-10 and own data, where they come from, how they are prepared. Knows nothing of networks, runs or MLflow."""

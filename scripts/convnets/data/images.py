@@ -1,9 +1,17 @@
-"""What is known of the images of a data set before they are read."""
+"""Where the images of a data set are, and what is known of them before they are read."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic.dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where images are: `source` as the settings name it, and the height and width that pictures are resized to, or None."""
+
+    source: str
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from convnets.modules import closure, read_module
 
 SCRIPTS = Path(__file__).parents[2]  # modules of the project are found from here
 # The libraries that can change a number, a picture or a table, by the name they are imported under.
-LIBRARIES = ("jinja2", "keras", "matplotlib", "numpy", "pandas", "scipy", "tabulate", "tensorflow")
+LIBRARIES = ("PIL", "jinja2", "keras", "matplotlib", "numpy", "pandas", "scipy", "tabulate", "tensorflow")
+PACKAGES = {"PIL": "pillow"}  # the package of a library, where its name is another
 # Modules that cannot change a result: the declaration of settings, whose values count, and the frame of steps.
 NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")
 
@@ -62,11 +63,12 @@ def _version_of_package(module: str) -> str:
 @cache
 def library_version(library: str) -> str:
     """Return the version installed, or the lock's where only the jobs' own environments hold the library."""
+    package = PACKAGES.get(library, library)
     try:
-        return version(library)
+        return version(package)
     except PackageNotFoundError:
         lock = (SCRIPTS.parent / "requirements.lock").read_text(encoding="utf-8")
-        return str(re.findall(rf"^{library}==(\S+)", lock, re.MULTILINE)[0])
+        return str(re.findall(rf"^{package}==(\S+)", lock, re.MULTILINE)[0])
 
 
 def changed_modules(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:

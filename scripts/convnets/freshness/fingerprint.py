@@ -43,7 +43,7 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
         The identity of the images, and how they are split. Together with the code that prepares them, this determines the data. So
         a run's fingerprint is known before the data set exists.
     """
-    counted = code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)].__name__)
+    counted = code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)])
     if settings.own.network:
         own = code.code_of_network(settings.own.file)
         counted = {name: {**own[name], **part} for name, part in counted.items()}
@@ -67,7 +67,8 @@ def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str
 
 def of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the argument `dataset` of `run_components`, from the manifest of a prepared data set."""
-    return {**manifest["identity"], **{key: manifest[key] for key in ("validation_fraction", "split_seed", "subset")}}
+    names = ("validation_fraction", "split_seed", "subset", "standardise")
+    return {**manifest["identity"], **{name: manifest[name] for name in names if name in manifest}}
 
 
 def changes(old: Components, new: Components) -> list[str]:

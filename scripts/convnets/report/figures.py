@@ -19,6 +19,7 @@ from convnets.study.comparisons import PALETTE, Comparison
 from convnets.style import STYLE
 
 WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
+NUMBERED_CLASSES = 40  # at most, in a confusion matrix
 LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
 SPLITS = {"validation": ("val", "validation", "solid"), "train": ("train", "training", (0, (4, 1.5)))}
 QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
@@ -69,18 +70,24 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 
 
 def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> Figure:
-    """Draw the test images of each class (row) by predicted class (column), shape (classes, classes), in percent of the row."""
+    """Draw the test images of each class (row) by predicted class (column), shape (classes, classes), in percent of the row.
+
+    Of more than `NUMBERED_CLASSES` classes some names are shown, and colours alone tell the percentages.
+    """
     matrix = np.asarray(counts)
+    ticks = range(0, len(classes), -(-len(classes) // NUMBERED_CLASSES))
+    side = max(6.4, 0.3 * len(ticks))
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+        figure = Figure(figsize=(side, side - 0.4), layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, column in np.ndindex(matrix.shape):
+        for row, column in np.ndindex(matrix.shape) if len(ticks) == len(classes) else ():
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=color, fontsize=8)
-        axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-        axes.set_yticks(range(len(classes)), classes)
+        names = [classes[tick] for tick in ticks]
+        axes.set_xticks(ticks, names, rotation=45, ha="right")
+        axes.set_yticks(ticks, names)
         axes.set(xlabel="put into", ylabel="class")
         axes.set_title(f"{title}: percent of the test images of each class")
     return figure

@@ -15,15 +15,18 @@ from pydantic import ValidationError
 
 from convnets import settings
 from convnets.data import kinds
-from convnets.data.images import Description
+from convnets.data.images import Description, Place
 from convnets.errors import InputError
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
-from convnets.study.declaration import Declaration, name_of
+from convnets.study.declaration import PER_SEED, Declaration
+from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
+
+SPLIT = ("validation_fraction", "split_seed", "standardise")  # beside the subset, what decides how images are prepared
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Configuration:
     """A valid configuration, resolved.
 
     `title` heads the overview, `replicates` names the published source that the study redoes, or is None, and
-    `folders` are those of results, logs and so on, by their names in rules. `source` is where the images come from, `kind` and
+    `folders` are those of results, logs and so on, by their names in rules. `place` is where the images come from, `kind` and
     `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
     number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
     which keeps them), and `reuse` whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from`
@@ -47,7 +50,7 @@ class Configuration:
     claims: tuple[Claim, ...]
     accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
-    source: str
+    place: Place
     kind: str
     described: Description
     split: Mapping[str, Any]
@@ -68,6 +71,16 @@ class Configuration:
     def dataset(self) -> Mapping[str, Any]:
         """The identity of the images and how they are split, as fingerprints cover it."""
         return {**self.identity, **self.split}
+
+    @property
+    def source(self) -> str:
+        """Where the images come from, as the study names it."""
+        return self.place.source
+
+    @property
+    def split_varies(self) -> bool:
+        """Whether the split varies with the seed of a run."""
+        return bool(self.split["split_seed"] == PER_SEED)
 
     @property
     def results(self) -> Path:
@@ -129,11 +142,11 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
         claims=tuple(sorted((claim.with_members(members) for claim in declared.claims.values()), key=_in_report)),
         accuracies=tuple(sorted(declared.convergence.accuracies)),
         seeds=tuple(sorted(declared.seeds)),
-        source=dataset.source,
+        place=dataset.place,
         kind=dataset.kind,
         described=dataset.describe(),
         split={
-            **dataset.model_dump(include={"validation_fraction", "split_seed"}),
+            **{name: value for name, value in dataset.canonical().items() if name in SPLIT},
             "subset": [count for _, count in dataset.subset] if dataset.subset else None,
         },
         images=contradictions.split_sizes(dataset),

@@ -6,12 +6,13 @@ from itertools import chain, product
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from convnets import modules, settings
-from convnets.errors import suggest
+from convnets import settings
+from convnets.errors import InputError, suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.settings import Optimizer, keras_names
-from convnets.study import claims, credentials, grids
-from convnets.study.declaration import Comparison, Dataset, Declaration, Variant, name_of
+from convnets.study import claims, credentials, grids, own_networks
+from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
+from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
@@ -23,10 +24,6 @@ ENGINES = ("postgresql", "mysql", "mssql")  # databases that MLflow can use, bes
 INNER = ("data", "figures", "mlflow", "reference", "report", "runs", "stamps", "tables", "tracking", "unfinished")
 
 
-# Metrics of the parts of the project's own networks.
-PARTS = ("convolution_parameters", "dense_parameters", "head_parameters")
-
-
 def find(declared: Declaration) -> Iterator[str]:
     """Yield one message per contradiction between keys that are valid one by one."""
     if name_of(declared.study) in INNER and Path(declared.pathvars.results).parent == Path("results"):
@@ -35,6 +32,11 @@ def find(declared: Declaration) -> Iterator[str]:
     members = {name: list(grids.members(name, grid)) for name, grid in declared.grids.items()}
     known = list(dict.fromkeys([*declared.variants, *chain.from_iterable(members.values())]))
     named = [*known, *members]
+    try:
+        declared.dataset.describe()
+    except InputError as error:
+        yield str(error)
+        return  # what follows compares settings with the data
     yield from _of_data(declared)
     if not declared.network.kernel_size:
         yield "network.kernel_size is 0, below the minimum of 1"
@@ -43,7 +45,7 @@ def find(declared: Declaration) -> Iterator[str]:
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known, named)
     yield from claims.problems(declared.claims, known, members)
-    yield from _of_quantities(declared)
+    yield from own_networks.problems_of_claims(declared)
     for name, claim in declared.claims.items() if not declared.replicates else ():
         if claim.errata:
             yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
@@ -60,16 +62,6 @@ def find(declared: Declaration) -> Iterator[str]:
         if missing := [name for name in (HISTORY, METRICS) if not (run / name).is_file()]:
             yield f"runs_from is {declared.runs_from}, which has no {' and no '.join(missing)} in runs/{name}/{run.name}"
     yield from _of_tracking(declared.tracking.uri or "", own_database(Path(declared.pathvars.results)))
-
-
-def _of_quantities(declared: Declaration) -> Iterator[str]:
-    """Yield each quantity of a claim that a network of the user's own has not."""
-    own = {name for name, variant in declared.variants.items() if variant.network}
-    for name, claim in declared.claims.items():
-        for index, quantity in enumerate(claim.quantities):
-            variant, metric = claims.variant_and_metric(quantity)
-            if variant in own and metric in PARTS:
-                yield f"claims.{name}.quantities.{index} is {quantity}; a network of your own has no {metric}, only parameters"
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:
@@ -90,8 +82,11 @@ def _of_data(declared: Declaration) -> Iterator[str]:
     for split, count in split_sizes(declared.dataset).items():
         if count > sizes[split]:
             yield f"dataset.subset.{split} is {count:,}; there are only {sizes[split]:,} images"
+    kind = declared.dataset.kind
+    if declared.dataset.size and kind != "images":
+        yield f"dataset.size has no effect with dataset.kind {kind}; remove it"
     batches = Path(declared.pathvars.resources, "cifar10").resolve()
-    if Path(declared.dataset.source).resolve() == batches:
+    if kind == "cifar10" and Path(declared.dataset.source).resolve() == batches:
         yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
 
 
@@ -117,28 +112,10 @@ def _of_variants(declared: Declaration) -> Iterator[str]:
                 yield f"{text} (in the member of grids.{grid_name} with {grids.assignment(values)})"
 
 
-def _of_own(where: str, variant: Variant) -> Iterator[str]:
-    """Yield what is wrong with a variant whose network is the user's own."""
-    own = settings.Own(network=variant.network, arguments=variant.arguments)
-    if not re.fullmatch(r".+\.py:\w+", own.network):
-        yield f"{where}.network is {own.network!r}; it is written FILE.py:FUNCTION"
-    elif not own.file.is_file():
-        yield f"{where}.network names {own.file}, which does not exist in {Path.cwd()}"
-    elif not own.file.stem.isidentifier():
-        yield f"{where}.network names {own.file}, which Python cannot import; use letters, digits and underscores in its name"
-    else:
-        try:
-            modules.read_module(own.file)
-        except (SyntaxError, ValueError) as error:
-            yield f"{where}.network names {own.file}, which cannot be read: {error}"
-    for key in sorted(variant.model_fields_set & set(settings.Network.model_fields)):
-        yield f"{where}.{key} has no effect with a network of your own; remove it, or pass it in {where}.arguments"
-
-
 def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator[str]:
     changes = variant.changes()
     if variant.network:
-        yield from _of_own(where, variant)
+        yield from own_networks.problems(where, variant)
     elif variant.arguments:
         yield f"{where}.arguments has no effect without {where}.network; remove it"
     resolved = settings.resolve(declared.network, declared.training, changes)

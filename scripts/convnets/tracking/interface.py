@@ -23,7 +23,7 @@ CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
 # experiment's tag, older servers 5,000.
 NOTE_LENGTH = 8000
 EXPERIMENT_NOTE_LENGTH = 5000
-ABOUT = """Convolutional networks on CIFAR-10, one run per variant and seed; the step of every curve is the iteration. Each run's
+ABOUT = """Image classifiers, one run per variant and seed; the step of every curve is the iteration. Each run's
 description says what it differs in and links to its comparisons; its artifacts hold figures, model and files.
 """
 SECTIONS = {"step": "Over iterations", "time-relative": "Over time"}

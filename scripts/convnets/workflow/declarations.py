@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -16,17 +16,19 @@ from convnets.study.configuration import Configuration
 
 TRAINING = "train_variant"  # its stamp is that of a run: settings, seed, data and code
 JOB, MARK, STAMP = "job", "stale", "stamp"  # the names that a step's job file, the marker and the stamp have in a rule
+UNCOUNTED = ("place",)  # params that scripts are told and fingerprints leave out: where data are, whose content counts
 
 
 @dataclass(frozen=True)
 class Step:
-    """One job of the workflow: the components of its fingerprint, its inputs and its outputs."""
+    """One job of the workflow: the components of its fingerprint, its inputs, its outputs, and params that do not count."""
 
     rule: str
     key: str
     components: Components
     inputs: Mapping[str, tuple[str, ...]]
     outputs: Mapping[str, tuple[str, ...]]
+    uncounted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stamp(self) -> Path:
@@ -83,13 +85,14 @@ class Declarations:
             return Step(rule, key, components, {}, outputs)
         given = SimpleNamespace(**wildcards)
         settings = {name: value(given) if callable(value) else value for name, value in declared.params.items() if name != JOB}
+        uncounted = {name: settings.pop(name) for name in UNCOUNTED if name in settings}
         inputs = {
             name: tuple(map(self.path, listed(files(given) if callable(files) else files)))
             for name, files in declared.input.items()
             if name != MARK
         }
         places = {"inputs": self._places(inputs), "outputs": self._places(outputs)}
-        return Step(rule, key, fingerprint.step_components(rule, settings, places), inputs, outputs)
+        return Step(rule, key, fingerprint.step_components(rule, settings, places), inputs, outputs, uncounted)
 
     def path(self, path: str) -> str:
         """Return a path in its normal form, with its folders in place of `<results>` and the like."""

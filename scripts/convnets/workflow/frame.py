@@ -9,7 +9,7 @@ A step's script takes one argument, a JSON file that describes its job. The work
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,17 @@ HELP = "JSON: the rule, its settings, its inputs and outputs by name; the workfl
 
 @dataclass(frozen=True)
 class Job:
-    """The job of a script: its input and output files by name, and the components of its fingerprint without the code."""
+    """The job of a script: its input and output files by name, and the components of its fingerprint without the code.
+
+    `uncounted` holds the params of the rule that are no part of the fingerprint.
+    """
 
     rule: str
     fingerprint: str
     components: Components
     inputs: Mapping[str, tuple[Path, ...]]
     outputs: Mapping[str, tuple[Path, ...]]
+    uncounted: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def read(path: Path) -> "Job":

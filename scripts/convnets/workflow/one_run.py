@@ -139,13 +139,14 @@ class Attempt:
         from convnets.training.result import Result
 
         chosen = settings.from_dict(self.job.settings)
-        data = dataset.load(self.job.input("dataset"))
+        data = dataset.load(self.job.input("dataset"), self.seed)
         manifest = files.read_json(self.job.input("manifest"))
         components = fingerprint.run_components(chosen, self.seed, fingerprint.of_manifest(manifest))
         if fingerprint.digest(components) != mark:
             changed = "the code, the data set or a library is no longer what this run was planned with"
             raise InputError(f"{self.name}: {changed}; run the workflow again")
-        dataset.check(data, manifest, self.job.input("dataset"))
+        digests = dataset.digests(manifest, self.seed)
+        dataset.check(data, digests, self.job.input("dataset"))
         resumed = checkpoints.read(self.unfinished, mark)
         if resumed:
             logger.info("going on after %s, of %d", resumed, chosen.training.epochs)
@@ -154,7 +155,6 @@ class Attempt:
         follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self.why_untracked(plan))
 
         def record(result: Result) -> records.Record:
-            digests = {split: entry["sha256"] for split, entry in manifest["splits"].items()}
             precision, libraries = chosen.training.precision, components["libraries"]
             return result.record(begun.training, begun.began, used, precision, digests, libraries)
 

@@ -12,7 +12,7 @@ from convnets import hardware
 from convnets.errors import InputError
 from convnets.files import read_json, write_json
 from convnets.freshness import fingerprint
-from convnets.freshness.code import LIBRARIES, library_version
+from convnets.freshness.code import LIBRARIES, PACKAGES, library_version
 from convnets.study import configfiles, configuration
 from convnets.study.configuration import Configuration
 from convnets.workflow.steps import Steps
@@ -97,7 +97,7 @@ def check_environments(folder: Path) -> None:
     pins = {
         pin for path in folder.glob("*.yaml") for pin in re.findall(r"(?m)^ +- (\w+)==(\S+)$", path.read_text(encoding="utf-8"))
     }
-    here = {library: library_version(library) for library in LIBRARIES}
+    here = {PACKAGES.get(library, library): library_version(library) for library in LIBRARIES}
     others = sorted((name, pinned) for name, pinned in pins if here.get(name, pinned) != pinned)
     if others:
         found = ", ".join(f"{name} {pinned} and not {here[name]}" for name, pinned in others)

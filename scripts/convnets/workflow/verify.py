@@ -98,7 +98,7 @@ def verify(step: Step, data: Path) -> Verification:
 
     device.configure(record.threads)
     history, model = reading.read_history(folder / HISTORY), folder / MODEL
-    prepared = dataset.load(data)
+    prepared = dataset.load(data, int(run_of(folder)[1]))
     digests = {split: prepared.split(split).sha256() for split in dataset.SPLITS}
     if digests != record.data:
         return Verification(name_of(folder), ("the data: the splits are not those that it was trained on",), ())

@@ -1,0 +1,40 @@
+"""What is wrong with networks of the user's own, as far as it can be told without building them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from convnets import modules, settings
+from convnets.study import claims
+from convnets.study.declaration import Declaration, Variant
+
+# Metrics of the parts of the project's own networks.
+PARTS = ("convolution_parameters", "dense_parameters", "head_parameters")
+
+
+def problems(where: str, variant: Variant) -> Iterator[str]:
+    """Yield what is wrong with a variant whose network is the user's own."""
+    own = settings.Own(network=variant.network, arguments=variant.arguments)
+    if not re.fullmatch(r".+\.py:\w+", own.network):
+        yield f"{where}.network is {own.network!r}; it is written FILE.py:FUNCTION"
+    elif not own.file.is_file():
+        yield f"{where}.network names {own.file}, which does not exist in {Path.cwd()}"
+    elif not own.file.stem.isidentifier():
+        yield f"{where}.network names {own.file}, which Python cannot import; use letters, digits and underscores in its name"
+    else:
+        try:
+            modules.read_module(own.file)
+        except (SyntaxError, ValueError) as error:
+            yield f"{where}.network names {own.file}, which cannot be read: {error}"
+    for key in sorted(variant.model_fields_set & set(settings.Network.model_fields)):
+        yield f"{where}.{key} has no effect with a network of your own; remove it, or pass it in {where}.arguments"
+
+
+def problems_of_claims(declared: Declaration) -> Iterator[str]:
+    """Yield each quantity of a claim that a network of the user's own has not."""
+    own = {name for name, variant in declared.variants.items() if variant.network}
+    for name, claim in declared.claims.items():
+        for index, quantity in enumerate(claim.quantities):
+            variant, metric = claims.variant_and_metric(quantity)
+            if variant in own and metric in PARTS:
+                yield f"claims.{name}.quantities.{index} is {quantity}; a network of your own has no {metric}, only parameters"
