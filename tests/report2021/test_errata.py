@@ -52,13 +52,18 @@ def test_errata_are_about_the_reports_networks(config: dict[str, Any]) -> None:
 
 
 def test_errata_say_the_same_whatever_is_configured(config: dict[str, Any], tmp_path: Path) -> None:
-    """Whether few images are trained on for few epochs, nothing is claimed, or other networks bear the names."""
+    """Whether few images are trained on for few epochs, one thing is claimed, or other networks bear the names."""
     smoke = yaml.safe_load((ROOT / "config.smoke.yaml").read_text(encoding="utf-8"))
-    changes: list[dict[str, Any]] = [{}, smoke, {"claims": {}}, {"network": {"filters": [8, 8]}, "memory": config["memory"]}]
+    changes: list[dict[str, Any]] = [
+        {},
+        smoke,
+        {"claims": dict([*config["claims"].items()][:1])},
+        {"network": {"filters": [8, 8]}, "memory": config["memory"]},
+    ]
     found = []
     for number, change in enumerate(changes):
         changed = copy.deepcopy(config)
-        update_config(changed, change) if change.get("claims") != {} else changed.update(change)
+        changed.update(change) if "claims" in change else update_config(changed, change)
         (folder := tmp_path / str(number)).mkdir()
         job = jobs.make("tabulate_errata", changed, folder, claims=[studies.REFERENCE.parent / "tables" / "claims.csv"])
         with job.output("csv").open(newline="", encoding="utf-8") as file:

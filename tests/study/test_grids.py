@@ -85,11 +85,11 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "misspelt key": (grid_of(droput=[0.1, 0.2]), ["grids.lr.vary.droput is not a key here; did you mean dropout?"]),
     "misspelt dotted key": (
         grid_of(optimizer__learning_rat=[0.1]),
-        ["grids.lr.vary.optimizer.learning_rat is not a key here; did you mean learning_rate?"],
+        ["grids.lr.vary.optimizer.learning_rat is no argument of Keras's RMSprop; did you mean learning_rate?"],
     ),
     "misspelt key in a value": (
         grid_of(optimizer=[{"momentum": 0.5}, {"momntum": 0.5}]),
-        ["grids.lr.vary.optimizer.1.momntum is not a key here; did you mean momentum?"],
+        ["grids.lr.vary.optimizer.momntum is no argument of Keras's RMSprop; did you mean momentum?", "{momntum: 0.5}"],
     ),
     "value out of bounds": (grid_of(dropout=[0.1, 1.5]), ["grids.lr.vary.dropout is 1.5; it should be less than 1"]),
     "value of another kind": (grid_of(epochs=["many"]), ['grids.lr.vary.epochs is "many"; it should be a valid integer']),
