@@ -29,7 +29,7 @@ def test_the_pins_of_the_environments_are_read(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(planning, "library_version", lambda _: "0")
     with pytest.raises(InputError) as refused:
         planning.check_environments(ROOT / "envs")
-    assert all(f"{library} " in str(refused.value) for library in planning.LIBRARIES)
+    assert all(f"{planning.PACKAGES.get(library, library)} " in str(refused.value) for library in planning.LIBRARIES)
 
 
 @pytest.mark.parametrize("script", ["explain_steps", "verify_runs", "retire_runs", "sync_runs"])

@@ -73,7 +73,6 @@ def read(path: Path, title: str, *, is_own: bool) -> Texts:
             appendix = found["appendix"]
             changed = {name: {**appendix[name], **own[name]} for name in ("other", "changes")}
             found |= {"sections": [], "appendix": {**appendix, **changed}}
-        labels["explanation"] = labels["explanation"].fill(then=labels["then"], source=labels["source"])
         return Texts(**found)
     except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"the texts in {path} cannot be read: {error}") from error
