@@ -1,7 +1,7 @@
 """Write `digits.npz`, which is committed: scikit-learn's digits in the form of `kind: arrays`.
 
-Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998 (CC BY 4.0), of
-which scikit-learn ships the test part: 1,797 images of 8x8 pixels with values from 0 to 16. The last fifth is the test set here.
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998 (CC BY 4.0).
+scikit-learn ships its test part: 1,797 images of 8x8 pixels with values from 0 to 16. The last fifth is the test set here.
 """
 
 from pathlib import Path
