@@ -129,7 +129,7 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     store = Store(declared.tracking.uri or f"{SQLITE}{own}", declared.tracking.experiment)
     has_server = not store.database and not DATABASE.match(store.uri)  # which keeps the artifacts
     return Configuration(
-        title=declared.title or name_of(declared.study),
+        title=declared.title or name_of(declared.study) or "Networks compared",
         replicates=declared.replicates,
         folders={name: str(Path(folder)) for name, folder in declared.pathvars.model_dump().items()},
         variants={
