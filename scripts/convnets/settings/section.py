@@ -50,7 +50,7 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
         return type(self)(**{**fields, **changes, **parts})
 
     def flat(self) -> dict[str, Any]:
-        """Return every setting under one flat name, such as `optimizer.learning_rate`; what is nested as JSON text."""
+        """Return every setting but neutral ones under a flat name, such as `optimizer.learning_rate`; what is nested as JSON."""
         flat: dict[str, Any] = {}
         neutral = _neutral(type(self))
         for name, value in self:
