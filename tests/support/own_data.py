@@ -17,6 +17,7 @@ def study(kind: str, source: Path | str, **dataset: Any) -> dict[str, Any]:
     variants = ("conv2", "conv2_1x1")
     return {
         **SMALL,
+        "replicates": None,
         "dataset": {"kind": kind, "source": str(source), **dataset},
         "training": {**SMALL["training"], "batch_size": 16},
         "variants": {name: SMALL["variants"][name] for name in variants},
