@@ -8,8 +8,6 @@ from pathlib import Path
 
 from convnets import hardware
 from convnets.errors import InputError
-from convnets.networks import formulas
-from convnets.runs import reading
 from convnets.study import configfiles, configuration
 from convnets.workarounds import for_snakemake
 from convnets.workflow import command, planning
@@ -146,17 +144,9 @@ def training_cost(wildcards):
 
 @cache
 def cost_of(variant):
-    """Return the operations of a training of a variant, in units of 10^9; None if they are not known.
-
-    Those of a user's own network are known from a finished run.
-    """
-    settings = study.variants[variant]
-    flops = (
-        reading.flops_of(study.layout.run(variant, seed) for seed in study.seeds)
-        if settings.own.network
-        else formulas.training_flops(settings.network, study.described.format)
-    )
-    return None if flops is None else study.images["train"] * settings.training.epochs * flops / 1e9
+    """Return the operations of a training of a variant, in units of 10^9; None if they are not known."""
+    operations = study.training_operations(variant)
+    return None if operations is None else operations / 1e9
 
 
 def training_minutes(wildcards, attempt):

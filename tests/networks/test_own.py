@@ -130,6 +130,15 @@ def test_costs_are_those_by_formula() -> None:
         assert costs.activations(logits) == formulas.activations(network, images)
 
 
+UNKNOWN = {
+    "shared": PLAIN.replace("    x = ", "    c = keras.layers.Conv2D(3, 3, padding='same')\n    x = ").replace(
+        "(images)\n", "(c(c(images)))\n"
+    ),
+    "operation": PLAIN.replace("Flatten()(images)", "Flatten()(keras.ops.multiply(images, images))"),
+    "without_weights": PLAIN.replace("()(images)", "()(keras.layers.Dot(3)([images, images]))"),
+}
+
+
 def test_costs_of_a_network_with_layers_of_unknown_cost_are_unknown(tmp_path: Path) -> None:
     known = build(written(tmp_path, RICH)).logits
     products = [(3 * 3 * 3 * 4, 15 * 15), (3 * 3 * 4 * 4, 15 * 15), (4 * 10, 1)]
@@ -138,8 +147,9 @@ def test_costs_of_a_network_with_layers_of_unknown_cost_are_unknown(tmp_path: Pa
     assert costs.training_flops(build(written(tmp_path, RICH), "mixed_bfloat16").logits) == costs.training_flops(known)
     attention = PLAIN.replace("    x = keras", "    y = keras.layers.Reshape((1024, 3))(images)\n    y = ATTENTION\n    x = keras")
     attention = attention.replace("ATTENTION", "keras.layers.MultiHeadAttention(1, 2)(y, y)").replace("()(images)", "()(y)")
-    unknown = build(written(tmp_path, attention, "attention")).logits
-    assert (costs.training_flops(unknown), costs.activations(unknown)) == (None, None)
+    for name, text in {"attention": attention, **UNKNOWN}.items():
+        unknown = build(written(tmp_path, text, name)).logits
+        assert (costs.training_flops(unknown), costs.activations(unknown)) == (None, None), name
 
 
 def settings_of(network: Own, **changes: Any) -> Settings:

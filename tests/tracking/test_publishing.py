@@ -22,7 +22,7 @@ from convnets.tracking import delivery, presentation, publishing
 from convnets.tracking.connection import TRAINING_TAG, Connection, StoreError, connect, create_store
 from convnets.tracking.finished_run import Finished
 from convnets.tracking.interface import VIEW_TAG, compare_page
-from convnets.tracking.publishing import Published, Summary, side_by_side, varying_settings
+from convnets.tracking.publishing import Published, Summary, described, side_by_side, varying_settings
 
 MEMBERS = {
     "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),
@@ -296,6 +296,14 @@ def test_settings_that_vary() -> None:
     params = [{"dropout": 0.5, "head": "dense", "epochs": 30}, {"dropout": 0.0, "head": "dense", "epochs": 50}]
     assert varying_settings(params) == ["dropout", "epochs"]
     assert varying_settings(params[:1]) == []
+
+
+def test_settings_that_only_some_runs_have() -> None:
+    """As the arguments of a network of one's own beside the filters of the project's."""
+    params = [{"filters": [4], "epochs": 30}, {"network": "a.py:f", "arguments.width": 8, "epochs": 30}]
+    names = varying_settings(params)
+    assert names == ["filters", "network", "arguments.width"]
+    assert [described(each, names) for each in params] == ["filters = [4]", "network = a.py:f, arguments.width = 8"]
 
 
 def test_a_run_in_more_comparisons_than_a_description_holds(results: Results) -> None:

@@ -85,7 +85,7 @@ def describe(place: Place, digest: Callable[[Path], str]) -> Description:
     return Description(ImageFormat((height, width, channels), classes), counts, {"sha256": digest(path)}, ())
 
 
-def read(place: Place, files: Sequence[Path]) -> "Content":  # noqa: ARG001  (rules do not name the file, since its place does not count)
+def read(place: Place, _files: Sequence[Path]) -> "Content":
     """Return the images and labels, of shape (n, height, width, channels) and (n,)."""
     from convnets.data.dataset import Content, Split  # NumPy is not needed to plan other kinds
 

@@ -122,7 +122,8 @@ def statistics(images: np.ndarray, standardise: str = "pixel") -> tuple[np.ndarr
     mean = total / count
     deviation = np.sqrt(squares / count - mean**2)
     deviation[deviation == 0] = 1
-    return tuple(np.broadcast_to(value.astype(np.float32), shape).copy() for value in (mean, deviation))  # type: ignore[return-value]
+    mean, deviation = (np.broadcast_to(value.astype(np.float32), shape).copy() for value in (mean, deviation))
+    return mean, deviation
 
 
 def save(dataset: Dataset, path: Path) -> None:

@@ -17,7 +17,7 @@ IDENTITY = {"batches": hashlib.sha256(json.dumps(BATCH_SHA256, sort_keys=True, s
 PROVENANCE = "source.json"  # beside the batches: the source that delivered them
 
 
-def describe(place: Place, digest: Callable[[Path], str]) -> Description:  # noqa: ARG001  (wherever from, the batches are the same)
+def describe(_place: Place, _digest: Callable[[Path], str]) -> Description:
     """Return what is known of CIFAR-10."""
     return Description(
         format=ImageFormat(IMAGE_SHAPE, CLASSES),
@@ -27,7 +27,7 @@ def describe(place: Place, digest: Callable[[Path], str]) -> Description:  # noq
     )
 
 
-def read(place: Place, files: Sequence[Path]) -> "Content":  # noqa: ARG001  (the files name the source that delivered them)
+def read(_place: Place, files: Sequence[Path]) -> "Content":
     """Return the images; an InputError if these are not the official batches."""
     from convnets.data import batches  # NumPy is not needed to plan
     from convnets.data.dataset import Content

@@ -56,7 +56,7 @@ def describe(place: Place, digest: Callable[[Path], str]) -> Description:
     return Description(ImageFormat(shape, listing.classes), counts, listing.identity(digests, place.size), ())
 
 
-def read(place: Place, files: Sequence[Path]) -> "Content":  # noqa: ARG001  (rules do not name thousands of files)
+def read(place: Place, _files: Sequence[Path]) -> "Content":
     """Return the images and labels, of shape (n, height, width, channels) and (n,)."""
     import numpy as np
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convnets import device as backend  # noqa: F401  (before keras)
+from convnets import device
 from convnets.networks import own as own_network
 from convnets.networks.shapes import feature_map
 from convnets.settings import Network, Own

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from convnets import device as backend  # noqa: F401  (before keras)
+from convnets import device
 from convnets.errors import InputError, suggest
 from convnets.modules import closure
 from convnets.settings import Own

@@ -17,6 +17,8 @@ from convnets import settings
 from convnets.data import kinds
 from convnets.data.images import Description, Place
 from convnets.errors import InputError
+from convnets.networks import formulas
+from convnets.runs import reading
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
@@ -112,6 +114,19 @@ class Configuration:
         """Raise an `InputError` if `runs_from` is set: given runs are not tracked here."""
         if self.runs_from:
             raise InputError(f"runs_from is {self.runs_from}: runs that were trained elsewhere are not tracked here")
+
+    def training_operations(self, variant: str) -> int | None:
+        """Return the floating-point operations of a training; None if they are not known.
+
+        Those of a network of the user's own are known from a finished run of the variant.
+        """
+        settings = self.variants[variant]
+        flops = (
+            reading.flops_of(self.layout.run(variant, seed) for seed in self.seeds)
+            if settings.own.network
+            else formulas.training_flops(settings.network, self.described.format)
+        )
+        return None if flops is None else self.images["train"] * settings.training.epochs * flops
 
     def variants_of_claims(self) -> list[str]:
         """Return the variants that claims are about, by id."""

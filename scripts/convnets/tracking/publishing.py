@@ -189,9 +189,7 @@ def _publish_comparisons(
             continue
         member = plan.member(run.metrics.variant)
         titles = {name: title for name, title in member.comparisons.items() if name in figures}
-        differences = {
-            name: ", ".join(f"{key} = {run.params[key]}" for key in varying[name] if key in run.params) for name in titles
-        }
+        differences = {name: described(run.params, varying[name]) for name in titles}
         note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
         run_id, tags, wanted = there.info.run_id, there.data.tags, {**member.tags(), NOTE_TAG: note}
         for key in tags:
@@ -220,6 +218,11 @@ def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
     given = list(params)
     names = dict.fromkeys(name for each in given for name in each)
     return [name for name in names if any(each.get(name) != given[0].get(name) for each in given)]
+
+
+def described(params: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Return those of some settings that a run has, with their values."""
+    return ", ".join(f"{name} = {params[name]}" for name in names if name in params)
 
 
 def side_by_side(runs: Sequence[Summary]) -> list[Summary]:

@@ -1,6 +1,6 @@
 """Keras's image layers as augmentation: made from settings and tried on images."""
 
-from convnets import device  # noqa: F401  (before keras)
+from convnets import device
 from convnets.settings import Augmentation
 from convnets.training import keras_objects
 

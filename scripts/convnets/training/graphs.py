@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from convnets import device  # noqa: F401  (before keras)
+from convnets import device
 from convnets.data.dataset import Split
 from convnets.networks.builders import Classifier
 from convnets.settings import Augmentation

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from convnets import device  # noqa: F401  (before keras)
+from convnets import device
 
 import keras  # isort: skip
 

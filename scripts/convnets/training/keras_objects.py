@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convnets import device  # noqa: F401  (before keras)
+from convnets import device
 from convnets.errors import InputError
 
 import tensorflow as tf  # isort: skip

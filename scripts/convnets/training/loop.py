@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from convnets import device, hardware  # noqa: F401  (device before keras)
+from convnets import device, hardware
 from convnets.data.dataset import Dataset
 from convnets.data.images import ImageFormat
 from convnets.errors import InputError

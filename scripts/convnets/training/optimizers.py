@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from convnets import device  # noqa: F401  (before keras)
+from convnets import device
 from convnets.networks.builders import Classifier
 from convnets.settings import Optimizer, Settings, keras_names
 from convnets.training import keras_objects
