@@ -61,10 +61,14 @@ def test_operations_are_known_from_a_finished_run(tmp_path: Path) -> None:
     assert study.training_operations("own") is None
     (tmp_path / "model.keras").touch()
     made = write_run(tmp_path / "made", tmp_path / "model.keras").folder
-    run = tmp_path / "runs" / "own" / "seed2"
-    run.mkdir(parents=True)
     record = json.loads((made / "record.json").read_text())
-    (run / "record.json").write_text(json.dumps({**record, "training_flops": None}))
+
+    def write(seed: int, flops: int | None) -> None:
+        run = tmp_path / "runs" / "own" / f"seed{seed}"
+        run.mkdir(parents=True)
+        (run / "record.json").write_text(json.dumps({**record, "training_flops": flops}))
+
+    write(1, None)
     assert study.training_operations("own") is None
-    (run / "record.json").write_text(json.dumps({**record, "training_flops": 1000}))
+    write(2, 1000)
     assert study.training_operations("own") == 45_000 * 30 * 1000

@@ -58,6 +58,8 @@ def test_a_network_of_ones_own_is_compared_with_its_own_runs_only(config: dict[s
     found = estimates.estimate(planning.load([tmp_path / "config.yaml"]))
     assert found["train_variant/own/seed1"] == pytest.approx(8 + 50 * 703 * 64 / 1000)
     assert found["train_variant/other/seed1"] is None
+    shutil.rmtree(folder)
+    assert estimates.estimate(planning.load([tmp_path / "config.yaml"]))["train_variant/mlp100/seed1"] is None
 
 
 @pytest.mark.parametrize(
