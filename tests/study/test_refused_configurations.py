@@ -161,6 +161,8 @@ REFUSED = {
         "a\x07b",
         ["variants.mlp100.label", "which cannot be printed"],
     ),
+    # What Snakemake's report holds, it holds within a script of its page.
+    "a tag of a script": ("comparisons.mlp.title", "a </SCRIPT>", ["comparisons.mlp.title", "it holds </SCRIPT, which would end"]),
     "half a character": ("comparisons.mlp.title", "\ud800", ["comparisons.mlp.title", "which cannot be printed"]),
     "token in the address": ("tracking.uri", "https://token@host", ["tracking.uri holds a name, or a token"]),
     "no kernel": ("network.kernel_size", 0, ["network.kernel_size is 0", "minimum of 1"]),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +86,13 @@ def each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _printable(text: str) -> str:
-    """Return a text that every output can hold: XML and UTF-8 have no place for control characters and half characters."""
+    """Return a text that every output can hold.
+
+    XML and UTF-8 have no place for control characters and half characters. Snakemake's report holds texts within the scripts of its
+    page, where tags of scripts would end them.
+    """
+    if tag := re.search("</?script", text, re.IGNORECASE):
+        raise PydanticCustomError("script", "it holds {tag}, which would end a script of Snakemake's report", {"tag": tag[0]})
     for each in text:
         if (unicodedata.category(each) in ("Cc", "Cs") and each not in "\n\t") or each in "\ufffe\uffff":
             raise PydanticCustomError("unprintable", "it holds {character}, which cannot be printed", {"character": ascii(each)})
