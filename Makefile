@@ -100,6 +100,6 @@ ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 
 lock: setup  ## resolve the locks again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
-		pyproject.toml --group dev --output-file requirements.lock
+		pyproject.toml --extra workflow --group dev --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
 		--group installer --output-file installer.lock

@@ -2,7 +2,12 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+BASE = Path(workflow.current_basedir)  # of this workflow, also where another one imports it
+sys.path.insert(0, str(BASE / "scripts"))
 
 
 report: "report/workflow.rst"
@@ -15,10 +20,10 @@ include: "rules/common.smk"
 
 
 pathvars:
-    results=study.folders["results"],
-    logs=study.folders["logs"],
-    benchmarks=study.folders["benchmarks"],
-    resources=study.folders["resources"],
+    results=FOLDERS["results"],
+    logs=FOLDERS["logs"],
+    benchmarks=FOLDERS["benchmarks"],
+    resources=FOLDERS["resources"],
 
 
 if study.runs_from is None:

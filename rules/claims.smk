@@ -28,7 +28,7 @@ if study.replicates:
     rule tabulate_errata:
         input:
             claims="<results>/tables/claims.csv",
-            texts=f"{TEXTS}/errata.yaml",
+            texts=text("errata.yaml"),
             stale=steps.marker("tabulate_errata"),
         output:
             csv=report("<results>/tables/errata.csv", **in_report("errata", "Tables", {"table": "Errata"})),

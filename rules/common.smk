@@ -1,5 +1,10 @@
 # The study, its steps, and helper functions of the rules.
-import stage
+from convnets.workarounds import for_snakemake
+
+is_imported, prefix, renamed = for_snakemake.imported(workflow)
+if not is_imported:  # the environment is the business of a workflow that imports this one; each script sets the stage for itself
+    import stage
+
 import sys
 from dataclasses import asdict
 from functools import cache
@@ -9,15 +14,13 @@ from pathlib import Path
 from convnets import hardware
 from convnets.errors import InputError
 from convnets.study import configfiles, configuration
-from convnets.workarounds import for_snakemake
 from convnets.workflow import command, planning
 from convnets.workflow.declarations import Declarations
 from convnets.workflow.steps import Steps
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-SCRIPTS = Path(workflow.basedir) / "scripts"
-TEXTS = os.path.relpath(Path(workflow.basedir) / "report")  # relative, since Snakemake's report prints paths
+SCRIPTS = BASE / "scripts"
 # Of a user's own network that has not been trained yet, or with layers whose operations are not known.
 UNKNOWN_COST, UNKNOWN_MINUTES = 10**9, 120
 TRAINING_MB = 2000  # memory of a training, with the two Snakemakes around it in a batch system's job
@@ -28,20 +31,26 @@ def is_forced(names):
     if not workflow.is_main_process:
         return True
     asked = workflow.dag_settings
+    if is_imported and {trigger.name for trigger in asked.rerun_triggers} != {"MTIME"}:
+        raise WorkflowError("start Snakemake with --rerun-triggers mtime: stamps tell what is stale, and other triggers disagree")
     forced = {*asked.forcerun, *(asked.targets if asked.forcetargets else ())}
-    return asked.forceall or not forced.isdisjoint(names)
+    return asked.forceall or not forced.isdisjoint({*names, *map(renamed, names)})
 
 
 try:
     if "study" in config and not Path(str(config["study"])).is_file():
         raise InputError(f"the study {config['study']} does not exist in {Path.cwd()}")
-    if workflow.is_main_process:
-        configfiles.read(map(Path, workflow.configfiles))  # refuses what Snakemake has read otherwise than it was meant
-    config.update(configfiles.from_command_line(config, workflow.config_settings.config))
-    study = configuration.resolve(config)
-    config["pathvars"] = dict(study.folders)  # for Snakemake's report
+    if is_imported:
+        config = configfiles.merged_over_study(config)
+    else:
+        if workflow.is_main_process:
+            configfiles.read(map(Path, workflow.configfiles))  # refuses what Snakemake has read otherwise than it was meant
+        config.update(configfiles.from_command_line(config, workflow.config_settings.config))
+    study = configuration.resolve(config, prefix)
+    if not is_imported:
+        config["pathvars"] = dict(study.folders)  # for Snakemake's report
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-        planning.check_environments(Path(workflow.basedir) / "envs")
+        planning.check_environments(BASE / "envs")
     if not workflow.is_main_process:
         planning.refuse_another_precision(config, study)
 except InputError as error:
@@ -50,6 +59,8 @@ except InputError as error:
         str(error) if is_read else f"{error}\n(there is no config.yaml in {Path.cwd()}, so none was read)"
     ) from None
 
+# Snakemake itself puts the prefix of an import before paths.
+FOLDERS = {name: os.path.relpath(folder, prefix) if prefix else folder for name, folder in study.folders.items()}
 TABLES = [
     *("variants", "convergence"),
     *(["claims"] if study.claims else []),
@@ -60,7 +71,7 @@ TABLES = [
 FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
 plans = workflow.is_main_process and not planning.is_loading()
-steps = Steps(Declarations(rules, study), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
+steps = Steps(Declarations(rules, study, prefix), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
 planning.declare(steps)
 
 
@@ -74,7 +85,8 @@ def hold_cores_and_memory():
         workflow.register_resource("mem_mb", memory // 2**20)
 
 
-if workflow.is_main_process and workflow.resource_settings.nodes is None:  # a batch system runs jobs on other machines
+# A batch system runs jobs on other machines, and a workflow that imports this one has its own limits.
+if workflow.is_main_process and workflow.resource_settings.nodes is None and not is_imported:
     hold_cores_and_memory()
 
 
@@ -106,7 +118,12 @@ def runs_of(variants=study.variants, seeds=study.seeds):
     names = ["history.csv", "metrics.json", "record.json", "stamp.json"] if given else "stamp.json"
     folder = given or "<results>"
     paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=variants, seed=seeds, name=names)
-    return [path for path in paths if not given or Path(path).exists()]
+    return [local(path) for path in paths if Path(path).exists()] if given else paths
+
+
+def text(name):
+    """Return the path of a file of texts, relative, since Snakemake's report prints it, and without an import's prefix."""
+    return local(os.path.relpath(BASE / "report" / name))
 
 
 def in_report(caption, category, labels):

@@ -7,9 +7,9 @@ rule write_overview:
         tables=expand("<results>/tables/{table}.csv", table=TABLES),
         figures=expand("<results>/figures/{figure}.svg", figure=FIGURES),
         published=[] if study.runs_from else "<results>/tracking/published.json",
-        texts=f"{TEXTS}/texts.yaml",
-        template=f"{TEXTS}/overview.html.jinja",
-        style=f"{TEXTS}/overview.css",
+        texts=text("texts.yaml"),
+        template=text("overview.html.jinja"),
+        style=text("overview.css"),
         stale=steps.marker("write_overview"),
     output:
         html=report("<results>/report/overview.html", **in_report("overview", "Overview", {"page": "The overview by itself"})),

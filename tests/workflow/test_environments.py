@@ -40,8 +40,10 @@ def test_every_package_of_the_lock_is_hashed_and_no_registry_is_named() -> None:
 def test_the_direct_dependencies_are_locked() -> None:
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    names = [re.split(r"[><=\[]", entry)[0] for entry in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, groups = whole["project"], whole["dependency-groups"]
+    entries = [*project["dependencies"], *project["optional-dependencies"]["workflow"], *groups["dev"]]
+    names = [re.split(r"[><=\[]", entry)[0] for entry in entries]
     assert set(names) <= set(locked())
 
 

@@ -88,6 +88,13 @@ def read_study(paths: Sequence[Path]) -> dict[str, Any]:
     return {**read(paths), "study": str(paths[0])}
 
 
+def merged_over_study(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what another workflow hands to this one as its configuration, merged over the study that it may name."""
+    config = read_study([Path(str(given["study"]))]) if "study" in given else {}
+    update_config(config, given)
+    return config
+
+
 def _parsed(text: str) -> Any:  # noqa: ANN401
     """Parse JSON, or else YAML."""
     try:

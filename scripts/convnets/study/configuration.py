@@ -133,9 +133,9 @@ class Configuration:
         return sorted({variant for claim in self.claims for variant in claim.variants})
 
 
-def resolve(config: Mapping[str, Any]) -> Configuration:
-    """Check a configuration, as `check` does, and resolve it."""
-    declared = check(config)
+def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
+    """Check a configuration, as `check` does, and resolve it. The prefix, such as `part/`, stands before its folders."""
+    declared = check(config, prefix)
     variants = dict(sorted(declared.variants.items()))  # by id, since merging two files does not keep their order
     labels = {name: variant.label for name, variant in variants.items()}
     members = {name: grids.members(name, grid) for name, grid in declared.grids.items()}
@@ -173,8 +173,8 @@ def resolve(config: Mapping[str, Any]) -> Configuration:
     )
 
 
-def check(config: Mapping[str, Any]) -> Declaration:
-    """Return what a configuration declares, with the members of grids among its variants.
+def check(config: Mapping[str, Any], prefix: str = "") -> Declaration:
+    """Return what a configuration declares, with the members of grids among its variants and the prefix before its folders.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def check(config: Mapping[str, Any]) -> Declaration:
     kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
     config = {**config, **kept}
     try:
-        declared, problems = grids.expand(Declaration.model_validate(config))
+        declared, problems = grids.expand(Declaration.model_validate(config).under(prefix))
         problems += contradictions.find(declared)
     except ValidationError as error:
         problems = list(messages.explain(error, config))

@@ -5,13 +5,15 @@ resolves the study.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from convnets.data import kinds, readers
 from convnets.data.images import Description, Place
+from convnets.errors import InputError
 from convnets.settings import Network, Own, Training
 from convnets.settings.section import (
     Count,
@@ -210,6 +212,13 @@ class Declaration(Section):
     convergence: Convergence = Convergence()
     memory: Memory | None = Field(None, description="what the memory table shows, or null for none")
     tracking: Tracking = Tracking()
+
+    def under(self, prefix: str) -> Self:
+        """Return the declaration with a prefix before the folders that rules write to; an `InputError` if one is absolute."""
+        folders = {name: f"{prefix}{folder}" for name, folder in self.pathvars.model_dump().items()}
+        if prefix and (absolute := [name for name, folder in self.pathvars if Path(folder).is_absolute()]):
+            raise InputError(f"pathvars.{absolute[0]} is absolute, so it cannot have the prefix {prefix}; leave one of them out")
+        return self.model_copy(update={"pathvars": self.pathvars.model_copy(update=folders)})
 
     @model_validator(mode="before")
     @classmethod

@@ -13,7 +13,8 @@ CORES = Workaround("limit_cores", "snakemake", "==9.27.*")
 ARRAYS = Workaround("refuse_arrays", *SLURM)
 MIN_JOB_AGE = Workaround("remember_min_job_age", *SLURM)
 INTERRUPT = Workaround("cancel_all_jobs", "snakemake-interface-executor-plugins", "==9.4.*")
-ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT)
+IMPORT = Workaround("imported", "snakemake", ">=9.27,<10")
+ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT, IMPORT)
 
 
 def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake ships no types)
@@ -21,6 +22,24 @@ def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake 
     if is_possible := CORES.applies():
         workflow.register_resource("_cores", cores)
     return is_possible
+
+
+def imported(workflow: Any) -> tuple[bool, str, Callable[[str], str]]:  # noqa: ANN401
+    """Return whether another workflow imports this one (`module`), with which prefix of paths, such as `part/`, and names of rules.
+
+    Raises
+    ------
+    WorkflowError
+        It replaces prefixes.
+    """
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    modifier = workflow.modifier
+    if not IMPORT.applies() or modifier.is_main_snakefile():
+        return False, "", str
+    if modifier.path_modifier.modifies_prefixes:
+        raise WorkflowError("replace_prefix: this workflow takes a prefix instead, or pathvars in its configuration")
+    return True, str(modifier.modify_path("path")).removesuffix("path"), modifier.modify_rulename
 
 
 def refuse_arrays() -> None:

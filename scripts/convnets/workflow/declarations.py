@@ -47,10 +47,13 @@ class Step:
 
 
 class Declarations:
-    """The rules, as Snakemake offers them to a Snakefile, with the study's folders and the values of its wildcards."""
+    """The rules, as Snakemake offers them to a Snakefile, with the study's folders and the values of its wildcards.
 
-    def __init__(self, rules: Any, study: Configuration) -> None:  # noqa: ANN401
-        self.study = study
+    `prefix` is what another workflow that imports this one puts before all paths; empty if there is none.
+    """
+
+    def __init__(self, rules: Any, study: Configuration, prefix: str = "") -> None:  # noqa: ANN401
+        self.study, self._prefix = study, prefix
         self.checks: dict[str, Callable[[Any], Iterable[str]] | None] = {}  # by rule: further reasons for which its steps are stale
         self.needed_by: dict[str, str] = {}  # by file that may be missing: the rule that needs it, if stale
         self._rules = rules
@@ -97,7 +100,7 @@ class Declarations:
     def path(self, path: str) -> str:
         """Return a path in its normal form, with its folders in place of `<results>` and the like."""
         for name, folder in self.study.folders.items():
-            path = path.replace(f"<{name}>", folder)
+            path = path.replace(f"{self._prefix}<{name}>", folder).replace(f"<{name}>", folder)
         return os.path.normpath(path)  # a folder may be written `./out/`
 
     def _places(self, files: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

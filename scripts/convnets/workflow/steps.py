@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from snakemake.io import local
+
 from convnets.files import atomic_path
 from convnets.freshness import fingerprint, stamps
 from convnets.workflow.declarations import MARK, TRAINING, Declarations, Step, key_of, listed
@@ -70,7 +72,7 @@ class Steps:
             if not self.reasons(key_of(rule, wildcards)):
                 return []
             self._mark()
-            return [str(MARKER)]
+            return [local(str(MARKER))]
 
         return stale
 
@@ -87,14 +89,15 @@ class Steps:
             if not self._is_to_be_made(key_of(rule, wildcards)):
                 return {}
             self._mark()
-            return {**files, MARK: str(MARKER)}
+            return {**files, MARK: local(str(MARKER))}
 
         return needed
 
     def _is_to_be_made(self, key: str) -> bool:
         """Return whether a step has to run: it is stale by itself, or the command line forces it."""
         step = self[key]
-        return bool(self.reasons(key)) or self._is_forced({step.rule, *(file for files in step.outputs.values() for file in files)})
+        is_forced = self._is_forced({step.rule, *(file for files in step.outputs.values() for file in files)})
+        return is_forced or bool(self.reasons(key))
 
     def job(self, rule: str) -> Callable[[Any, Any, Any], str]:
         """Return a params function that writes the job file of a step and returns its path."""

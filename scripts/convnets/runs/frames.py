@@ -1,0 +1,77 @@
+"""Finished runs as pandas frames, for notebooks and other programs. It needs nothing but pandas."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from convnets.errors import InputError
+from convnets.files import read_json
+from convnets.runs.layout import HISTORY, METRICS, RECORD, Layout, is_verified, run_of
+
+KEYS = ("variant", "seed")
+OF_RECORD = ("processor", "device", "threads", "precision", "peak_memory_bytes", "training_flops", "activations")
+CLAIMS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a folder of results holds. Losses are cross-entropies in nats, accuracies fractions, times seconds.
+
+    Attributes
+    ----------
+    runs
+        One row per run, sorted by variant and seed: the fields of `metrics.json`, where and how it was trained by `record.json`,
+        and whether a verification gave it its fingerprint (`verified`).
+    curves
+        One row per run and epoch: `variant`, `seed` and the columns of `history.csv`.
+    claims
+        `tables/claims.csv`; no rows if the study has no claims.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    claims: pd.DataFrame
+
+
+def load(folder: Path) -> Results:
+    """Return the finished runs in a folder of results, as they lie there: whether they are stale is not asked.
+
+    Raises
+    ------
+    InputError
+        The folder holds no finished run, or one that cannot be read.
+    """
+    layout = Layout(folder)
+    finished = [run for run in layout.runs() if (run / HISTORY).is_file() and (run / METRICS).is_file()]
+    if not finished:
+        raise InputError(
+            f"{folder.absolute()} holds no finished run (runs/VARIANT/seedN/{METRICS}); name the folder of the results"
+        )
+    runs, curves = [], []
+    for run in finished:
+        variant, seed = run_of(run)
+        keys: dict[str, str | int] = {"variant": variant, "seed": int(seed)}
+        try:
+            metrics = read_json(run / METRICS)
+            record = read_json(run / RECORD) if (run / RECORD).is_file() else {}
+            curve = pd.read_csv(run / HISTORY)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{run} cannot be read: {error}; remove the folder to train this run again") from error
+        runs.append(
+            {**keys, **_without_keys(metrics), **{name: record.get(name) for name in OF_RECORD}, "verified": is_verified(run)}
+        )
+        for position, (name, value) in enumerate(keys.items()):
+            curve.insert(position, name, value)
+        curves.append(curve)
+    claims = folder / "tables" / "claims.csv"
+    return Results(
+        runs=pd.DataFrame(runs).sort_values(list(KEYS), ignore_index=True),
+        curves=pd.concat(curves).sort_values([*KEYS, "epoch"], ignore_index=True),
+        claims=pd.read_csv(claims) if claims.is_file() else pd.DataFrame(columns=list(CLAIMS)),
+    )
+
+
+def _without_keys(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metrics.items() if name not in KEYS}
