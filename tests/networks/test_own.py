@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_networks import HEAD, PLAIN, RICH
 
 from convnets.data.dataset import Dataset
 from convnets.data.images import ImageFormat
@@ -24,17 +25,6 @@ import keras  # isort: skip
 
 SHAPE, CLASSES = (32, 32, 3), 10
 MEAN, DEVIATION = np.zeros(SHAPE, np.float32), np.ones(SHAPE, np.float32)
-HEAD = "import keras\n\n\ndef network(shape, classes, **given):\n"
-END = "    return keras.Model(images, keras.layers.Dense(classes)(x))\n"
-PLAIN = f"{HEAD}    images = keras.Input(shape)\n    x = keras.layers.Flatten()(images)\n{END}"
-RICH = f"""{HEAD}    images = keras.Input(shape)
-    x = keras.layers.Conv2D(4, 3, strides=2, kernel_regularizer=keras.regularizers.L2(1e-3))(images)
-    x = keras.layers.BatchNormalization(momentum=0.5)(x)
-    x = keras.layers.SpatialDropout2D(0.2)(x)
-    x = keras.layers.Add()([keras.layers.Conv2D(4, 3, padding="same", activation="relu")(x), x])
-    x = keras.layers.GaussianNoise(0.1)(keras.layers.GlobalAveragePooling2D()(x))
-    x = keras.layers.Dropout(0.3)(x)
-{END}"""
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,9 +14,9 @@ import pytest
 from disks import mounted
 from finished_runs import new_store
 from images import split_of
-from standstill import stand_still
+from killing import FILES, has_trained, kill, wait_for
 from trainings import STARTED, Training, assert_same, outcome, settings_with, write_data
-from waiting import SECONDS, wait_until
+from waiting import SECONDS
 
 from convnets.data.dataset import DatasetSettings
 from convnets.study.stores import Store
@@ -89,40 +88,6 @@ def undisturbed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
     return make
 
 
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", pause: float = 0.01) -> None:
-    """Wait until a condition holds or the process has ended."""
-    wait_until(lambda: condition() or process.poll() is not None, pause=pause)
-
-
-def epochs_done(training: Training) -> int:
-    """Return the epoch of the last checkpoint; one that a kill cut off has another name."""
-    return max((int(path.stem[-6:]) for path in training.unfinished.glob("checkpoint-*.npz")), default=0)
-
-
-def assert_went_on(training: Training, done: int) -> None:
-    """Check that the last start of a training, if it came so far, went on after the last checkpoint before it."""
-    *_, last = training.log().split(STARTED)
-    if resumed := re.search(r"going on after epoch (\d+)", last):
-        assert int(resumed[1]) == done
-    else:
-        assert done == 0 or "iteration" not in last
-
-
-def has_trained(training: Training, epochs: int) -> bool:
-    return any(int(path.stem[-6:]) >= epochs for path in training.unfinished.glob("checkpoint-*.npz"))
-
-
-def stands_still_while_writing(training: Training, process: "subprocess.Popen[bytes]") -> bool:
-    """Stop a training that is writing a checkpoint, and return whether it was not done with that before it stood still."""
-    if not any(training.unfinished.glob(".checkpoint*")):
-        return False
-    stand_still(process.pid)
-    if any(training.unfinished.glob(".checkpoint*")):
-        return True
-    process.send_signal(signal.SIGCONT)
-    return False
-
-
 KINDS = ("start", "start", "epoch", "checkpoint", "epoch", "end")
 
 
@@ -140,46 +105,17 @@ def kills() -> Iterator[Counter[str]]:
 def test_killed_at_any_moment(
     variant: str, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training], kills: Counter[str]
 ) -> None:
-    """Six kills: at two random moments after the start, in two random epochs, while a checkpoint is written, and at the end.
-
-    The last one comes at a random moment after the last checkpoint, when files are written and the run is delivered. Then the run
-    folder is emptied, as Snakemake empties it after a job that was killed.
-    """
-    moments = random.Random(variant)
+    """Six kills: at two random moments after the start, in two random epochs, while a checkpoint is written, and at the end."""
     training = training_of(shared, tmp_path, variant)
-    started, seconds = time.monotonic(), 0.0
+    started = time.monotonic()
     undisturbed(variant)
     seconds = time.monotonic() - started  # 0 where it was made before, which is as good
-    for kind in KINDS:
-        done = epochs_done(training)
-        process = training.start()
-        if kind == "start":
-            time.sleep(moments.uniform(0.1, max(1.0, min(0.6 * seconds, 7.0))))
-        elif kind == "epoch":
-            reached = moments.randint(min(done + 2, EPOCHS - 2), min(done + 40, EPOCHS - 2))
-            wait_for(lambda reached=reached: has_trained(training, reached), process, 0.002)
-            time.sleep(moments.uniform(0, 0.02))
-        elif kind == "end":
-            wait_for(lambda: has_trained(training, EPOCHS), process, 0.002)
-            time.sleep(moments.uniform(0, 2.5))
-        else:
-            wait_for(lambda process=process: stands_still_while_writing(training, process), process, 0)
-        process.kill()
-        if process.wait() != -signal.SIGKILL or (kind != "start" and not training.unfinished.exists()):
-            break  # it came too late: the training has ended, and is not to be started again
-        kills[kind] += 1
-        assert_went_on(training, done)
-        shutil.rmtree(training.run, ignore_errors=True)
-    else:
-        done = epochs_done(training)
-        training.finish()
-        assert_went_on(training, done)
+    kills.update(kill(training, KINDS, EPOCHS, random.Random(variant), seconds))
     assert_same(training.run, undisturbed(variant).run)
     training.assert_tracked_once()
     assert not training.unfinished.exists()
     kills["variants"] += 1
-    names = ["history.csv", "metrics.json", "model.keras", "record.json", "stamp.json", "tracked.json"]
-    assert training.files() == names
+    assert training.files() == FILES
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -18,7 +18,9 @@ LIBRARIES = ("PIL", "jinja2", "keras", "matplotlib", "numpy", "pandas", "scipy",
 PACKAGES = {"PIL": "pillow"}  # the package of a library, where its name is another
 # Modules that cannot change a result: the declaration of settings, whose values count, and the frame of steps.
 NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")
-PACKAGE = "convnets"  # nor does the package's own module, which only opens finished results
+NEUTRAL = {
+    "fad03941cab24c54"
+}  # nor does a module of this digest: the package's own, as it opens finished results and does nothing else
 
 
 def code_of(*entries: str) -> dict[str, dict[str, str]]:
@@ -35,7 +37,7 @@ def code_of(*entries: str) -> dict[str, dict[str, str]]:
 @cache
 def _code_of(root: Path, entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
     files, libraries = closure([root], entries, NOT_COUNTED)
-    modules = {name: digest for name, file in sorted(files.items()) if name != PACKAGE and (digest := read_module(file)[0])}
+    modules = {name: digest for name, file in sorted(files.items()) if (digest := read_module(file)[0]) and digest not in NEUTRAL}
     versions = {name: library_version(name) for name in sorted(libraries.intersection(LIBRARIES))}
     return {"modules": modules, "libraries": versions}
 
