@@ -91,7 +91,7 @@ REFUSED = {
         PLAIN.replace("Dense(classes)", "Dense(classes, activation='softmax')"),
         "returns probabilities; leave out the soft",
     ),
-    "an own layer": (OWN_LAYER, "cannot be loaded without its file .*; use layers of Keras, or of an installed package"),
+    "an own layer": (OWN_LAYER, "cannot be loaded without its file .*; use layers of Keras, or of KerasHub"),
     "a relative import": (f"from . import other\n{PLAIN}", "relative imports are not followed"),
     "a name that is taken": (PLAIN, "has the name of a module in"),
     "a module that is not imported by a statement": (
@@ -110,6 +110,47 @@ def test_what_cannot_be_trained_is_refused_in_one_line(case: str, tmp_path: Path
         build(written(tmp_path, text, name))
     assert "\n" not in str(refused.value)
     assert f"{name}.py:network" in str(refused.value)
+
+
+NOISY = """import keras
+import numpy as np
+import tensorflow as tf
+
+GENERATOR = tf.random.Generator.from_seed(1)
+
+
+@keras.saving.register_keras_serializable("noisy")
+class Noisy(keras.layers.Layer):
+    def call(self, x, training=False):
+        return x + {drawn} if training else x
+"""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "operation"),
+    [
+        ("tf.random.normal(tf.shape(x))", "RandomStandardNormal"),
+        ("GENERATOR.normal(tf.shape(x))", "(RngReadAndSkip|StatefulStandardNormalV2)"),
+        ("tf.ensure_shape(tf.numpy_function(lambda v: v, [x], tf.float32), x.shape)", "PyFunc"),
+        ("keras.random.normal(keras.ops.shape(x), seed=3)", ""),
+    ],
+)
+def test_random_numbers_that_are_not_kept_are_refused(
+    drawn: str, operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer of KerasHub might draw them, for which a stand-in is made here; one in the file is refused anyhow."""
+    packages, folder = tmp_path / "site-packages", tmp_path / "mine"
+    packages.mkdir()
+    folder.mkdir()
+    (packages / "keras_hub.py").write_text(NOISY.format(drawn=drawn))
+    monkeypatch.syspath_prepend(packages)
+    text = PLAIN.replace("Flatten()(images)", "Flatten()(keras_hub.Noisy()(images))")
+    network = written(folder, f"import keras_hub\n{text}")
+    if not operation:
+        build(network)
+        return
+    with pytest.raises(InputError, match=f"mine.py:network draws by TensorFlow's {operation}, .*; use keras.random"):
+        build(network)
 
 
 def test_costs_are_those_by_formula() -> None:

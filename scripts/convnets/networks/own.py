@@ -5,6 +5,7 @@ standardised images to logits.
 """
 
 import importlib
+import re
 import sys
 import tempfile
 import traceback
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from convnets import device
 from convnets.errors import InputError, suggest
@@ -25,6 +27,8 @@ from convnets.settings import Own
 import keras  # isort: skip
 
 SCRIPTS = Path(__file__).parents[2]
+# TensorFlow's operations that draw from a state of their own, or call Python. Those of keras.random are "Stateless...".
+UNKEPT = re.compile("(Random|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal|Stateful(?!Partitioned)|Rng|.*PyFunc).*")
 PROBED = 8  # images of noise that tell logits from probabilities
 
 
@@ -111,7 +115,17 @@ def _problem(model: Any, shape: tuple[int, ...], classes: int) -> str:  # noqa: 
         variable.assign(value)
     if outputs.min() >= 0 and np.allclose(outputs.sum(1), 1, atol=1e-3):
         return "returns probabilities; leave out the softmax at its end, since the loss wants logits"
+    if unkept := _draws_unkept(model, shape):
+        return f"draws by TensorFlow's {unkept}, whose state is not kept, so no stopped training could go on; use keras.random"
     return ""
+
+
+def _draws_unkept(model: keras.Model, shape: tuple[int, ...]) -> str:
+    """Return an operation of the training step that draws from no variable of Keras; empty if there is none."""
+    step = tf.function(lambda images: model(images, training=True))
+    graph = step.get_concrete_function(tf.TensorSpec((None, *shape))).graph.as_graph_def()
+    operations = {node.op for nodes in (graph.node, *(function.node_def for function in graph.library.function)) for node in nodes}
+    return next((operation for operation in sorted(operations) if UNKEPT.fullmatch(operation)), "")
 
 
 def states(layer: keras.Layer) -> list[keras.Variable]:
@@ -130,7 +144,7 @@ def _check_loading(name: str, model: keras.Model, modules: set[str], folder: Pat
             reason = " ".join(str(error).split())[:300]
             raise InputError(
                 f"{name}: the model cannot be loaded without its file ({type(error).__name__}: {reason}); "
-                "use layers of Keras, or of an installed package"
+                "use layers of Keras, or of KerasHub"
             ) from error
     if not all(np.array_equal(one, other) for one, other in zip(model.get_weights(), again.get_weights(), strict=True)):
         raise InputError(f"{name}: the model that is loaded from a file has other weights than the one saved")
