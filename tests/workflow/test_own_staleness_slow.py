@@ -3,6 +3,7 @@
 Each test starts from what the one before it left, finished.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,10 @@ def test_an_argument(workflow: Workflow) -> None:
 
 def test_one_value_more_in_a_grid(workflow: Workflow) -> None:
     put(workflow.config, "grids.width.vary", {"arguments.width": [2, 5]})
+    planned = workflow.snakemake("--dry-run")  # what it costs is not known yet, so it comes first
+    (job,) = re.findall(r"rule train_variant:\n((?:    .*\n)*)", planned.stdout + planned.stderr)
+    assert "priority: 1000000000\n" in job
+    assert "runtime=120," in job
     settle(workflow, {"train_variant/width__width_5/seed1", *TABLES, "tabulate_claims", "create_store"})
 
 
