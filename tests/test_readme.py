@@ -1,16 +1,23 @@
-"""The README's numbers are those of the committed run."""
+"""The numbers of README and docs are those of the committed run, and their links lead somewhere."""
 
 import csv
+import re
 from pathlib import Path
 
+import pytest
+import yaml
 from conftest import ROOT
 
+from convnets.study import configuration
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPORT = (ROOT / "docs" / "report2021.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TABLES = ROOT / "results" / "reference" / "tables"
 
 
 def test_the_table_is_the_committed_runs() -> None:
-    shown = README.split("<!-- results/reference/tables/variants.md -->\n")[1].split("<!-- end -->")[0]
+    shown = REPORT.split("<!-- results/reference/tables/variants.md -->\n")[1].split("<!-- end -->")[0]
     assert shown == (TABLES / "variants.md").read_text(encoding="utf-8")
 
 
@@ -25,7 +32,7 @@ def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
         "3 conv layers: final validation loss with augmentation": [("conv3_augment", "final_val_loss")],
         "1x1 head: best validation accuracy": [("conv3_1x1", "best_val_accuracy")],
     }
-    rows = [line.split(" | ") for line in README.split("| | report | here |\n")[1].split("\n\n")[0].splitlines()[1:]]
+    rows = [line.split(" | ") for line in REPORT.split("| | report | here |\n")[1].split("\n\n")[0].splitlines()[1:]]
     found = {what.removeprefix("| "): here.removesuffix(" |") for what, _, here in rows}
 
     def shown(variant: str, metric: str) -> str:
@@ -38,10 +45,11 @@ def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
 def test_the_count_of_verdicts_is_the_committed_runs() -> None:
     first_line = (TABLES / "claims.md").read_text(encoding="utf-8").splitlines()[0]
     assert f"> {first_line}\n" in README
+    assert f"> {first_line}\n" in REPORT
 
 
 def test_the_claims_are_those_of_the_committed_runs() -> None:
-    shown = README.split("<!-- results/reference/tables/claims.md -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
+    shown = REPORT.split("<!-- results/reference/tables/claims.md -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
     lines = [line for line in (TABLES / "claims.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     committed = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rows = {statement: (reported, here, verdict) for _, _, statement, reported, here, _, verdict in committed}
@@ -51,8 +59,23 @@ def test_the_claims_are_those_of_the_committed_runs() -> None:
     assert len(shown) > 10
 
 
-def test_every_link_leads_somewhere() -> None:
-    import re
+def test_the_readme_fits_three_screens() -> None:
+    assert len(README.splitlines()) <= 120
 
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert Path(ROOT, target).exists(), target
+
+def test_the_study_in_the_readme_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (study,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert set(configuration.resolve({**yaml.safe_load(study), "study": "mine.yaml"}).variants) == {"mlp", "resnet"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)", text):
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            known = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in known, f"{target}#{anchor}"
