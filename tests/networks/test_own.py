@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_networks import HEAD, PLAIN, RICH
+from own_networks import HEAD, NOISY, PLAIN, RICH
 
 from convnets.data.dataset import Dataset
 from convnets.data.images import ImageFormat
@@ -110,20 +110,6 @@ def test_what_cannot_be_trained_is_refused_in_one_line(case: str, tmp_path: Path
         build(written(tmp_path, text, name))
     assert "\n" not in str(refused.value)
     assert f"{name}.py:network" in str(refused.value)
-
-
-NOISY = """import keras
-import numpy as np
-import tensorflow as tf
-
-GENERATOR = tf.random.Generator.from_seed(1)
-
-
-@keras.saving.register_keras_serializable("noisy")
-class Noisy(keras.layers.Layer):
-    def call(self, x, training=False):
-        return x + {drawn} if training else x
-"""
 
 
 @pytest.mark.parametrize(

@@ -11,3 +11,16 @@ RICH = f"""{HEAD}    images = keras.Input(shape)
     x = keras.layers.GaussianNoise(0.1)(keras.layers.GlobalAveragePooling2D()(x))
     x = keras.layers.Dropout(0.3)(x)
 {END}"""
+# A module of a layer that draws random numbers in training; {drawn} says how.
+NOISY = """import keras
+import numpy as np
+import tensorflow as tf
+
+GENERATOR = tf.random.Generator.from_seed(1)
+
+
+@keras.saving.register_keras_serializable("noisy")
+class Noisy(keras.layers.Layer):
+    def call(self, x, training=False):
+        return x + {drawn} if training else x
+"""

@@ -18,9 +18,8 @@ LIBRARIES = ("PIL", "jinja2", "keras", "matplotlib", "numpy", "pandas", "scipy",
 PACKAGES = {"PIL": "pillow"}  # the package of a library, where its name is another
 # Modules that cannot change a result: the declaration of settings, whose values count, and the frame of steps.
 NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")
-NEUTRAL = {
-    "fad03941cab24c54"
-}  # nor does a module of this digest: the package's own, as it opens finished results and does nothing else
+# The package's own module, by its digest: it opens finished results and does nothing else, so it does not count either.
+NEUTRAL = "fad03941cab24c54"
 
 
 def code_of(*entries: str) -> dict[str, dict[str, str]]:
@@ -37,7 +36,7 @@ def code_of(*entries: str) -> dict[str, dict[str, str]]:
 @cache
 def _code_of(root: Path, entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
     files, libraries = closure([root], entries, NOT_COUNTED)
-    modules = {name: digest for name, file in sorted(files.items()) if (digest := read_module(file)[0]) and digest not in NEUTRAL}
+    modules = {name: digest for name, file in sorted(files.items()) if (digest := read_module(file)[0]) and digest != NEUTRAL}
     versions = {name: library_version(name) for name in sorted(libraries.intersection(LIBRARIES))}
     return {"modules": modules, "libraries": versions}
 

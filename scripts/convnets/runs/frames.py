@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -59,9 +58,8 @@ def load(folder: Path) -> Results:
             curve = pd.read_csv(run / HISTORY)
         except (OSError, ValueError) as error:
             raise InputError(f"{run} cannot be read: {error}; remove the folder to train this run again") from error
-        runs.append(
-            {**keys, **_without_keys(metrics), **{name: record.get(name) for name in OF_RECORD}, "verified": is_verified(run)}
-        )
+        made = {name: record.get(name) for name in OF_RECORD}
+        runs.append({**metrics, **keys, **made, "verified": is_verified(run)})
         for position, (name, value) in enumerate(keys.items()):
             curve.insert(position, name, value)
         curves.append(curve)
@@ -71,7 +69,3 @@ def load(folder: Path) -> Results:
         curves=pd.concat(curves).sort_values([*KEYS, "epoch"], ignore_index=True),
         claims=pd.read_csv(claims) if claims.is_file() else pd.DataFrame(columns=list(CLAIMS)),
     )
-
-
-def _without_keys(metrics: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in metrics.items() if name not in KEYS}
