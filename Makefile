@@ -19,7 +19,7 @@ endif
 # They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
-.PHONY: help setup .venv run report why verify audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run watch report why verify audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -27,10 +27,12 @@ help:  ## list the targets
 
 setup:  ## build .venv from the hash-pinned lock
 	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv
+	@for folder in .venv/lib/python3*/site-packages; do \
+		test -e $$folder/convnets.pth || ! test -d $$folder || echo '../../../../scripts/plugins' > $$folder/convnets.pth; done
 
 # uv, itself hash-pinned, takes seconds where pip takes minutes. It also compiles to bytecode, which halves the time that each job
 # needs to import TensorFlow. Packages that come as source only are built with the lock's versions, too. A .venv that is a link is
-# left alone: another clone may use what it points to.
+# left alone: another clone may use what it points to. The last file names the folder of Snakemake's logger `convnets`.
 .venv:
 	@! test -L .venv || { echo 'error: .venv is a symbolic link to an environment of another lock; remove the link'; exit 1; }
 	$(PYTHON) -c '$(SUPPORTED)'
@@ -42,7 +44,10 @@ setup:  ## build .venv from the hash-pinned lock
 
 run: setup  ## train every variant and make every figure and table
 	@$(BIN)/python scripts/check_configuration.py $(FILES)
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) --logger convnets
+
+watch: setup  ## show the progress of a workflow that runs elsewhere
+	@$(BIN)/python scripts/watch_workflow.py $(FILES)
 
 report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing
 	@$(BIN)/python scripts/write_report.py --cores $(CORES) $(FILES)

@@ -6,6 +6,7 @@ entry. What selects the hardware to compute on stands in `convnets.device`.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import chdir
@@ -80,12 +81,15 @@ def staged(environment: Mapping[str, str]) -> dict[str, str]:
 def set_stage() -> None:
     """Set the stage for this process and those that it starts."""
     clean, mark = staged(os.environ), os.environ.get(MARK)
+    is_script = Path(sys.argv[0]).resolve().parent == SCRIPTS
+    if is_script and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback of the imports; `command.run` sets its own handler
     if clean != os.environ:
         others = sorted(name for name in os.environ if name.startswith("MLFLOW_") and name not in clean)
         if others and not mark:  # otherwise MLflow has set them itself, in the process that started this one
             print(f"not used, since the configuration says where runs are tracked: {', '.join(others)}", file=sys.stderr)
         clean[MARK] = str(os.getpid())
-        if Path(sys.argv[0]).resolve().parent == SCRIPTS and mark != clean[MARK]:
+        if is_script and mark != clean[MARK]:
             sys.stderr.flush()
             os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)  # noqa: S606
         os.environ.clear()

@@ -1,8 +1,8 @@
 """Unfinished trainings, running or interrupted: a folder for each, locked by the process that trains.
 
-The folder holds the training's checkpoints, and the token that its tracked run bears. The operating system releases the lock when
-the process ends in any way. So an unlocked folder with an open tracked run belongs to a training that was killed. The locks also
-work between hosts that share a file system with locking.
+The folder holds the training's checkpoints, its history so far, and the token that its tracked run bears. The operating system
+releases the lock when the process ends in any way. So an unlocked folder with an open tracked run belongs to a training that was
+killed. The locks also work between hosts that share a file system with locking.
 """
 
 import fcntl
@@ -21,6 +21,7 @@ from pydantic.dataclasses import dataclass
 
 from convnets.errors import InputError
 from convnets.files import read_json, remove_partial, write_json
+from convnets.runs.layout import HISTORY
 
 LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
 PATIENCE_S = 2.0  # another process that checks a lock (`is_held`) holds it for a moment
@@ -60,6 +61,7 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
     if former and former.fingerprint == fingerprint:
         training = replace(former, uri=uri, experiment=experiment, is_open=True)
     else:
+        (folder / HISTORY).unlink(missing_ok=True)
         training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open=True)
     training.write(folder)
     return training

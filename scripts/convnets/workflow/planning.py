@@ -28,6 +28,11 @@ def declare(steps: Steps) -> None:
     _declared[:] = [steps]
 
 
+def declared() -> Steps | None:
+    """Return the steps of the last Snakefile that was read in this process."""
+    return _declared[-1] if _declared else None
+
+
 def is_loading() -> bool:
     """Return whether `load` is reading the Snakefile. Then nothing may be written."""
     return _is_loading

@@ -1,0 +1,83 @@
+"""What is shown while a workflow runs: how many runs are done, what trains now, and what is left until when."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from convnets.progress.trainings import Training
+from convnets.workflow.estimates import duration
+
+BAR, NARROW = 20, 72  # columns: of a training's bar, and of a terminal that has no room for it
+LINES_LEFT = 4  # of the terminal, for other lines
+
+
+@dataclass(frozen=True)
+class Board:
+    """The state of a workflow at a moment.
+
+    `runs` and `steps` count trainings and other steps, done and in all. `others` names what else runs, such as other steps.
+    `seconds` is the time until the last training ends, None where it is not known.
+    """
+
+    runs: tuple[int, int]
+    steps: tuple[int, int]
+    trainings: Sequence[Training]
+    others: Sequence[str]
+    seconds: float | None
+
+    def summary(self) -> str:
+        """Return the state in a line."""
+        parts = [f"{self.runs[0]} of {self.runs[1]} runs", f"{self.steps[0]} of {self.steps[1]} other steps"]
+        if self.runs[0] < self.runs[1]:
+            parts.append(self._left())
+        return ", ".join(parts)
+
+    def _left(self) -> str:
+        if self.seconds is None:
+            return "time left not known yet"
+        ends = time.localtime(time.time() + self.seconds)
+        day = "" if self.seconds < 20 * 3600 else "%a "
+        return f"trainings until about {time.strftime(f'{day}%H:%M', ends)} ({duration(self.seconds)})"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield a bar of all steps, their numbers, a line for each training, and what else runs."""
+        done, total = (sum(pair) for pair in zip(self.runs, self.steps, strict=True))
+        room = max(1, console.height - LINES_LEFT - len(self.others))
+        hidden = len(self.trainings) - room
+        lines = Table.grid(expand=True)
+        lines.add_row(_bar(done, total, options.max_width))
+        for line in (self.summary(), *self.others, *([f"{hidden} more trainings"] if hidden > 0 else [])):
+            is_first = line == self.summary()
+            lines.add_row(
+                Text(line if is_first else f"  {line}", style="bold" if is_first else "", no_wrap=True, overflow="ellipsis")
+            )
+        yield lines
+        yield self._table(self.trainings[:room], options.max_width)
+
+    @staticmethod
+    def _table(trainings: Sequence[Training], width: int) -> Table:
+        table = Table.grid(padding=(0, 1))
+        has_bar = width >= NARROW + BAR
+        for column in ("name", *(["bar"] if has_bar else []), "epoch", "loss", "accuracy"):
+            table.add_column(no_wrap=True, overflow="ellipsis", justify="left" if column == "name" else "right")
+        for training in trainings:
+            bar = [_bar(len(training.history), training.epochs, BAR)] if has_bar else []
+            table.add_row(f"  {training.name}", *bar, *_numbers(training))
+        return table
+
+
+def _bar(done: int, total: int, width: int) -> ProgressBar:
+    return ProgressBar(total or 1, done, width, style="bright_black", complete_style="blue", finished_style="green")
+
+
+def _numbers(training: Training) -> Iterator[str]:
+    """Yield the epoch that is being trained, and the validation loss and accuracy after the last one."""
+    yield f"epoch {min(len(training.history) + 1, training.epochs)}/{training.epochs}"
+    if training.history:
+        yield f"loss {training.history[-1].val_loss:.3f}"
+        yield f"accuracy {training.history[-1].val_accuracy:.3f}"

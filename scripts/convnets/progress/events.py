@@ -1,0 +1,214 @@
+"""Snakemake's events as lines and as a board."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convnets.progress.board import Board
+from convnets.progress.forecast import Forecast
+from convnets.progress.terminal import Line
+from convnets.progress.trainings import Reader, result_of
+from convnets.runs.layout import run_of
+from convnets.workflow import planning
+from convnets.workflow.declarations import TRAINING, key_of
+from convnets.workflow.estimates import duration
+from convnets.workflow.steps import Steps
+
+ERROR = re.compile(r"^[\d:]{8} error: (.*)", re.MULTILINE | re.DOTALL)  # of a script's log (`command.run`)
+LAST_LINES = 10  # of a log without such an error
+# How lines of Snakemake begin that have no event of their own. `SAID`: by the lines of jobs, and by the last line.
+NOTHING, STOPPING = "Nothing to be done", "Terminating processes on user request"
+SAID = (
+    *("RuleException:\nCalledProcessError", "WorkflowError:\nAt least one job did not complete"),
+    "Exiting because a job execution failed",
+)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What is known once the workflow is planned."""
+
+    steps: Steps
+    reader: Reader
+    forecast: Forecast
+
+
+class Events:
+    """Follows the jobs of a workflow by the records that Snakemake logs.
+
+    `is_brief`: leave out the beginnings of trainings, which a board shows. `is_dry`: nothing is made.
+    """
+
+    def __init__(self, *, is_brief: bool, is_dry: bool = False) -> None:
+        self._is_brief, self._is_dry = is_brief, is_dry
+        self._lock = threading.RLock()  # the board is drawn by another thread
+        self._began = time.monotonic()
+        self._planned: _Planned | None = None
+        self._jobs: dict[int, tuple[str, float]] = {}  # by number, while it runs: the key, and when it began
+        self._attempts: dict[int, int] = {}
+        # Trainings (True) and other steps.
+        self._total, self._done, self._failed = {True: 0, False: 0}, {True: 0, False: 0}, set[str]()
+        self._cores, self._is_batch = 1, False  # or nodes, of a batch system
+        self._is_stopping = False
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it is known what there is to do."""
+        return self._planned is not None
+
+    def lines(self, record: logging.LogRecord) -> list[Line]:
+        """Return the lines that a record of Snakemake's log gives: none, one, or a few."""
+        event = str(getattr(record, "event", None))
+        known = {
+            "resources_info": self._note_cores,
+            "run_info": self._plan,
+            "job_info": self._begin,
+            "job_finished": self._end,
+            "job_error": self._fail,
+        }
+        if event in known:
+            with self._lock:
+                return list(known[event](vars(record)))
+        text = record.getMessage()
+        self._is_stopping = self._is_stopping or text.startswith(STOPPING)
+        if text.startswith(SAID) or event == "group_error":
+            return []
+        if record.levelno >= logging.WARNING:
+            return [Line("failed" if record.levelno >= logging.ERROR else "warning", text)]
+        return [Line("", "nothing to do: all that was asked for is fresh")] if text.startswith(NOTHING) else []
+
+    def board(self) -> Board:
+        """Return the state, once it is planned."""
+        with self._lock:
+            assert self._planned
+            running = {_short(key) for key, _ in self._jobs.values() if _is_training(key)}
+            there = [training for training in self._planned.reader.read() if training.is_held and training.name in running]
+            seconds = self._planned.forecast.seconds(there, len(running))
+            runs, steps = ((self._done[is_run], self._total[is_run]) for is_run in (True, False))
+            return Board(runs, steps, there, [*self._others(), *self._waiting(len(running) - len(there))], seconds)
+
+    def summary(self) -> Iterator[Line]:
+        """Yield what has become of the workflow."""
+        with self._lock:
+            if self._planned is None or self._is_dry:
+                return
+            took = duration(time.monotonic() - self._began)
+            nouns = {True: "runs", False: "other steps"}
+            counts = ", ".join(f"{self._done[is_run]} of {total} {nouns[is_run]}" for is_run, total in self._total.items() if total)
+            if self._done == self._total:
+                overview = self._planned.steps.study.layout.results / "report" / "overview.html"
+                see = f"; see {overview}" if overview.is_file() else ""
+                yield Line("", f"all is made, in {took}: {counts}{see}")
+                return
+            failed = f"; failed: {', '.join(sorted(map(_short, self._failed)))}" if self._failed else ""
+            yield Line("", f"ended after {took} with {counts}{failed}; the same command goes on from there")
+
+    def _others(self) -> Iterator[str]:
+        """Yield the other steps that run."""
+        for key, began in self._jobs.values():
+            if not _is_training(key) and key != "all":
+                yield f"{key}, for {duration(time.monotonic() - began)}"
+
+    def _waiting(self, count: int) -> Iterator[str]:
+        """Yield how many trainings have not begun that were started."""
+        if count:
+            noun = "training" if count == 1 else "trainings"
+            yield f"{count} {noun} submitted" if self._is_batch else f"{count} {noun} starting"
+
+    def _note_cores(self, record: Mapping[str, Any]) -> Iterator[Line]:
+        self._cores = int(record.get("cores") or record.get("nodes") or self._cores)
+        self._is_batch = self._is_batch or "nodes" in record
+        return iter(())
+
+    def _plan(self, record: Mapping[str, Any]) -> Iterator[Line]:
+        steps = planning.declared()
+        if steps is None or self._planned:  # a dry-run counts the jobs twice
+            return
+        counts = {rule: count for rule, count in record["stats"].items() if rule not in ("all", "total")}
+        trainings = counts.get(TRAINING, 0)
+        self._total = {True: trainings, False: sum(counts.values()) - trainings}
+        stale = [run_of(step.stamp.parent) for step in steps.trainings() if steps.reasons(step.key)] if trainings else []
+        forecast = Forecast(steps.study, ((variant, int(seed)) for variant, seed in stale))
+        self._planned = _Planned(steps, Reader(steps), forecast)
+        seconds = forecast.seconds((), self._cores)
+        about = f", about {duration(seconds)} of training" if seconds else ""
+        yield Line("", f"to make: {trainings} runs and {self._total[False]} other steps{about}")
+
+    def _begin(self, record: Mapping[str, Any]) -> Iterator[Line]:
+        rule, key, job = record["rule_name"], key_of(record["rule_name"], record["wildcards"] or {}), record["jobid"]
+        self._jobs[job] = (key, time.monotonic())
+        attempt = self._attempts[job] = self._attempts.get(job, 0) + 1
+        if self._is_dry and rule != "all":
+            yield Line("", f"{_short(key)} ({self._why(key)})")
+        if rule != TRAINING or self._is_dry or self._planned is None:
+            return
+        self._planned.forecast.begin(record["wildcards"]["variant"], int(record["wildcards"]["seed"]))
+        if after := self._epochs(key):
+            yield Line("resumed", f"{_short(key)}{after}")
+        elif attempt > 1 or not self._is_brief:
+            yield Line("training", f"{_short(key)} ({self._why(key)}){f', attempt {attempt}' if attempt > 1 else ''}")
+
+    def _end(self, record: Mapping[str, Any]) -> Iterator[Line]:
+        key, began = self._jobs.pop(record["job_id"], ("all", 0.0))
+        if key == "all" or self._planned is None:
+            return
+        took = duration(time.monotonic() - began)
+        self._done[_is_training(key)] += 1
+        self._failed.discard(key)
+        if not _is_training(key):
+            yield Line("made", f"{key} in {took} ({self._why(key)})")
+            return
+        folder = self._planned.steps[key].stamp.parent
+        variant, seed = run_of(folder)
+        self._planned.forecast.end(variant, int(seed))
+        why = f" ({self._why(key)})" if self._is_brief else ""  # the line of its beginning has said it else
+        yield Line("finished", f"{_short(key)}{result_of(folder)}; {took}{why}")
+
+    def _fail(self, record: Mapping[str, Any]) -> Iterator[Line]:
+        key, began = self._jobs.pop(record["jobid"], (record["rule_name"], time.monotonic()))
+        if self._is_stopping:
+            yield Line("stopped", f"{_short(key)}{self._epochs(key)}")
+            return
+        self._failed.add(key)
+        logs = [Path(log) for log in record["log"]]
+        text = next(filter(None, map(_error, logs)), record["rule_msg"] or f"the command failed: {record['shellcmd'] or ''}")
+        place = f"\nlog: {', '.join(map(str, logs))}" if logs else ""
+        yield Line("failed", f"{_short(key)} after {duration(time.monotonic() - began)}: {text}{place}")
+
+    def _epochs(self, key: str) -> str:
+        """Return after which epoch a training goes on; empty if it begins, or if the step is no training."""
+        epochs = len(self._planned.reader.history(*run_of(Path(key)))) if self._planned and _is_training(key) else 0
+        return f" after epoch {epochs}" if epochs else ""
+
+    def _why(self, key: str) -> str:
+        """Return why a step is made, as `make why` says, in few words."""
+        if self._planned is None or key not in self._planned.steps.all:
+            return "asked for"
+        if reasons := self._planned.steps.reasons(key):
+            return reasons[0] if len(reasons) == 1 else f"{reasons[0]}, and {len(reasons) - 1} more reasons"
+        return "from new files" if self._planned.steps.is_stale(key) else "asked for"
+
+
+def _is_training(key: str) -> bool:
+    return key.startswith(f"{TRAINING}/")
+
+
+def _short(key: str) -> str:
+    """Return the key of a step as users write it: of a training, the name of its run."""
+    return key.removeprefix(f"{TRAINING}/")
+
+
+def _error(log: Path) -> str:
+    """Return the error with which a script's log ends, or its last lines; empty if there are none."""
+    with suppress(OSError):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if found := ERROR.findall(text):
+            return str(found[-1]).strip()
+        return "\n".join(["", *(f"  {line}" for line in text.splitlines()[-LAST_LINES:])]).rstrip()
+    return ""

@@ -1,0 +1,83 @@
+"""Watching a workflow that runs elsewhere: in another terminal, or on another host that shares the folder."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+from convnets.progress.board import Board
+from convnets.progress.forecast import Forecast
+from convnets.progress.terminal import Line
+from convnets.progress.trainings import Reader, Training, result_of
+from convnets.runs import unfinished
+from convnets.runs.layout import SEED, run_of
+from convnets.workflow.declarations import TRAINING
+from convnets.workflow.steps import Steps
+
+EVERY_S, SHARE = 2.0, 0.05  # between two looks: seconds, and at most this share of the time for looking
+
+
+class Watch:
+    """Looks at the files of a study's steps again and again."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps, self._reader = steps, Reader(steps)
+        self._lock = threading.RLock()  # the board is drawn by another thread
+        self._fresh = {key for key in steps.all if not steps.is_stale(key)}
+        self._trained: dict[str, Training] = {training.name: training for training in self._reader.read() if training.is_held}
+        stale = (step for step in steps.trainings() if step.key not in self._fresh)
+        self._forecast = Forecast(steps.study, [(variant, int(seed)) for variant, seed in (run_of(s.stamp.parent) for s in stale)])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step is fresh."""
+        return len(self._fresh) == len(self._steps.all)
+
+    def look(self) -> Iterator[Line]:
+        """Look once, and yield a line for whatever has happened since the last time."""
+        steps = self._steps.again()
+        with self._lock:
+            fresh = {key for key in steps.all if not steps.is_stale(key)}
+            there = {training.name: training for training in self._reader.read() if training.is_held}
+            for name, training in there.items():
+                if name not in self._trained:
+                    epochs = f" (after epoch {len(training.history)} of {training.epochs})" if training.history else ""
+                    yield Line("training", f"{name}{epochs}")
+            for name in self._trained.keys() - there.keys():
+                if f"{TRAINING}/{name}" not in fresh:
+                    yield self._stopped(self._trained[name], steps)
+            for key in steps.all:
+                if key in fresh and key not in self._fresh:
+                    yield self._made(key)
+            self._fresh, self._trained = fresh, there
+
+    def board(self) -> Board:
+        """Return the state."""
+        with self._lock:
+            there = [training for training in self._reader.read() if training.is_held]
+            for training in there:
+                self._forecast.begin(training.variant, training.seed)
+            runs = sum(key.startswith(f"{TRAINING}/") for key in self._fresh)
+            trainings = len(self._steps.trainings())
+            steps = (len(self._fresh) - runs, len(self._steps.all) - trainings)
+            seconds = self._forecast.seconds(there, len(there)) if there else None
+            return Board((runs, trainings), steps, there, [] if there else ["no training runs now"], seconds)
+
+    def _stopped(self, training: Training, steps: Steps) -> Line:
+        folder = steps.study.layout.trainings / unfinished.name_of(training.variant, training.seed)
+        wanted = steps[f"{TRAINING}/{training.name}"].fingerprint
+        if failure := unfinished.failure_of(folder, wanted):
+            return Line("failed", failure)
+        return Line("stopped", f"{training.name} after epoch {len(training.history)}")
+
+    def _made(self, key: str) -> Line:
+        if not key.startswith(f"{TRAINING}/"):
+            return Line("made", key)
+        folder = self._steps[key].stamp.parent
+        variant, seed = run_of(folder)
+        self._forecast.end(variant, int(seed))
+        return Line("finished", f"{variant}/{SEED}{seed}{result_of(folder)}")
+
+
+def pause(took: float) -> None:
+    """Wait until the next look, after one that took some seconds."""
+    time.sleep(max(EVERY_S, took / SHARE))

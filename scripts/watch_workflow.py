@@ -1,0 +1,40 @@
+#!/usr/bin/env python
+"""Show the progress of a workflow that runs elsewhere, until every run, figure and table is fresh.
+
+Changes nothing. Ctrl-C ends it, and not the workflow.
+"""
+
+import stage
+
+import time
+
+from convnets.progress import watching
+from convnets.progress.terminal import Line, Terminal
+from convnets.workflow import command, planning
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Look at the files until all is fresh."""
+    arguments = command.study_parser(__doc__).parse_args()
+    watch, terminal = watching.Watch(planning.load(arguments.configfiles)), Terminal()
+    terminal.print(Line("", watch.board().summary()))
+    terminal.show(watch.board)
+    try:
+        while not watch.is_done:
+            began = time.monotonic()
+            for line in watch.look():
+                terminal.print(line)
+            if not watch.is_done:
+                watching.pause(time.monotonic() - began)
+        terminal.print(Line("", "every step is fresh"))
+    except SystemExit as stop:
+        if stop.code != INTERRUPTED:
+            raise
+    finally:
+        terminal.close()
+
+
+if __name__ == "__main__":
+    command.run(main)
