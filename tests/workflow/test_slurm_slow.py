@@ -18,6 +18,7 @@ __all__ = ["local", "submitted"]
 
 # As shipped, but for how often Slurm is asked, which the size of the trainings decides (and asking_often.py).
 OFTEN = ("--slurm-init-seconds-before-status-checks", "1", "--max-status-checks-per-second", "2")
+SHOWN = ("--logger", "convnets")
 OPTIONS = ("--profile", "profiles/slurm", *OFTEN)
 pytestmark = pytest.mark.flaky(reruns=1)  # a busy machine may be too late for daemons that are not ours; the report says so
 
@@ -95,7 +96,7 @@ def test_jobs_that_are_ended_and_a_controller_that_is_away(cluster: Slurm, submi
 def test_preemption_and_a_node_that_fails(cluster: Slurm, submitted: Submit, local: Path) -> None:
     """Slurm starts the jobs again by itself, each time; Snakemake sees no failure."""
     workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
-    process = workflow.submit(PUBLISHED)
+    process = workflow.submit(PUBLISHED, *SHOWN)
     for disturb in (cluster.preempt_all, cluster.fail_node):
         held = dict([workflow.hold(process)])
         held |= [workflow.hold(process, *held)]
@@ -104,7 +105,10 @@ def test_preemption_and_a_node_that_fails(cluster: Slurm, submitted: Submit, loc
     workflow.finish(process)
     for name in held:
         assert "going on after epoch" in workflow.log(name), name
-    assert "SLURM status is" not in workflow.output()
+    assert "failed" not in workflow.output()
+    for run in ("conv2/seed1", "conv2_1x1/seed1"):
+        assert f" training {run} (not made yet)\n" in workflow.output()
+        assert f" finished {run}: validation 0." in workflow.output()
     assert_finished(workflow, local, PUBLISHED)
 
 
@@ -114,11 +118,13 @@ def test_an_interrupt_and_a_killed_snakemake(cluster: Slurm, submitted: Submit, 
     A job of the call after it waits for the one that is still there, and takes what it has made.
     """
     workflow = submitted(TWO_RUNS, cluster.environment, *OPTIONS)
-    process = workflow.submit(PUBLISHED)
+    process = workflow.submit(PUBLISHED, *SHOWN)
     interrupted, _ = workflow.hold(process)
     workflow.interrupt(process)
     wait_until(lambda: not cluster.call("squeue", "--noheader"), "all jobs are cancelled")
-    process = workflow.submit(PUBLISHED)
+    process = workflow.submit(PUBLISHED, *SHOWN)
+    resumed = f" resumed  {interrupted.replace('-seed', '/seed')} after epoch"
+    wait_until(lambda: resumed in workflow.output(), "Snakemake says that it goes on", process=process)
     wait_until(lambda: "going on after epoch" in workflow.log(interrupted), "the next call goes on", process=process)
     held, process_id = workflow.hold(process)
     process.kill()

@@ -12,7 +12,8 @@ from rich.text import Text
 from convnets.progress.trainings import Training
 from convnets.workflow.estimates import duration
 
-BAR, NARROW = 20, 72  # columns: of a training's bar, and of a terminal that has no room for it
+# Columns of a training's bar, of its name at the least, of the epoch, and of the epoch and the numbers after it.
+BAR, NAME, EPOCH, NUMBERS = 20, 30, 16, 42
 LINES_LEFT = 4  # of the terminal, for other lines
 
 
@@ -61,13 +62,15 @@ class Board:
 
     @staticmethod
     def _table(trainings: Sequence[Training], width: int) -> Table:
+        """Return a line for each training: its name, a bar where there is room, its epoch, and its last loss and accuracy."""
         table = Table.grid(padding=(0, 1))
-        has_bar = width >= NARROW + BAR
-        for column in ("name", *(["bar"] if has_bar else []), "epoch", "loss", "accuracy"):
-            table.add_column(no_wrap=True, overflow="ellipsis", justify="left" if column == "name" else "right")
+        has_bar, has_numbers = width >= NUMBERS + NAME + BAR, width >= NUMBERS + NAME
+        taken = (NUMBERS if has_numbers else EPOCH) + (BAR + 1 if has_bar else 0)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(1, width - taken))
         for training in trainings:
             bar = [_bar(len(training.history), training.epochs, BAR)] if has_bar else []
-            table.add_row(f"  {training.name}", *bar, *_numbers(training))
+            epoch, *numbers = _numbers(training)
+            table.add_row(f"  {training.name}", *bar, epoch, *(numbers if has_numbers else []))
         return table
 
 
@@ -77,7 +80,7 @@ def _bar(done: int, total: int, width: int) -> ProgressBar:
 
 def _numbers(training: Training) -> Iterator[str]:
     """Yield the epoch that is being trained, and the validation loss and accuracy after the last one."""
-    yield f"epoch {min(len(training.history) + 1, training.epochs)}/{training.epochs}"
+    yield f"epoch {min(len(training.history) + 1, training.epochs):{len(str(training.epochs))}}/{training.epochs}"
     if training.history:
         yield f"loss {training.history[-1].val_loss:.3f}"
         yield f"accuracy {training.history[-1].val_accuracy:.3f}"

@@ -1,0 +1,156 @@
+"""Snakemake's records as lines and as a board."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from finished_runs import write_run
+from snakemake_interface_logger_plugins.common import LogEvent
+from under_way import begin, held, steps
+
+from convnets.files import write_json
+from convnets.progress.events import Events
+from convnets.progress.terminal import Line
+from convnets.workflow.steps import Steps
+
+__all__ = ["steps"]
+
+STATS = {"train_variant": 2, "tabulate_variants": 1, "all": 1, "total": 4}
+RUN = "mlp100/seed1"
+
+
+def record(event: LogEvent | None, text: str | None = None, level: int = logging.INFO, **fields: Any) -> logging.LogRecord:
+    return logging.makeLogRecord({"event": event, "msg": text, "levelno": level, **fields})
+
+
+def job(number: int, rule: str, **wildcards: str) -> logging.LogRecord:
+    return record(LogEvent.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards)
+
+
+def training(number: int, variant: str = "mlp100") -> logging.LogRecord:
+    return job(number, "train_variant", variant=variant, seed="1")
+
+
+def failure(number: int, log: Path | None = None) -> logging.LogRecord:
+    fields = {"rule_name": "train_variant", "log": [str(log)] if log else [], "rule_msg": None, "shellcmd": "train_variant.py"}
+    return record(LogEvent.JOB_ERROR, level=logging.ERROR, jobid=number, **fields)
+
+
+def finished(number: int) -> logging.LogRecord:
+    return record(LogEvent.JOB_FINISHED, job_id=number)
+
+
+def texts(events: Events, *records: logging.LogRecord) -> list[tuple[str, str]]:
+    return [(line.kind, line.text) for one in records for line in events.lines(one)]
+
+
+@pytest.fixture
+def events(steps: Steps) -> Events:  # noqa: ARG001  (the study that was declared last)
+    """Events of a workflow of two runs and a table, which has been planned."""
+    made = Events(is_brief=False)
+    planned = [
+        record(LogEvent.RESOURCES_INFO, cores=2),
+        record(LogEvent.RUN_INFO, stats=STATS),
+        record(LogEvent.RUN_INFO, stats={}),
+    ]
+    assert texts(made, *planned) == [("", "to make: 2 runs and 1 other steps")]
+    return made
+
+
+def test_a_run_is_a_line_when_it_begins_and_when_it_ends(events: Events, steps: Steps, model: Path) -> None:
+    assert texts(events, training(1)) == [("training", f"{RUN} (not made yet)")]
+    write_run(steps.study.layout.results, model, best_val_accuracy=0.51, test_accuracy=0.52)
+    assert texts(events, finished(1)) == [("finished", f"{RUN}: validation 0.510, test 0.520; 1 s")]
+    assert (events.board().runs, events.board().steps) == ((1, 2), (0, 1))
+
+
+def test_on_a_terminal_the_reason_stands_in_the_line_of_the_end(steps: Steps, model: Path) -> None:
+    events = Events(is_brief=True)
+    assert texts(events, record(LogEvent.RUN_INFO, stats=STATS), training(1))[1:] == []
+    write_run(steps.study.layout.results, model)
+    assert texts(events, finished(1))[0][1].endswith("; 1 s (not made yet)")
+
+
+def test_another_step_is_a_line_when_it_has_ended(events: Events) -> None:
+    assert texts(events, job(3, "tabulate_variants")) == []
+    assert events.board().others == ["tabulate_variants, for 1 s"]
+    assert texts(events, finished(3)) == [("made", "tabulate_variants in 1 s (not made yet)")]
+    assert texts(events, job(0, "all"), finished(0)) == []
+
+
+def test_the_board_shows_what_trains_and_counts_what_waits(events: Events, steps: Steps) -> None:
+    texts(events, training(1), training(2, "conv3_1x1"))
+    assert events.board().others == ["2 trainings starting"]
+    begin(steps, "mlp100", 1, 3)
+    with held(steps, "mlp100", 1):
+        board = events.board()
+    assert [(one.name, len(one.history), one.epochs) for one in board.trainings] == [(RUN, 3, 50)]
+    assert board.others == ["1 training starting"]
+    assert board.seconds is not None
+    assert board.seconds >= 0.5 * 47
+
+
+def test_a_training_that_goes_on_says_after_which_epoch(events: Events, steps: Steps) -> None:
+    begin(steps, "mlp100", 1, 3)
+    assert texts(events, training(1)) == [("resumed", f"{RUN} after epoch 3")]
+    begin(steps, "conv3_1x1", 1, 3, fingerprint="of other settings")
+    assert texts(events, training(2, "conv3_1x1")) == [("training", "conv3_1x1/seed1 (not made yet)")]
+
+
+def test_a_failure_shows_the_error_of_the_log_first(events: Events, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("12:00:00 a line\n12:00:01 error: the loss is nan; lower optimizer.learning_rate\n")
+    texts(events, training(1))
+    ((kind, text),) = texts(events, failure(1, tmp_path / "log"))
+    assert kind == "failed"
+    assert text == f"{RUN} after 1 s: the loss is nan; lower optimizer.learning_rate\nlog: {tmp_path / 'log'}"
+    assert texts(events, training(1)) == [("training", f"{RUN} (not made yet), attempt 2")]
+    (tmp_path / "log").write_text("".join(f"line {number}\n" for number in range(30)))
+    ((_, text),) = texts(events, failure(1, tmp_path / "log"))
+    assert "line 29" in text
+    assert "line 19" not in text
+    texts(events, training(1))
+    assert texts(events, failure(1)) == [("failed", f"{RUN} after 1 s: the command failed: train_variant.py")]
+    assert next(events.summary()).text.endswith(f"failed: {RUN}; the same command goes on from there")
+
+
+def test_what_an_interrupt_ends_has_not_failed(events: Events, steps: Steps) -> None:
+    texts(events, training(1), training(2, "conv3_1x1"))
+    begin(steps, "mlp100", 1, 3)
+    assert texts(events, record(None, "Terminating processes on user request, this might take some time.")) == []
+    assert texts(events, failure(1), failure(2)) == [("stopped", f"{RUN} after epoch 3"), ("stopped", "conv3_1x1/seed1")]
+    assert "failed" not in next(events.summary()).text
+
+
+def test_of_snakemakes_other_lines_warnings_and_errors_are_shown(events: Events) -> None:
+    said = "RuleException:\nCalledProcessError in file ..."
+    assert texts(events, record(None, "Select jobs to execute..."), record(LogEvent.ERROR, said, logging.ERROR)) == []
+    assert texts(events, record(None, "odd", logging.WARNING)) == [("warning", "odd")]
+    assert texts(events, record(LogEvent.ERROR, "bad", logging.ERROR)) == [("failed", "bad")]
+    assert texts(events, record(None, "Nothing to be done (all requested files are present and up to date).")) == [
+        ("", "nothing to do: all that was asked for is fresh")
+    ]
+
+
+@pytest.mark.usefixtures("steps")
+def test_a_dry_run_names_each_step_and_its_reason() -> None:
+    events = Events(is_brief=False, is_dry=True)
+    texts(events, record(LogEvent.RUN_INFO, stats=STATS))
+    assert texts(events, training(1), job(2, "write_overview")) == [
+        ("", f"{RUN} (not made yet)"),
+        ("", "write_overview (not made yet)"),
+    ]
+    assert list(events.summary()) == []
+
+
+def test_the_end_says_what_was_made_and_where_to_look(events: Events, steps: Steps, model: Path) -> None:
+    for number, variant in enumerate(("mlp100", "conv3_1x1")):
+        texts(events, training(number, variant))
+        write_run(steps.study.layout.results, model, variant)
+        texts(events, finished(number))
+    texts(events, job(3, "tabulate_variants"), finished(3))
+    overview = steps.study.layout.results / "report" / "overview.html"
+    counts = "2 of 2 runs, 1 of 1 other steps"
+    assert list(events.summary()) == [Line("", f"all is made, in 1 s: {counts}")]
+    write_json(overview, {})
+    assert list(events.summary()) == [Line("", f"all is made, in 1 s: {counts}; see {overview}")]
