@@ -1,9 +1,12 @@
 """How TensorFlow is started on a GPU, as far as that shows without one: what it is told, with its answers put on."""
 
+import subprocess
+import sys
 from typing import Any
 from unittest import mock
 
 import pytest
+from conftest import ROOT
 
 from convnets import device
 from convnets.errors import InputError
@@ -45,3 +48,12 @@ def test_a_gpu_that_is_not_there(told: mock.MagicMock) -> None:
     told.list_physical_devices.return_value = []
     with pytest.raises(InputError, match=r"TensorFlow sees none here; .* set resources gpu=0"):
         device.configure(1, gpu=True)
+
+
+def test_errors_of_the_library_are_shown_and_its_notices_are_not() -> None:
+    """Notices of the import too, and what is written just before an abort."""
+    write = 'os.write(2, b"I0000 00:00:1.2 a notice\\nW0000 00:00:1.2 a warning\\nF0000 00:00:1.2 no AVX\\n"); os.abort()'
+    code = f"import os; from convnets import device; device.configure(1)\nwith device._without(device.NOISE):\n    {write}"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env={"PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-6, "F0000 00:00:1.2 no AVX\n")

@@ -35,6 +35,8 @@ def test_in_a_pipe_each_event_is_a_line(workflow: Workflow) -> None:
         assert any(re.fullmatch(rf"finished {variant}/seed1: validation 0\.\d+, test 0\.\d+; \d+ s", line) for line in lines)
     assert any(re.fullmatch(r"made     plot_comparison/depth in \d+ s \(not made yet\)", line) for line in lines)
     assert re.fullmatch(r"all is made, in .*: 4 of 4 runs, (\d+) of \1 other steps; see .*/report/overview.html", lines[-1])
+    for log in (workflow.folder / "logs" / "train_variant").rglob("*.log"):
+        assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in log.read_text().splitlines()), log.read_text()
     (log,) = (workflow.folder / ".snakemake" / "log").iterdir()
     assert "rule train_variant:" in log.read_text()
     watched = workflow.script("watch_workflow")
