@@ -208,12 +208,21 @@ def describe_splits(dataset: Dataset) -> dict[str, Any]:
 
 def digests(manifest: Mapping[str, Any], seed: int) -> dict[str, str]:
     """Return the SHA-256 of each split that a run of this seed uses, from the manifest; an InputError if it has none of them."""
+    return {name: split["sha256"] for name, split in _splits(manifest, seed).items()}
+
+
+def counts(manifest: Mapping[str, Any], seed: int) -> dict[str, int]:
+    """Return the number of images in each split that a run of this seed uses, as `digests` does."""
+    return {name: split["images"] for name, split in _splits(manifest, seed).items()}
+
+
+def _splits(manifest: Mapping[str, Any], seed: int) -> dict[str, Any]:
     splits = manifest["splits"]
     if manifest["split_seed"] == PER_SEED:
         splits = splits.get(f"seed{seed}")
     if splits is None:
         raise InputError(f"the manifest of the data set has no split of seed {seed}; run the workflow again")
-    return {name: splits[name]["sha256"] for name in SPLITS}
+    return {name: splits[name] for name in SPLITS}
 
 
 def check(dataset: Dataset, digests: Mapping[str, str], path: Path) -> None:

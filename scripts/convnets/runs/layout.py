@@ -14,6 +14,7 @@ class Layout:
 
     def __init__(self, results: Path) -> None:
         self.results = results
+        self.manifest = results / "data" / "manifest.json"
         self.dataset = results / "data" / "dataset.npz"
         self.trainings = results / "unfinished"  # holds one folder per unfinished training
         self.plan = results / "tracking" / "plan.json"

@@ -81,7 +81,8 @@ class Record:
     per epoch. `confusion` counts the test images: those of each class (row) that were put into each class (column). `precision` is
     that of the computation, `weights` holds the SHA-256 of the weights after each epoch, `classes` the names of the classes,
     `libraries` the versions of the libraries. `training_flops` are the operations of one image's training step, `activations` the
-    values that its forward pass keeps; None where a layer's are not known. Older records lack these six.
+    values that its forward pass keeps; None where a layer's are not known. `commit` is the Git commit of the code, followed by
+    `-dirty` if a file differed from it. Older records lack these seven.
     """
 
     training: str
@@ -100,6 +101,7 @@ class Record:
     libraries: Mapping[str, str] = field(default_factory=dict)
     training_flops: int | None = None
     activations: int | None = None
+    commit: str | None = None
 
 
 # Every numeric field but the seed.

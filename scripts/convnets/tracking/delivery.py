@@ -4,21 +4,20 @@ The files are authoritative. A run in the store bears the token of its training,
 time of its measurement, so the store ignores points that it has. A run becomes FINISHED last.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run
+from mlflow.entities import LoggedModel, Metric, Param, Run
 
 from convnets.files import write_json
 from convnets.freshness import stamps
 from convnets.runs import layout, records
 from convnets.runs.unfinished import name_of
 from convnets.study.stores import Membership, Tracked
-from convnets.tracking import logged_models, presentation
+from convnets.tracking import data_sets, logged_models, presentation
 from convnets.tracking.connection import FINGERPRINT_FILE, NOTE_TAG, Connection, reached, supersede
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.workarounds import for_mlflow
@@ -38,7 +37,7 @@ def open_run(connection: Connection, identity: Identity, membership: Membership,
     """Return the run of a training. Create it if the store has none, and reopen it if it was closed."""
     run = connection.run_of(identity.training)
     if run is None:
-        tags = {**identity.tags(), **membership.tags(), NOTE_TAG: membership.label}
+        tags = {**identity.origin(), **identity.tags(), **membership.tags(), NOTE_TAG: membership.label}
         name = name_of(identity.variant, identity.seed)
         run = connection.client.create_run(connection.experiment, round(identity.began * 1000), tags, name)
     elif run.info.status not in ("RUNNING", "FINISHED"):
@@ -82,12 +81,7 @@ def _fill(connection: Connection, run: Run, finished: Finished, label: str, mode
     client, run_id = connection.client, run.info.run_id
     log_points(connection, run_id, finished.points())
     if not run.inputs or not run.inputs.dataset_inputs:
-        source = json.dumps({"uri": "data/dataset.npz"})
-        inputs = [
-            DatasetInput(Dataset(name, digest, "local", source), [InputTag("mlflow.data.context", name.rpartition("-")[2])])
-            for name, digest in finished.data_sets.items()
-        ]
-        for_mlflow.log_inputs(client, run_id, inputs)
+        for_mlflow.log_inputs(client, run_id, data_sets.inputs(finished))
     with tempfile.TemporaryDirectory() as scratch:
         presentation.present(finished, label, Path(scratch))
         write_json(Path(scratch) / FINGERPRINT_FILE, finished.stamp.components)

@@ -1,5 +1,6 @@
 """A finished run read from its files, and its curves as points in MLflow."""
 
+import getpass
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,24 +19,46 @@ from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.tracking.connection import TRAINING_TAG
 
 HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+SCRIPT = "scripts/train_variant.py"  # the source of every run
+MEASURED_ON = (
+    dict.fromkeys(("best_val_accuracy", "min_val_loss", "final_val_loss", "final_val_accuracy"), "validation")
+    | dict.fromkeys(("final_train_loss", "final_train_accuracy"), "train")
+    | dict.fromkeys(("test_accuracy", "test_loss"), "test")
+)
 # The user interface shows metrics named `system/` in a tab of their own.
 SYSTEM_METRICS = ("system/cpu_utilization_percentage", "system/process_memory_usage_megabytes")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The identity of a training. `began` is in seconds since 1970."""
+    """The identity of a training. `began` is in seconds since 1970, `commit` that of the code, as in the run's record."""
 
     variant: str
     seed: int
     fingerprint: str
     training: str
     began: float
+    commit: str | None = None
 
     def tags(self) -> dict[str, str]:
         """Return the tags that its run bears."""
         seed = str(self.seed)
         return {"variant": self.variant, "seed": seed, "fingerprint": self.fingerprint, TRAINING_TAG: self.training}
+
+    def origin(self) -> dict[str, str]:
+        """Return MLflow's own tags of a new run: the user, who is whoever brings it, the script and the commit of the code."""
+        tags = {"mlflow.user": _user(), "mlflow.source.name": SCRIPT, "mlflow.source.type": "LOCAL"}
+        if self.commit:
+            commit = self.commit.removesuffix("-dirty")
+            tags |= {"mlflow.source.git.commit": commit, "mlflow.git.dirty": str(commit != self.commit).lower()}
+        return tags
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the user has no name, as in a container
+        return "unknown"
 
 
 @dataclass(frozen=True)
@@ -67,13 +90,14 @@ class Finished:
     def identity(self) -> Identity:
         """The identity of its training."""
         metrics = self.metrics
-        return Identity(metrics.variant, metrics.seed, metrics.fingerprint, self.record.training, self.record.began)
+        token, began, commit = self.record.training, self.record.began, self.record.commit
+        return Identity(metrics.variant, metrics.seed, metrics.fingerprint, token, began, commit)
 
     @property
-    def data_sets(self) -> dict[str, str]:
-        """The digest of each split by its name in MLflow, cut to the length that MLflow takes."""
+    def data_sets(self) -> dict[str, tuple[str, str]]:
+        """Each split's name in MLflow and its digest, cut to the length that MLflow takes."""
         kind = self.stamp.components.get("data", {}).get("kind", kinds.NEUTRAL)
-        return {f"{kind}-{split}": digest[:36] for split, digest in self.record.data.items()}
+        return {split: (f"{kind}-{split}", digest[:36]) for split, digest in self.record.data.items()}
 
     @property
     def classes(self) -> Sequence[str]:
@@ -91,8 +115,14 @@ class Finished:
         return self.record.usage[-1].ended
 
     def summary(self, model: str | None = None) -> list[Metric]:
-        """Return the numbers of the summary as metrics, of the logged model with this id if one is given."""
-        return [_point(name, value, self.ended, 0, model) for name, value in self.metrics.numbers().items()]
+        """Return the numbers of the summary as metrics, of the logged model with this id if one is given.
+
+        A metric that was measured on a split names it. MLflow keeps that of a model's metrics alone.
+        """
+        return [
+            _point(name, value, self.ended, 0, model, self.data_sets.get(MEASURED_ON.get(name, "")))
+            for name, value in self.metrics.numbers().items()
+        ]
 
     def points(self) -> list[Metric]:
         """Return every point of the run's curves, and its summary."""
@@ -108,5 +138,9 @@ def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]
             yield _point(name, value, used.ended, epoch.iteration)
 
 
-def _point(name: str, value: float, seconds: float, step: int, model: str | None = None) -> Metric:
-    return Metric(name, float(value), round(seconds * 1000), step, model_id=model)
+def _point(
+    name: str, value: float, seconds: float, step: int, model: str | None = None, data_set: tuple[str, str] | None = None
+) -> Metric:
+    name_of_set, digest = data_set or (None, None)
+    at = round(seconds * 1000)
+    return Metric(name, float(value), at, step, model_id=model, dataset_name=name_of_set, dataset_digest=digest)

@@ -128,7 +128,9 @@ def _of_record(connection: Connection, run: Run, finished: Finished, plan: Plan)
     if len(models) > 1:
         yield f"its tracked run has {len(models)} complete models, not one"
     inputs = run.inputs.dataset_inputs if run.inputs else []
-    yield from _compare("data set", finished.data_sets, {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True)
+    yield from _compare(
+        "data set", dict(finished.data_sets.values()), {entry.dataset.name: entry.dataset.digest for entry in inputs}, both=True
+    )
 
 
 def _of_files(connection: Connection, run: Run, finished: Finished, figures: Iterable[Path]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.delivery import deliver
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.tracking.following import PATIENCE_S, Follower, LateError, followed, time_limit
-from convnets.workflow import command
+from convnets.workflow import command, version_control
 from convnets.workflow.frame import Job
 
 # The time limit of delivery, during which the core is idle: seconds, or a share of the training's time if that is more.
@@ -151,12 +151,12 @@ class Attempt:
         if resumed:
             logger.info("going on after %s, of %d", resumed, chosen.training.epochs)
         begun = unfinished.begin(self.unfinished, mark, plan.store.uri, plan.store.experiment)
-        identity = Identity(self.variant, self.seed, mark, begun.training, begun.began)
+        identity = Identity(self.variant, self.seed, mark, begun.training, begun.began, version_control.commit())
         follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self.why_untracked(plan))
 
         def record(result: Result) -> records.Record:
-            precision, libraries = chosen.training.precision, components["libraries"]
-            return result.record(begun.training, begun.began, used, precision, digests, libraries)
+            machine = (used, chosen.training.precision, digests, components["libraries"])
+            return replace(result.record(begun.training, begun.began, *machine), commit=identity.commit)
 
         outputs = [self.run / file for file in RUN_FILES]
         before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
