@@ -1,11 +1,19 @@
 #!/usr/bin/env python
-"""Serve the MLflow user interface on the runs of a configuration, on 127.0.0.1, until it is interrupted."""
+"""Open the MLflow user interface on a study's runs, served on 127.0.0.1 until it is interrupted, unless the store is a server.
+
+A browser opens on the list of runs if there is one: on a desktop, or where BROWSER names it.
+"""
 
 import stage
 
 import os
+import socket
+import subprocess
 import sys
+import time
+import webbrowser
 from dataclasses import asdict
+from http.client import HTTPConnection, HTTPException
 
 from convnets import files
 from convnets.errors import InputError
@@ -14,9 +22,12 @@ from convnets.tracking.connection import connect
 from convnets.tracking.interface import runs_page
 from convnets.workflow import command
 
+HOST = "127.0.0.1"
+DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")  # variables, one of which is set where a browser can open
+
 
 def main() -> None:
-    """Find the tracking store through the configuration and hand over to MLflow's server."""
+    """Find the tracking store through the configuration, print the addresses, serve them and open a browser."""
     parser = command.study_parser(__doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     arguments = parser.parse_args()
@@ -26,17 +37,61 @@ def main() -> None:
     if store.database and not store.database.is_file():
         raise InputError(f"there are no runs under {config.results} yet; start them with make run")
     connection = connect(store, create=False)
-    root = store.uri if store.is_server else f"http://127.0.0.1:{arguments.port}"
-    print(f"All runs: {root}/{runs_page(connection.experiment)}")
+    root = store.uri if store.is_server else f"http://{HOST}:{arguments.port}"
+    runs = f"{root}/{runs_page(connection.experiment)}"
+    print(f"All runs: {runs}")
     addresses = files.read_json(published) if published.is_file() else {}
     if addresses.get("store") == asdict(store):  # not addresses in a former store
         for comparison, page in addresses["curves"].items():
             print(f"{comparison}, learning curves: {root}/{page}")
             print(f"{comparison}, side by side: {root}/{addresses['compare'][comparison]}")
-    if not store.is_server:
-        sys.stdout.flush()
-        server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri, "--host", "127.0.0.1"]
-        os.execv(sys.executable, [*server, "--port", str(arguments.port)])  # noqa: S606
+    sys.stdout.flush()
+    if store.is_server:
+        _open(runs)
+    else:
+        _serve(store.uri, arguments.port, runs)
+
+
+def _serve(uri: str, port: int, page: str) -> None:
+    """Serve the interface and open a page of it once it answers.
+
+    Raises
+    ------
+    InputError
+        Another program uses the port.
+    """
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise InputError(f"port {port} of {HOST} is in use; name another, as make ui PORT={port + 1} does")
+    server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    with subprocess.Popen(server) as process:
+        try:
+            while not (is_up := _answers(port)) and process.poll() is None:
+                time.sleep(0.2)
+            if is_up:
+                _open(page)
+            status = process.wait()
+        except SystemExit:
+            process.terminate()
+            raise
+    sys.exit(status)
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _open(page: str) -> None:
+    """Open a page in the browser, if there is one."""
+    if sys.platform == "darwin" or any(map(os.environ.get, DESKTOP)):
+        webbrowser.open(page)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -127,10 +128,19 @@ def test_serve_ui_prints_the_addresses_of_its_own_store(
     write_json(tmp_path / "out" / "tracking" / "published.json", published)
     overlay = {"pathvars": {"results": str(tmp_path / "out")}, "tracking": {"uri": store.uri, "experiment": store.experiment}}
     (tmp_path / "overlay.yaml").write_text(json.dumps(overlay))
-    monkeypatch.setattr(serve_ui.os, "execv", lambda *_: None)
+    monkeypatch.setattr(serve_ui, "_serve", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["serve_ui.py", str(ROOT / "config.yaml"), str(tmp_path / "overlay.yaml")])
     serve_ui.main()
     assert ("depth, learning curves: http://127.0.0.1:5000/#/1" in capsys.readouterr().out) == is_its_own
+
+
+def test_serve_ui_on_a_port_that_is_in_use(store: Store, tmp_path: Path) -> None:
+    overlay = {"tracking": {"uri": store.uri, "experiment": store.experiment}}
+    (tmp_path / "overlay.yaml").write_text(json.dumps(overlay))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("serve_ui", f"--port={port}", ROOT / "config.yaml", "overlay.yaml", cwd=tmp_path)
+    assert_one_line(done, f"port {port} of 127.0.0.1 is in use", f"make ui PORT={port + 1}")
 
 
 def test_sync_runs_before_there_are_runs(tmp_path: Path) -> None:
