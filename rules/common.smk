@@ -23,6 +23,7 @@ from snakemake.settings.types import DeploymentMethod
 SCRIPTS = BASE / "scripts"
 # Of a user's own network that has not been trained yet, or with layers whose operations are not known.
 UNKNOWN_COST, UNKNOWN_MINUTES = 10**9, 120
+FIGURES_FIRST = UNKNOWN_COST + 1  # the priority of a figure: it takes two seconds, and is there as soon as its runs are
 TRAINING_MB = 2000  # memory of a training, with the two Snakemakes around it in a batch system's job
 
 

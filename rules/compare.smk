@@ -11,6 +11,7 @@ rule plot_comparison:
         stamp="<results>/stamps/plot_comparison/{comparison}.json",
     log:
         "<logs>/plot_comparison/{comparison}.log",
+    priority: FIGURES_FIRST
     localrule: True
     conda:
         "../envs/figures.yaml"
