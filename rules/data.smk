@@ -17,7 +17,7 @@ rule get_cifar10:
         source=study.source,
         folder=subpath(output.provenance, parent=True),
     shell:
-        "get_cifar10.py --source {params.source:q} --folder {params.folder:q} --provenance {output.provenance:q} --log {log:q}"
+        "get_cifar10.py --source {params.source:q} --folder {params.folder:q} --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule prepare_dataset:

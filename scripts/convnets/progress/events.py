@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,23 @@ class _Planned:
     forecast: Forecast
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A job that runs: its key, when it began, and its logs."""
+
+    key: str
+    began: float
+    logs: Sequence[Path]
+
+    @property
+    def is_training(self) -> bool:
+        return self.key.startswith(f"{TRAINING}/")
+
+    @property
+    def took(self) -> str:
+        return duration(time.monotonic() - self.began)
+
+
 class Events:
     """Follows the jobs of a workflow by the records that Snakemake logs.
 
@@ -50,7 +67,7 @@ class Events:
         self._lock = threading.RLock()  # the board is drawn by another thread
         self._began = time.monotonic()
         self._planned: _Planned | None = None
-        self._jobs: dict[int, tuple[str, float]] = {}  # by number, while it runs: the key, and when it began
+        self._jobs: dict[int, _Job] = {}  # by number, while it runs
         self._attempts: dict[int, int] = {}
         # Trainings (True) and other steps.
         self._total, self._done, self._failed = {True: 0, False: 0}, {True: 0, False: 0}, set[str]()
@@ -87,7 +104,7 @@ class Events:
         """Return the state, once it is planned."""
         with self._lock:
             assert self._planned
-            running = {_short(key) for key, _ in self._jobs.values() if _is_training(key)}
+            running = {_short(job.key) for job in self._jobs.values() if job.is_training}
             there = [training for training in self._planned.reader.read() if training.is_held and training.name in running]
             seconds = self._planned.forecast.seconds(there, len(running))
             runs, steps = ((self._done[is_run], self._total[is_run]) for is_run in (True, False))
@@ -110,10 +127,11 @@ class Events:
             yield Line("", f"ended after {took} with {counts}{failed}; the same command goes on from there")
 
     def _others(self) -> Iterator[str]:
-        """Yield the other steps that run."""
-        for key, began in self._jobs.values():
-            if not _is_training(key) and key != "all":
-                yield f"{key}, for {duration(time.monotonic() - began)}"
+        """Yield the other steps that run, each with the last line of its log."""
+        for job in self._jobs.values():
+            if not job.is_training and job.key != "all":
+                last = "".join(_last_lines(job.logs, 1))
+                yield f"{job.key}, for {job.took}{f': {last}' if last else ''}"
 
     def _waiting(self, count: int) -> Iterator[str]:
         """Yield how many trainings have not begun that were started."""
@@ -142,10 +160,10 @@ class Events:
 
     def _begin(self, record: Mapping[str, Any]) -> Iterator[Line]:
         rule, key, job = record["rule_name"], key_of(record["rule_name"], record["wildcards"] or {}), record["jobid"]
-        self._jobs[job] = (key, time.monotonic())
+        self._jobs[job] = _Job(key, time.monotonic(), [Path(log) for log in record["log"]])
         attempt = self._attempts[job] = self._attempts.get(job, 0) + 1
         if self._is_dry and rule != "all":
-            yield Line("", f"{_short(key)} ({self._why(key)})")
+            yield Line("", f"{_short(key)}{f' ({why})' if (why := self._why(key)) else ''}")
         if rule != TRAINING or self._is_dry or self._planned is None:
             return
         self._planned.forecast.begin(record["wildcards"]["variant"], int(record["wildcards"]["seed"]))
@@ -155,48 +173,45 @@ class Events:
             yield Line("training", f"{_short(key)} ({self._why(key)}){f', attempt {attempt}' if attempt > 1 else ''}")
 
     def _end(self, record: Mapping[str, Any]) -> Iterator[Line]:
-        key, began = self._jobs.pop(record["job_id"], ("all", 0.0))
-        if key == "all" or self._planned is None:
+        job = self._jobs.pop(record["job_id"], None)
+        if job is None or job.key == "all" or self._planned is None:
             return
-        took = duration(time.monotonic() - began)
-        self._done[_is_training(key)] += 1
-        self._failed.discard(key)
-        if not _is_training(key):
-            yield Line("made", f"{key} in {took} ({self._why(key)})")
+        self._done[job.is_training] += 1
+        self._failed.discard(job.key)
+        why = f" ({why})" if (why := self._why(job.key)) else ""
+        if not job.is_training:
+            yield Line("made", f"{job.key} in {job.took}{why}")
             return
-        folder = self._planned.steps[key].stamp.parent
+        folder = self._planned.steps[job.key].stamp.parent
         variant, seed = run_of(folder)
         self._planned.forecast.end(variant, int(seed))
-        why = f" ({self._why(key)})" if self._is_brief else ""  # the line of its beginning has said it else
-        yield Line("finished", f"{_short(key)}{result_of(folder)}; {took}{why}")
+        # Without a board, the line of its beginning has said why.
+        yield Line("finished", f"{_short(job.key)}{result_of(folder)}; {job.took}{why if self._is_brief else ''}")
 
     def _fail(self, record: Mapping[str, Any]) -> Iterator[Line]:
-        key, began = self._jobs.pop(record["jobid"], (record["rule_name"], time.monotonic()))
-        if self._is_stopping:
-            yield Line("stopped", f"{_short(key)}{self._epochs(key)}")
-            return
-        self._failed.add(key)
         logs = [Path(log) for log in record["log"]]
-        text = next(filter(None, map(_error, logs)), record["rule_msg"] or f"the command failed: {record['shellcmd'] or ''}")
+        job = self._jobs.pop(record["jobid"], None) or _Job(record["rule_name"], time.monotonic(), logs)
+        if self._is_stopping:
+            yield Line("stopped", f"{_short(job.key)}{self._epochs(job.key)}")
+            return
+        self._failed.add(job.key)
+        text = _error(logs) or record["rule_msg"] or f"the command failed: {record['shellcmd'] or ''}"
         place = f"\nlog: {', '.join(map(str, logs))}" if logs else ""
-        yield Line("failed", f"{_short(key)} after {duration(time.monotonic() - began)}: {text}{place}")
+        yield Line("failed", f"{_short(job.key)} after {job.took}: {text}{place}")
 
     def _epochs(self, key: str) -> str:
         """Return after which epoch a training goes on; empty if it begins, or if the step is no training."""
-        epochs = len(self._planned.reader.history(*run_of(Path(key)))) if self._planned and _is_training(key) else 0
+        is_known = self._planned and key.startswith(f"{TRAINING}/")
+        epochs = len(self._planned.reader.history(*run_of(Path(key)))) if self._planned and is_known else 0
         return f" after epoch {epochs}" if epochs else ""
 
     def _why(self, key: str) -> str:
-        """Return why a step is made, as `make why` says, in few words."""
+        """Return why a step is made, as `make why` says, in few words; empty if the job is no step."""
         if self._planned is None or key not in self._planned.steps.all:
-            return "asked for"
+            return ""
         if reasons := self._planned.steps.reasons(key):
             return reasons[0] if len(reasons) == 1 else f"{reasons[0]}, and {len(reasons) - 1} more reasons"
         return "from new files" if self._planned.steps.is_stale(key) else "asked for"
-
-
-def _is_training(key: str) -> bool:
-    return key.startswith(f"{TRAINING}/")
 
 
 def _short(key: str) -> str:
@@ -204,11 +219,21 @@ def _short(key: str) -> str:
     return key.removeprefix(f"{TRAINING}/")
 
 
-def _error(log: Path) -> str:
-    """Return the error with which a script's log ends, or its last lines; empty if there are none."""
-    with suppress(OSError):
-        text = log.read_text(encoding="utf-8", errors="replace")
-        if found := ERROR.findall(text):
+def _error(logs: Sequence[Path]) -> str:
+    """Return the error with which a script's log ends, or the last lines of the logs; empty if there are none."""
+    for log in logs:
+        if found := ERROR.findall(_text(log)):
             return str(found[-1]).strip()
-        return "\n".join(["", *(f"  {line}" for line in text.splitlines()[-LAST_LINES:])]).rstrip()
+    lines = _last_lines(logs, LAST_LINES)
+    return "\n".join(["", *(f"  {line}" for line in lines)]) if lines else ""
+
+
+def _last_lines(logs: Sequence[Path], count: int) -> list[str]:
+    """Return the last lines of the first log that has any."""
+    return next(filter(None, (_text(log).splitlines()[-count:] for log in logs)), [])
+
+
+def _text(log: Path) -> str:
+    with suppress(OSError):
+        return log.read_text(encoding="utf-8", errors="replace")
     return ""

@@ -133,11 +133,3 @@ def leave() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def log_to(path: Path) -> None:
-    """Write the log to a file as well, for a script whose standard error stays on the terminal."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w")
-    handler.setFormatter(logging.Formatter(FORMAT, TIME))
-    logging.getLogger().addHandler(handler)
