@@ -97,7 +97,7 @@ reference: setup  ## copy figures, tables, histories and summaries from results/
 		runs/*/*/record.json runs/*/*/stamp.json $$(ls runs/*/*/verified.json 2>/dev/null)
 	mkdir -p results/reference && cd results/reference && rm -rf data figures tables runs report && mkdir report
 	tar xf results/reference.tar -C results/reference && rm results/reference.tar
-	$(BIN)/snakemake --cores $(CORES) --configfile config.reference.yaml --quiet all -- results/from_reference/report/overview.html
+	$(BIN)/snakemake --cores $(CORES) --configfile config.reference.yaml --logger convnets -- results/from_reference/report/overview.html
 	cp results/from_reference/report/overview.html results/reference/report/
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1

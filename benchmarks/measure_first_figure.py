@@ -5,6 +5,7 @@ are warm (two clones in a row make them so); the data set is downloaded, unless 
 """
 
 import argparse
+import itertools
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def main() -> None:
             finally:
                 process.wait()
         marks.append(("all else", time.monotonic()))
-    for (_, began), (phase, ended) in zip(marks, marks[1:], strict=False):
+    for (_, began), (phase, ended) in itertools.pairwise(marks):
         print(f"{phase:<24}{ended - began:7.1f} s, in all {ended - marks[0][1]:7.1f} s")
 
 

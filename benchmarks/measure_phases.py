@@ -54,6 +54,7 @@ def main() -> None:
     from training_jobs import write_job
 
     import train_variant
+    from convnets import files
     from convnets.data import dataset
     from convnets.freshness import fingerprint
     from convnets.networks import builders as networks
@@ -94,7 +95,8 @@ def main() -> None:
         Plan(store, False, {arguments.variant: Membership("label", {})}).write(folder / "plan.json")
         data, run = arguments.results / "data", Layout(folder / "results").run(arguments.variant, 1)
         inputs = {"dataset": data / "dataset.npz", "manifest": data / "manifest.json", "plan": folder / "plan.json"}
-        write_job(folder / "job.json", run, settings, resolved.dataset, inputs)
+        split = fingerprint.of_manifest(files.read_json(inputs["manifest"]))
+        write_job(folder / "job.json", run, settings, split, inputs)
         sys.argv = ["train_variant.py", str(folder / "job.json")]
         timed("all else", train_variant.main)()
         rate = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["images_per_second"]

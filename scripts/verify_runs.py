@@ -33,7 +33,7 @@ def main() -> None:
         print("there is nothing to verify")
         return
     data = steps.study.layout.dataset
-    command.snakemake(arguments.configfiles, str(arguments.cores), "--quiet", "all", "--", str(data))
+    command.snakemake(arguments.configfiles, str(arguments.cores), "--", str(data))
     verified = []
     # One process per run, since TensorFlow's number of threads is fixed once a process computes.
     with ProcessPoolExecutor(arguments.cores, get_context("spawn"), verify.be_quiet, max_tasks_per_child=1) as pool:
@@ -50,7 +50,7 @@ def main() -> None:
     again = steps.again()  # these count verified runs, and no stamp is stale by that
     if verified and (fresh := [rule for rule in ("tabulate_variants", "write_overview") if not again.is_stale(rule)]):
         made = [str(steps[rule].files[0]) for rule in fresh]
-        command.snakemake(arguments.configfiles, str(arguments.cores), "--quiet", "all", "--forcerun", *fresh, "--", *made)
+        command.snakemake(arguments.configfiles, str(arguments.cores), "--forcerun", *fresh, "--", *made)
     sys.exit(len(verified) < len(chosen))
 
 

@@ -30,7 +30,7 @@ def main() -> None:
         )
     overview, report = steps["write_overview"].files[0], steps.study.layout.results / "report.html"
     for options in (["--", str(overview)], ["--report", str(report), "--report-stylesheet", str(STYLE)]):
-        command.snakemake(arguments.configfiles, arguments.cores, "--quiet", "all", *options)
+        command.snakemake(arguments.configfiles, arguments.cores, *options)
     print(f"{report} ({report.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -4,13 +4,18 @@ import copy
 import csv
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import documented
 import mlflow
 import numpy as np
 import pytest
-from workflow import CONFIG, Workflow, jobs_of
+from snakemake.utils import update_config
+from workflow import CONFIG, ROOT, Workflow, jobs_of
 
 RUN_FILES = ("history.csv", "metrics.json", "model.keras", "record.json")
 VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
@@ -23,10 +28,28 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
-    """A workflow that has run to its end."""
-    workflow = Workflow(tmp_path_factory.mktemp("workflow"), real_batches, CONFIG, copy.deepcopy(TINY))
-    workflow.run()
+    """A workflow that has run to its end, by the command of the README."""
+    config = copy.deepcopy(CONFIG)
+    update_config(config, TINY)
+    workflow = Workflow(tmp_path_factory.mktemp("workflow"), real_batches, config)
+    workflow.configfiles()
+    for name in (".venv", "benchmarks", "tests"):
+        (workflow.folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
+    shutil.copy(ROOT / "config.reference.yaml", workflow.folder)
+    workflow.edit("config.reference.yaml", "seeds: [1, 2, 3, 4, 5]", "seeds: [1]")
+    call("make run", workflow)
     return workflow
+
+
+def call(command: str, workflow: Workflow) -> str:
+    """Run a command in a shell, as a reader would, and return what it prints."""
+    outer = {name: value for name, value in workflow.environment.items() if not name.startswith("MAKE")}  # tests may be run by make
+    shell = ["bash", "-c", command]
+    done = subprocess.run(
+        shell, cwd=workflow.folder, env=outer, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -178,23 +201,33 @@ def test_forced_trainings_wait_for_what_they_need(finished: Workflow) -> None:
     kept.rename(data)
 
 
-def test_a_variant_is_a_few_lines_of_yaml(finished: Workflow) -> None:
-    overlay = finished.overlay
-    overlay["variants"]["wide"] = {"label": "a wide one", "filters": [24], "kernel_size": 3, "batch_size": 128}
-    overlay["comparisons"] = {"depth": {"variants": ["conv1_dropout05", "wide"]}}
-    follows = {"create_store", "plot_comparison/depth", "tabulate_variants", "tabulate_convergence"}
-    assert finished.planned() == {"train_variant/wide/seed1", "publish_comparisons", "write_overview", *follows}
+@pytest.mark.parametrize("command", documented.HERE[1:])
+def test_a_command_of_the_docs_ends_well(command: str, finished: Workflow) -> None:
+    """In their order. The last adds the variant that the docs add."""
     before = finished.results("runs", "mlp100", "seed1", "metrics.json").read_text()
-    finished.run()
-    assert "wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
-    text = finished.results("figures", "depth.svg").read_text()
-    assert (text.count(">a wide one<"), text.count(">2 layers<")) == (2, 0)
-    assert finished.results("runs", "mlp100", "seed1", "metrics.json").read_text() == before
-    assert finished.planned() == set()
+    if "mine.yaml" in command:
+        (finished.folder / "mine.yaml").write_text(
+            documented.block_after(ROOT / "docs" / "configuration.md", "A variant more", "yaml")
+        )
+    printed = call(command + documented.SHORTER.get(command, ""), finished)
+    expected = {
+        "make why": "steps are fresh",
+        "make watch": "every step is fresh",
+        "make report": "report.html",
+        ".venv/bin/snakemake --cores 8": "Nothing to be done",
+        "make why CONFIGFILE=mine.yaml": "stale  train_variant/conv4_wide/seed1",
+        "make run CONFIGFILE=mine.yaml": "all is made",
+    }
+    assert expected.get(command, "") in printed
+    if command == "make run CONFIGFILE=mine.yaml":
+        assert "conv4_wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
+        text = finished.results("figures", "depth.svg").read_text()
+        assert (text.count(">4 conv layers, wide<"), text.count(">3 layers<")) == (2, 2)
+        assert finished.results("runs", "mlp100", "seed1", "metrics.json").read_text() == before
 
 
 def test_a_bad_configuration_starts_no_job(finished: Workflow) -> None:
-    finished.overlay["variants"]["mlp100"]["droput"] = 0.5
+    finished.config["variants"]["mlp100"]["droput"] = 0.5
     done = finished.snakemake()
     assert done.returncode == 1
     assert "variants.mlp100.droput is not a key here; did you mean dropout?" in done.stdout + done.stderr

@@ -54,7 +54,7 @@ def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
     """Run Snakemake on a study and the files merged over it, and exit with its status where that is not 0."""
     study, *merged = map(str, configfiles)
     given = ["--config", f"study={study}", *(["--configfile", *merged] if merged else [])]
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, *given]
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, *given, "--logger", "convnets"]
     with subprocess.Popen([*command, *options]) as process:
         try:
             status = process.wait()
