@@ -3,7 +3,8 @@
 
 rule tabulate_claims:
     input:
-        runs=runs_of(study.variants_of_claims()),
+        runs=runs_of([variant for variant in study.variants_of_claims() if ":" not in variant]),
+        elsewhere=runs_elsewhere(study.variants_of_claims()),
         stale=steps.marker("tabulate_claims"),
     output:
         csv=report("<results>/tables/claims.csv", **in_report("claims", "Tables", {"table": "Claims"})),
@@ -18,6 +19,7 @@ rule tabulate_claims:
         claims=[claim.model_dump() for claim in study.claims],
         variants=settings_of(study.variants_of_claims()),
         format=asdict(study.described.format),
+        studies={name: str(folder) for name, folder in study.studies.items()},
         job=steps.job("tabulate_claims"),
     shell:
         "tabulate_claims.py {params.job:q} > {log:q} 2>&1"

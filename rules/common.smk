@@ -13,7 +13,7 @@ from pathlib import Path
 
 from convnets import hardware
 from convnets.errors import InputError
-from convnets.study import configfiles, configuration
+from convnets.study import configfiles, configuration, others
 from convnets.workflow import command, planning
 from convnets.workflow.declarations import Declarations
 from convnets.workflow.steps import Steps
@@ -122,6 +122,17 @@ def runs_of(variants=study.variants, seeds=study.seeds):
     return [local(path) for path in paths if Path(path).exists()] if given else paths
 
 
+def runs_elsewhere(subjects):
+    """Return the files of the runs of other studies among these variants (`study:variant`)."""
+    folders = others.runs_of(subjects, study.studies)
+    return [local(str(folder / name)) for folder in folders for name in others.FILES]
+
+
+def runs_of_comparison_elsewhere(wildcards):
+    """Return the files of the runs of other studies in a comparison."""
+    return runs_elsewhere([member.variant for member in study.comparisons[wildcards.comparison].members])
+
+
 def text(name):
     """Return the path of a file of texts, relative, since Snakemake's report prints it, and without an import's prefix."""
     return local(os.path.relpath(BASE / "report" / name))
@@ -134,7 +145,7 @@ def in_report(caption, category, labels):
 
 def runs_of_comparison(wildcards):
     """Return the runs in a comparison, as `runs_of` does."""
-    return runs_of([member.variant for member in study.comparisons[wildcards.comparison].members])
+    return runs_of([member.variant for member in study.comparisons[wildcards.comparison].members if ":" not in member.variant])
 
 
 def comparison_of(wildcards):
@@ -151,7 +162,7 @@ def title_of_comparison(wildcards):
 
 def settings_of(variants):
     """Return the settings of these variants."""
-    return {name: study.variants[name].canonical() for name in variants}
+    return {name: study.variants[name].canonical() for name in variants if name in study.variants}
 
 
 def training_cost(wildcards):

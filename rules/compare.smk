@@ -4,6 +4,7 @@
 rule plot_comparison:
     input:
         runs=runs_of_comparison,
+        elsewhere=runs_of_comparison_elsewhere,
         stale=steps.marker("plot_comparison"),
     output:
         svg=report("<results>/figures/{comparison}.svg", **in_report("comparison", "Figures", title_of_comparison)),
@@ -17,6 +18,7 @@ rule plot_comparison:
         "../envs/figures.yaml"
     params:
         comparison=comparison_of,
+        studies={name: str(folder) for name, folder in study.studies.items()},
         job=steps.job("plot_comparison"),
     shell:
         "plot_comparison.py {params.job:q} > {log:q} 2>&1"

@@ -4,6 +4,7 @@
 rule write_overview:
     input:
         runs=runs_of(),
+        elsewhere=runs_elsewhere(study.variants_elsewhere()),
         tables=expand("<results>/tables/{table}.csv", table=TABLES),
         figures=expand("<results>/figures/{figure}.svg", figure=FIGURES),
         published=[] if study.runs_from else "<results>/tracking/published.json",
@@ -27,6 +28,7 @@ rule write_overview:
         replicates=study.replicates,
         comparisons=[asdict(comparison) for comparison in study.comparisons.values()],
         seeds=study.seeds,
+        studies={name: str(folder) for name, folder in study.studies.items()},
         dataset=study.dataset,
         images=study.images,
         total=study.described.counts["train"],

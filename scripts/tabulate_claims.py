@@ -16,7 +16,9 @@ from convnets.workflow.frame import Job, step
 def main(job: Job) -> None:
     """Read the runs, judge the claims, write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
-    runs = reading.read(job.folders("runs"), variants, ImageFormat(**job.settings["format"]))
+    images = ImageFormat(**job.settings["format"])
+    runs = reading.read(job.folders("runs"), variants, images)
+    runs += reading.read_elsewhere(job.folders("elsewhere"), job.settings["studies"], images)
     claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
     table = claim_tables.claims(verdicts.judge(claims, runs))
     tables.write_csv(table, job.output("csv"))

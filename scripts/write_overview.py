@@ -20,8 +20,10 @@ def main(job: Job) -> None:
     chosen = job.settings
     written = texts.read(job.input("texts"), chosen["title"], is_own=chosen["replicates"] is None)
     variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
-    runs = reading.read(job.folders("runs"), variants, ImageFormat(**chosen["format"]))
-    material = Material.of(chosen, runs, {path.stem: tables.read(path) for path in job.inputs["tables"]})
+    images = ImageFormat(**chosen["format"])
+    runs = reading.read(job.folders("runs"), variants, images)
+    elsewhere = reading.read_elsewhere(job.folders("elsewhere"), chosen["studies"], images)
+    material = Material.of(chosen, runs, elsewhere, {path.stem: tables.read(path) for path in job.inputs["tables"]})
     published = read_json(job.input("published")) if job.inputs["published"] else {}
     own = {name: code.library_version(name) for name in LIBRARIES}
     figures = {path.stem: path for path in job.inputs["figures"]}

@@ -7,7 +7,7 @@ assumption could not reject anything: the smallest p-value of a sign test of fiv
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ MOST_RUNS = 1000  # the largest number of runs that `runs_needed` tries
 class Estimate:
     """A mean estimated from `count` independent values, whose sample standard deviation is `deviation`.
 
+    Or a difference of two means, each of values of its own (`difference`): then `count` is the smaller number of values,
+    `deviation` that of a difference of one value each, and `error` and `freedom` are the standard error and the degrees of freedom.
     A single value has no deviation (NaN), and equal values have a deviation of 0. Neither says how much values vary, so there is
     no interval, and every test gives a p-value of 1.
     """
@@ -31,17 +33,32 @@ class Estimate:
     count: int
     mean: float
     deviation: float
+    error: float | None = None
+    freedom: float | None = None
 
     @property
     def has_spread(self) -> bool:
         """Whether the values tell how much they vary."""
         return self.count > 1 and self.deviation > 0
 
+    @property
+    def is_paired(self) -> bool:
+        """Whether it is of one series of values, such as differences of pairs, and not of two."""
+        return self.error is None
+
+    @property
+    def _scale(self) -> tuple[float, float]:
+        """The degrees of freedom and the standard error."""
+        if self.error is None or self.freedom is None:
+            return self.count - 1, self.deviation / math.sqrt(self.count)
+        return self.freedom, self.error
+
     def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
         """Return the two-sided confidence interval of the mean (Student, 1908), NaN without a spread."""
         if not self.has_spread:
             return math.nan, math.nan
-        half = float(special.stdtrit(self.count - 1, (1 + level) / 2)) * self.deviation / math.sqrt(self.count)
+        freedom, error = self._scale
+        half = float(special.stdtrit(freedom, (1 + level) / 2)) * error
         return self.mean - half, self.mean + half
 
     def p_above(self, bound: float) -> float:
@@ -50,11 +67,12 @@ class Estimate:
             return 0.0 if bound < 0 else 1.0
         if not self.has_spread:
             return 1.0
-        return float(special.stdtr(self.count - 1, (bound - self.mean) * math.sqrt(self.count) / self.deviation))
+        freedom, error = self._scale
+        return float(special.stdtr(freedom, (bound - self.mean) / error))
 
     def p_below(self, bound: float) -> float:
         """Return the p-value of the hypothesis that the mean is `bound` or more; small values show that it lies below."""
-        return Estimate(self.count, -self.mean, self.deviation).p_above(-bound)
+        return replace(self, mean=-self.mean).p_above(-bound)
 
     def p_inside(self, low: float, high: float) -> float:
         """Return the p-value of the hypothesis that the mean lies outside of (low, high), either of which may be infinite.
@@ -74,9 +92,11 @@ class Estimate:
     def standardised(self, origin: float = 0.0) -> float:
         """Return how many deviations the mean lies above `origin`.
 
-        Of paired differences that is Cohen's d_z (Lakens, Front. Psychol. 4, 2013).
+        Of paired differences that is Cohen's d_z, of two series Cohen's d, by the root mean square of their deviations (Lakens,
+        Front. Psychol. 4, 2013).
         """
-        return (self.mean - origin) / self.deviation if self.has_spread else math.nan
+        deviation = self.deviation if self.is_paired else self.deviation / math.sqrt(2)
+        return (self.mean - origin) / deviation if self.has_spread else math.nan
 
 
 def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
@@ -92,6 +112,21 @@ def estimate(values: Sequence[float], magnitude: float = 0.0) -> Estimate:
     deviation = float(np.std(values, ddof=1))
     rounding = ROUNDING * max(magnitude, *map(abs, values))
     return Estimate(len(values), float(np.mean(values)), deviation if deviation > rounding else 0.0)
+
+
+def difference(first: Sequence[float], second: Sequence[float], magnitude: float = 0.0) -> Estimate:
+    """Return the estimate of the difference of two means of independent values, whose variances may differ.
+
+    Welch's approximation (Biometrika 34, 1947). `magnitude` is as in `estimate`.
+    """
+    one, other = estimate(first, magnitude), estimate(second, magnitude)
+    mean, count = one.mean - other.mean, min(one.count, other.count)
+    if count == 1:
+        return Estimate(1, mean, math.nan)
+    parts = [found.deviation**2 / found.count for found in (one, other)]
+    total = sum(parts)
+    freedom = total**2 / sum(part**2 / (found.count - 1) for part, found in zip(parts, (one, other), strict=True)) if total else 0.0
+    return Estimate(count, mean, math.hypot(one.deviation, other.deviation), math.sqrt(total), freedom)
 
 
 def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]:

@@ -14,10 +14,10 @@ from itertools import pairwise
 import numpy as np
 
 from convnets.errors import InputError
-from convnets.findings import inference
+from convnets.findings import inference, pairing
 from convnets.findings.inference import ALPHA, Estimate
 from convnets.runs.run import Run
-from convnets.study.claims import SELECTED_BY, Claim, exact_numbers, is_exact, variant_and_metric
+from convnets.study.claims import SELECTED_BY, Claim, exact_numbers, is_exact, study_of, variant_and_metric
 
 REPRODUCED, CONTRADICTED, INCONCLUSIVE = "reproduced", "contradicted", "inconclusive"
 VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
@@ -97,8 +97,8 @@ class Judgement:
 
     @property
     def seeds(self) -> int:
-        """The number of seeds, 0 for a claim without runs."""
-        return len({run.seed for found in self.runs.values() for run in found})
+        """The number of seeds of each variant, the smallest if they differ; 0 for a claim without runs."""
+        return min((len(found) for found in self.runs.values()), default=0)
 
 
 def conditions(claim: Claim) -> list[Condition]:
@@ -137,14 +137,25 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
 
 
 def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
-    """Return the runs of a claim's variants and grids, of the seeds that all its variants have."""
+    """Return the runs of a claim's variants and grids, of the seeds that all its variants have, in the order of seeds.
+
+    Where its variants are of several studies that do not share seeds and data (`pairing.obstacle`), those are the seeds that all
+    variants of a study have.
+    """
     named = {variant: {run.seed: run for run in runs if run.variant == variant} for variant in claim.variants}
-    seeds = sorted(set.intersection(*map(set, named.values()))) if named else []
-    if named and not seeds:
-        raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(named)}")
+    groups = {study: [variant for variant in named if study_of(variant)[0] == study] for study in claim.studies}
+    seeds = {study: set.intersection(*(set(named[variant]) for variant in variants)) for study, variants in groups.items()}
+    if empty := next((variants for study, variants in groups.items() if not seeds[study]), None):
+        raise InputError(f"claims.{claim.id}: no seed has a run of each of {', '.join(empty)}")
+    if not pairing.obstacle([{seed: named[one][seed] for seed in seeds[study]} for study, (one, *_) in groups.items()]):
+        common = set.intersection(*seeds.values()) if seeds else set()
+        seeds = dict.fromkeys(seeds, common)
     members = {choice.id: choice.members for choice in claim.grids}
     return {
-        name: [_selected([named[variant][seed] for variant in members.get(name, (name,))]) for seed in seeds]
+        name: [
+            _selected([named[variant][seed] for variant in members.get(name, (name,))])
+            for seed in sorted(seeds[study_of(members.get(name, (name,))[0])[0]])
+        ]
         for name in claim.subjects
     }
 
@@ -195,6 +206,8 @@ def _relative_slack(finding: Finding) -> float:
 
 def _finding(condition: Condition, runs: RunsBySubject) -> Finding:
     named = [values_of(name, runs) for name in (condition.first, condition.second) if name]
+    if not pairing.is_paired(condition.first, condition.second, runs):
+        return _unpaired(condition, *named)
     values = np.column_stack(np.broadcast_arrays(*named)).tolist()  # an exact quantity is the same for all seeds
     if not condition.is_ratio:
         differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
@@ -203,6 +216,15 @@ def _finding(condition: Condition, runs: RunsBySubject) -> Finding:
         return Finding(condition, Estimate(len(values), math.nan, math.nan))  # a ratio of such values says nothing
     # The mean of logarithms has an exact interval; Fieller's interval for the ratio of means can be unbounded.
     return Finding(condition, inference.estimate([math.log(first) - math.log(second) for first, second in values], 1))
+
+
+def _unpaired(condition: Condition, first: list[float], second: list[float]) -> Finding:
+    """Return the finding of two quantities of runs that do not belong together one by one."""
+    if not condition.is_ratio:
+        return Finding(condition, inference.difference(first, second, max(map(abs, (*first, *second)))))
+    if any(value <= 0 for value in (*first, *second)):
+        return Finding(condition, Estimate(min(len(first), len(second)), math.nan, math.nan))
+    return Finding(condition, inference.difference([*map(math.log, first)], [*map(math.log, second)], 1))
 
 
 def values_of(quantity: str, runs: RunsBySubject) -> list[float]:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from convnets.findings import inference
+from convnets.findings import inference, pairing
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, RunsBySubject, values_of
 from convnets.runs.run import Run
-from convnets.study.claims import Choice, Claim, exact_numbers, variant_and_metric
+from convnets.study.claims import Choice, Claim, exact_numbers, study_of, variant_and_metric
 
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
 TRAINING = {
@@ -36,7 +36,7 @@ def note(judgement: Judgement) -> str:
     """Return the note of a claim."""
     claim, used = judgement.claim, judgement.runs
     metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
-    parts = [_values(claim.quantities, used), *_selections(judgement), _tested(claim)]
+    parts = [_values(claim.quantities, used), *_selections(judgement), _tested(claim), _pairing(judgement)]
     if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
         parts.append(f"What decides: {_name(judgement.decisive)}.")
     if not claim.is_exact:
@@ -113,6 +113,17 @@ def _tested(claim: Claim) -> str:
     return f"Tested as: {text}."
 
 
+def _pairing(judgement: Judgement) -> str:
+    """Return how the runs of several studies were compared; empty for a claim on one, or on exact numbers."""
+    if len(judgement.claim.studies) < 2 or judgement.claim.is_exact:
+        return ""
+    of_study = {study_of(found[0].variant)[0]: {run.seed: run for run in found} for found in judgement.runs.values()}
+    if not (why := pairing.obstacle(list(of_study.values()))):
+        return "Runs of the studies are paired by seed: they share split and data."
+    counts = ", ".join(f"{len(found)} of {study or 'this study'}" for study, found in of_study.items())
+    return f"Runs of the studies are not paired, since {why}: means of {counts} are compared by Welch's test."
+
+
 def _values(quantities: Sequence[str], runs: RunsBySubject) -> str:
     """List the means of quantities; if all are of one metric, its name comes first."""
     values = {quantity: values_of(quantity, runs) for quantity in quantities}
@@ -145,7 +156,8 @@ def _evidence(judgement: Judgement) -> str:
     }[judgement.verdict]
     finding = judgement.decisive
     if finding.condition.second:
-        return f"{text}; effect size (d_z) {finding.estimate.standardised():.1f}."
+        size = "d_z" if finding.estimate.is_paired else "d"
+        return f"{text}; effect size ({size}) {finding.estimate.standardised():.1f}."
     return f"{text}; {finding.estimate.standardised(sum(finding.bounds) / 2):.1f} deviations from the number printed."
 
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from convnets.errors import InputError
-from convnets.runs.layout import HISTORY, run_of
+from convnets.runs.layout import HISTORY, subject_of
 from convnets.study.comparisons import PALETTE, Comparison
 from convnets.style import STYLE
 
@@ -38,11 +38,11 @@ class Curves:
     runs: int
 
 
-def read_curves(folders: Iterable[Path]) -> dict[str, Curves]:
-    """Return the curves of each variant from the histories in the folders of its runs."""
+def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str, Curves]:
+    """Return the curves of each variant from the histories in the folders of its runs; `studies` as in `layout.subject_of`."""
     frames: dict[str, list[pd.DataFrame]] = {}
     for folder in folders:
-        frames.setdefault(run_of(folder)[0], []).append(pd.read_csv(folder / HISTORY))
+        frames.setdefault(subject_of(folder, studies), []).append(pd.read_csv(folder / HISTORY))
     return {variant: curves(found) for variant, found in frames.items()}
 
 

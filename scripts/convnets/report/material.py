@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from convnets.findings import convergence, inference, wording
 from convnets.report.texts import Text, Texts
 from convnets.runs.run import FIXED_METRICS, Run
-from convnets.study.claims import Claim
+from convnets.study.claims import Claim, study_of
 from convnets.study.comparisons import Comparison
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
@@ -23,25 +23,36 @@ UNKNOWN = "\N{EM DASH}"
 
 @dataclass(frozen=True)
 class Material:
-    """The data of all sections: the params of the step, claims and comparisons by id, labels, runs, and tables by name."""
+    """The data of all sections: the params of the step, claims and comparisons by id, labels, runs, and tables by name.
+
+    `elsewhere` holds the runs of other studies that claims and comparisons name.
+    """
 
     settings: Mapping[str, Any]
     claims: Mapping[str, Claim]
     comparisons: Mapping[str, Comparison]
     labels: Mapping[str, str]
     runs: Sequence[Run]
+    elsewhere: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
 
     @staticmethod
-    def of(settings: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[str, pd.DataFrame]) -> "Material":
+    def of(
+        settings: Mapping[str, Any], runs: Sequence[Run], elsewhere: Sequence[Run], tables: Mapping[str, pd.DataFrame]
+    ) -> "Material":
         """Return the data of the sections."""
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, settings["labels"], runs, tables)
+        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables)
 
     def runs_of(self, variant: str) -> list[Run]:
-        """Return the runs of a variant."""
-        return [run for run in self.runs if run.variant == variant]
+        """Return the runs of a variant, which may be of another study."""
+        return [run for run in (*self.runs, *self.elsewhere) if run.variant == variant]
+
+    def label(self, variant: str) -> str:
+        """Return the label of a variant; of another study, its id and the study."""
+        study, own = study_of(variant)
+        return f"{own} ({study})" if study else self.labels[variant]
 
     def quantities(self, variant: str, metrics: Iterable[str], printed: Mapping[str, float]) -> Iterable[tuple[str, str, str]]:
         """Yield the mean of each metric over a variant's runs, its interval where it varies, and the number printed."""

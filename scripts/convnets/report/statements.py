@@ -54,13 +54,14 @@ class ClaimLine:
 
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
     """Yield the lines of the table of claims."""
-    judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), study.runs)}
+    judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), [*study.runs, *study.elsewhere])}
     of_section = {spec["number"]: study.comparisons.get(spec.get("comparison", "")) for spec in texts.sections}
     for row in study.tables["claims"].to_dict("records") if study.claims else ():
         judgement = judged[row["id"]]
         comparison = of_section.get(judgement.claim.section)
         members = comparison.members if comparison else ()
-        labels: dict[str, str | Text] = {**study.labels, **{member.variant: member.label for member in members}}
+        labels: dict[str, str | Text] = {**study.labels, **{name: study.label(name) for name in judgement.claim.variants}}
+        labels |= {member.variant: member.label for member in members}
         labels |= {grid.id: texts.labels["best_of_grid"].fill(grid=grid.id) for grid in judgement.claim.grids}
         measures = tuple(_measures(row, judgement, labels, texts))
         basis = join(" ", [_basis(judgement, texts), *_selections(judgement, labels, texts)])

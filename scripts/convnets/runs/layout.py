@@ -1,5 +1,7 @@
 """The layout of the results folder: where each file is kept, and which run a folder belongs to."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 SEED = "seed"  # prefix of the number in the name of a run's folder
@@ -37,6 +39,14 @@ class Layout:
 def run_of(folder: Path) -> tuple[str, str]:
     """Return the variant and the seed of a run's folder."""
     return folder.parent.name, folder.name.removeprefix(SEED)
+
+
+def subject_of(folder: Path, studies: Mapping[str, str | Path]) -> str:
+    """Return the variant of a run's folder, as `study:variant` if the run is in the results folder of another study."""
+    name = run_of(folder)[0]
+    results = os.path.normpath(folder.parents[2])
+    study = next((study for study, other in studies.items() if os.path.normpath(other) == results), "")
+    return f"{study}:{name}" if study else name
 
 
 def is_verified(folder: Path) -> bool:

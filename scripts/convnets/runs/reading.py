@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from convnets.data.images import ImageFormat
 from convnets.errors import InputError
 from convnets.files import read_json
-from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, name_of
+from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, Layout, name_of, subject_of
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.runs.run import Run
-from convnets.settings import Settings
+from convnets.settings import Settings, from_dict
 
 # Percent of one core. An epoch that got less was disturbed by other processes. Trainings on one thread with a core of their own get
 # 95 to 99 % on average. The rest is mostly checkpoints, which take up to 14 % of epochs that last a second.
@@ -85,6 +85,25 @@ def read(folders: Iterable[Path], settings: Mapping[str, Settings], images: Imag
     """
     runs = [_read_run(folder, settings, images) for folder in folders]
     return sorted(runs, key=lambda run: (run.variant, run.seed))
+
+
+def read_elsewhere(folders: Iterable[Path], studies: Mapping[str, str], images: ImageFormat) -> list[Run]:
+    """Read runs of other studies, `studies` being their results folders by id. Each run's stamp tells its settings.
+
+    Their variants are named `study:variant`. The manifest beside the runs tells the format of the images; where it does not,
+    that is `images`. An InputError as of `read`.
+    """
+    found = []
+    for folder in folders:
+        try:
+            chosen = from_dict(read_json(folder / STAMP)["components"]["settings"])
+            manifest = read_json(path) if (path := Layout(folder.parents[2]).manifest).is_file() else {}
+            own = ImageFormat(tuple(manifest["shape"]), tuple(manifest["classes"])) if "shape" in manifest else images
+        except UNREADABLE as error:
+            raise InputError(f"the settings of {folder} cannot be read: {error}") from error
+        run = _read_run(folder, {folder.parent.name: chosen}, own)
+        found.append(replace(run, variant=subject_of(folder, studies)))
+    return sorted(found, key=lambda run: (run.variant, run.seed))
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:

@@ -1,13 +1,14 @@
 """Claims: statements about runs or networks that can be tested, as the configuration holds them.
 
-A quantity is written `variant.metric`, with a metric of `runs.run.METRICS`. Or it is a number of VGG-16 by formula, written
-`vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is a claim with exact quantities only.
+A quantity is written `variant.metric`, with a metric of `runs.run.METRICS`, or `study:variant.metric` for the runs of another
+study. Or it is a number of VGG-16 by formula, written `vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is
+a claim with exact quantities only.
 
 A quantity `grid.metric` is the metric of the member that is selected in each seed, by `SELECTED_BY`. So each seed gives one value
 of the procedure "select on validation data, then measure". These values are as independent as those of a variant.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -114,6 +115,11 @@ class Claim(Section):
         return tuple(dict.fromkeys(variant for name in self.subjects for variant in members.get(name, (name,))))
 
     @property
+    def studies(self) -> tuple[str, ...]:
+        """The studies that its runs are of, each once; this one is the empty text."""
+        return tuple(dict.fromkeys(study_of(name)[0] for name in self.variants))
+
+    @property
     def is_exact(self) -> bool:
         """Whether all its quantities are exact."""
         return all(is_exact(quantity) for quantity in self.quantities)
@@ -146,21 +152,32 @@ def variant_and_metric(quantity: str) -> tuple[str, str]:
     return variant, metric
 
 
+def study_of(subject: str) -> tuple[str, str]:
+    """Return the study of a variant and its id there: of `before:mlp` "before" and "mlp", of `mlp` "" and "mlp"."""
+    study, _, variant = subject.rpartition(":")
+    return study, variant
+
+
 def is_exact(quantity: str) -> bool:
     """Return whether a quantity does not vary by seed."""
     return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
 
 
-def problems(claims: Mapping[str, Claim], variants: Sequence[str], grids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def problems(
+    claims: Mapping[str, Claim],
+    variants: Sequence[str],
+    grids: Mapping[str, Sequence[str]],
+    studies: Mapping[str, Collection[str]],
+) -> Iterator[str]:
     """Yield one message for each key of a claim, valid by itself, that contradicts another or names something unknown.
 
-    `grids` holds the members of each grid.
+    `grids` holds the members of each grid, `studies` the variants that each other study has finished runs of.
     """
     for name, claim in claims.items():
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):
             if quantity not in exact_numbers():
-                yield from _quantity_problems(where, index, quantity, variants, grids)
+                yield from _quantity_problems(where, index, quantity, variants, grids, studies)
         yield from _test_problems(where, claim)
         if claim.grids:
             yield f"{where}.grids is not a key here; a quantity names a grid as it names a variant: grid.test_accuracy"
@@ -170,7 +187,12 @@ def problems(claims: Mapping[str, Claim], variants: Sequence[str], grids: Mappin
 
 
 def _quantity_problems(
-    claim: str, index: int, quantity: str, variants: Sequence[str], grids: Mapping[str, Sequence[str]]
+    claim: str,
+    index: int,
+    quantity: str,
+    variants: Sequence[str],
+    grids: Mapping[str, Sequence[str]],
+    studies: Mapping[str, Collection[str]],
 ) -> Iterator[str]:
     where, (variant, metric) = f"{claim}.quantities.{index}", variant_and_metric(quantity)
     known = [*variants, *grids]
@@ -179,12 +201,23 @@ def _quantity_problems(
     elif not metric:
         yield f"{where} is {quantity!r}; a quantity is written variant.metric, such as {variants[0]}.final_val_loss"
     else:
-        if variant not in known:
+        if ":" in variant:
+            yield from (f"{where} names {problem}" for problem in problems_of_subject(variant, studies))
+        elif variant not in known:
             yield f"{where} names {variant!r}, which is no variant{suggest(variant, known)} ({claim}: null leaves the claim out)"
         if metric in FIXED_METRICS and grids.get(variant):
             yield f"{where} is {quantity}, which the settings of each member fix; name a member, as in {grids[variant][0]}.{metric}"
         if metric not in METRICS:
             yield f"{where} names {metric!r}, which is no metric{suggest(metric, list(METRICS))}"
+
+
+def problems_of_subject(subject: str, studies: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Yield what is wrong with `study:variant`, as words that follow "names"."""
+    study, variant = study_of(subject)
+    if study not in studies:
+        yield f"the study {study!r}, which is not among studies{suggest(study, list(studies))}"
+    elif variant not in studies[study]:
+        yield f"{subject!r}, but studies.{study} has no finished run of {variant!r}{suggest(variant, sorted(studies[study]))}"
 
 
 def _test_problems(where: str, claim: Claim) -> Iterator[str]:

@@ -72,7 +72,8 @@ def resolve(
     for variant in variants:
         colors = given[variant] if variant in given else _by_split(next(free))
         hexadecimal = {split: PALETTE.get(color, color) for split, color in colors.items()}
-        members.append(Member(variant, labels[variant], hexadecimal))
+        study, _, own = variant.rpartition(":")
+        members.append(Member(variant, labels.get(variant, f"{own} ({study})"), hexadecimal))
     return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows)
 
 

@@ -22,7 +22,7 @@ from convnets.runs import reading
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
-from convnets.study.claims import Claim
+from convnets.study.claims import Claim, study_of
 from convnets.study.comparisons import Comparison
 from convnets.study.declaration import PER_SEED, Declaration
 from convnets.study.places import name_of
@@ -40,7 +40,7 @@ class Configuration:
     `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
     number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
     which keeps them), and `reuse` whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from`
-    is the folder of given runs; None if runs are trained.
+    is the folder of given runs; None if runs are trained. `studies` holds the results folders of other studies by id.
     """
 
     title: str
@@ -62,6 +62,7 @@ class Configuration:
     artifacts: Path | None
     reuse: bool
     runs_from: Path | None
+    studies: Mapping[str, Path]
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -100,7 +101,8 @@ class Configuration:
         titles: dict[str, dict[str, str]] = {name: {} for name in self.labels}
         for name, comparison in self.comparisons.items():
             for member in comparison.members:
-                titles[member.variant][name] = comparison.title
+                if member.variant in titles:  # not of another study
+                    titles[member.variant][name] = comparison.title
         return Plan(self.store, self.reuse, {name: Membership(label, titles[name]) for name, label in self.labels.items()})
 
     @property
@@ -129,8 +131,13 @@ class Configuration:
         return None if flops is None else self.images["train"] * settings.training.epochs * flops
 
     def variants_of_claims(self) -> list[str]:
-        """Return the variants that claims are about, by id."""
+        """Return the variants that claims are about, by id; those of other studies are written `study:variant`."""
         return sorted({variant for claim in self.claims for variant in claim.variants})
+
+    def variants_elsewhere(self) -> list[str]:
+        """Return the variants of other studies that claims and comparisons name, as `study:variant`."""
+        drawn = (member.variant for comparison in self.comparisons.values() for member in comparison.members)
+        return sorted({variant for variant in (*drawn, *self.variants_of_claims()) if study_of(variant)[0]})
 
 
 def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
@@ -170,6 +177,7 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
         artifacts=None if has_server else (store.database or own).parent / "artifacts",
         reuse=declared.tracking.reuse,
         runs_from=Path(declared.runs_from) if declared.runs_from else None,
+        studies={name: Path(folder) for name, folder in declared.studies.items()},
     )
 
 

@@ -1,7 +1,7 @@
 """Contradictions between keys of a configuration."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, product
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from convnets import settings
 from convnets.errors import InputError, suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.settings import Optimizer, keras_names
-from convnets.study import claims, credentials, grids, own_networks
+from convnets.study import claims, credentials, grids, others, own_networks
 from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
 from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
@@ -42,9 +42,13 @@ def find(declared: Declaration) -> Iterator[str]:
         yield "network.kernel_size is 0, below the minimum of 1"
     yield from _of_optimizer("training", declared.training.optimizer)
     yield from _of_variants(declared)
+    studies = {name: others.runs_by_variant(Path(folder)) for name, folder in declared.studies.items()}
+    for name, found in studies.items():
+        if not found:
+            yield f"studies.{name} is {declared.studies[name]}, which holds no finished runs: no runs/VARIANT/seedN with all files"
     for name, comparison in declared.comparisons.items():
-        yield from _of_comparison(name, comparison, known, named)
-    yield from claims.problems(declared.claims, known, members)
+        yield from _of_comparison(name, comparison, known, named, studies)
+    yield from claims.problems(declared.claims, known, members, studies)
     yield from own_networks.problems_of_claims(declared)
     for name, claim in declared.claims.items() if not declared.replicates else ():
         if claim.errata:
@@ -153,16 +157,20 @@ def _of_optimizer(where: str, optimizer: Optimizer) -> Iterator[str]:
         yield f"{where}.optimizer.{key} {wrong}"
 
 
-def _of_comparison(name: str, comparison: Comparison, known: list[str], named: list[str]) -> Iterator[str]:
+def _of_comparison(
+    name: str, comparison: Comparison, known: list[str], named: list[str], studies: Mapping[str, Collection[str]]
+) -> Iterator[str]:
     where = f"comparisons.{name}"
     if name in RESERVED:
         yield f"{where} would overwrite {RESERVED[name]}; name the comparison otherwise"
     for variant in comparison.variants:
-        if variant not in named:
+        if ":" in variant:
+            yield from (f"{where}.variants names {problem}" for problem in claims.problems_of_subject(variant, studies))
+        elif variant not in named:
             yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, named)}"
     for key, section in (("labels", comparison.labels), ("colors", comparison.colors)):
         for variant in section:
-            if variant not in known:  # one that is merely not shown may stay, since merging files cannot remove it
+            if variant not in (*known, *comparison.variants):  # one that is not shown may stay: merging files cannot remove it
                 yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
 
 

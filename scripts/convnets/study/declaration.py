@@ -199,6 +199,11 @@ class Declaration(Section):
     runs_from: GivenFolder | None = Field(
         None, description="folder whose runs are taken as they are instead of being trained, or null"
     )
+    studies: Mapping[Id, GivenFolder] = Field(
+        {},
+        description="results folders of other studies, by id: claims may name before:variant.metric, comparisons before:variant",
+        json_schema_extra=NAMED,
+    )
     network: Network = Field(Network(), description="defaults of the network that any variant may override")
     training: Training = Field(Training(), description="defaults of the training that any variant may override")
     variants: Mapping[Id, Variant] = Field(min_length=1, description="the networks to compare, by id", json_schema_extra=NAMED)
