@@ -19,7 +19,7 @@ endif
 # They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
-.PHONY: help setup .venv run watch report why verify audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run watch report why verify gate audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -57,6 +57,9 @@ why: setup  ## say what is stale, why, and how long it will take to update
 
 verify: setup  ## let runs that new code or libraries made stale count as fresh, where they are the same bits; RUN=variant/seedN: one of them
 	@$(BIN)/python scripts/verify_runs.py --cores $(CORES) $(if $(RUN),--run $(RUN)) $(FILES)
+
+gate: setup  ## compare the verdicts with those of finished runs elsewhere: make gate BASELINE=FOLDER
+	@$(BIN)/python scripts/gate_study.py --baseline $(or $(BASELINE),$(error name the results folder of the baseline: make gate BASELINE=FOLDER)) $(FILES)
 
 audit: setup  ## compare the results with the tracking store, both ways
 	@$(BIN)/python scripts/audit_results.py $(FILES)

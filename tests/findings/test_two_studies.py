@@ -1,15 +1,13 @@
 """Claims on runs of two studies: paired where seeds and data are shared, and by Welch's test where they are not."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from measured import OTHER, SAME, Measured, runs
 from scipy import stats
 from studies import claim
 
@@ -17,30 +15,8 @@ from convnets.errors import InputError
 from convnets.findings import inference, pairing, verdicts, wording
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 
-SAME, OTHER = {"train": "a", "test": "b"}, {"train": "c", "test": "b"}
 GREATER = claim("greater", "mlp.test_accuracy", "before:mlp.test_accuracy")
 TRIALS = 4_000
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A run of which nothing is known but its test accuracy and its data."""
-
-    variant: str
-    seed: int
-    accuracy: float
-    data: dict[str, str] | None = field(default_factory=lambda: SAME)
-
-    @property
-    def record(self) -> Any:
-        return None if self.data is None else SimpleNamespace(data=self.data)
-
-    def value(self, _metric: str) -> float:
-        return self.accuracy
-
-
-def runs(variant: str, values: Sequence[float], first: int = 1, data: dict[str, str] | None = SAME) -> list[Measured]:
-    return [Measured(variant, seed, value, data) for seed, value in enumerate(values, first)]
 
 
 def judged(one: Any, *found: list[Measured]) -> Judgement:

@@ -38,10 +38,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Finding:
-    """A condition with its estimate; of a ratio, that of the logarithm."""
+    """A condition with its estimate; of a ratio, that of the logarithm.
+
+    `values` holds the value of each seed that the estimate is made from; it is empty for runs that are not paired.
+    """
 
     condition: Condition
     estimate: Estimate
+    values: tuple[float, ...] = ()
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -211,11 +215,15 @@ def _finding(condition: Condition, runs: RunsBySubject) -> Finding:
     values = np.column_stack(np.broadcast_arrays(*named)).tolist()  # an exact quantity is the same for all seeds
     if not condition.is_ratio:
         differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
-        return Finding(condition, inference.estimate(differences, max(abs(value) for pair in values for value in pair)))
+        return _of(condition, differences, max(abs(value) for pair in values for value in pair))
     if any(value <= 0 for pair in values for value in pair):
         return Finding(condition, Estimate(len(values), math.nan, math.nan))  # a ratio of such values says nothing
     # The mean of logarithms has an exact interval; Fieller's interval for the ratio of means can be unbounded.
-    return Finding(condition, inference.estimate([math.log(first) - math.log(second) for first, second in values], 1))
+    return _of(condition, [math.log(first) - math.log(second) for first, second in values], 1)
+
+
+def _of(condition: Condition, values: list[float], magnitude: float) -> Finding:
+    return Finding(condition, inference.estimate(values, magnitude), tuple(values))
 
 
 def _unpaired(condition: Condition, first: list[float], second: list[float]) -> Finding:

@@ -1,0 +1,167 @@
+"""The gate: the verdicts of a study beside those of a baseline, whose finished runs are judged by the same claims.
+
+A verdict that flips between reproduced and contradicted does not pass. One that is lost, so that it is inconclusive now, does not
+pass where the two studies differ significantly in what the claim is about. Such differences are tested for all claims together by
+Holm's procedure, so that two studies of the same truth fail by that in at most 5 % of cases. Claims about times are never gated.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import pandas as pd
+
+from convnets.findings import inference, pairing
+from convnets.findings.inference import ALPHA, Estimate
+from convnets.findings.verdicts import INCONCLUSIVE, Finding, Judgement, judge
+from convnets.findings.wording import TIMES, p_value
+from convnets.runs.run import Run
+from convnets.study.claims import Claim, variant_and_metric
+
+SAME, FLIPPED, LOST, GAINED, LEFT_OUT = "same", "flipped", "lost", "gained", "not compared"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim in both studies.
+
+    `difference` is what the claim measures here less what it measures in the baseline (of a ratio: of its logarithm), for the
+    condition in which the studies differ most clearly, with its 95 % interval; `p` is adjusted for all claims. These four are None
+    for claims that are exact or not compared.
+    """
+
+    claim: str
+    baseline: str
+    verdict: str
+    outcome: str
+    passes: bool
+    difference: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p: float | None = None
+    note: str = ""
+
+
+def compare(claims: Sequence[Claim], runs: Sequence[Run], baseline: Sequence[Run]) -> list[Row]:
+    """Return a row for each claim, from the runs of this study and of the baseline."""
+    reasons = {claim.id: _reason(claim, baseline) for claim in claims}
+    compared = [claim for claim in claims if not reasons[claim.id]]
+    pairs = list(zip(judge(compared, runs), judge(compared, baseline), strict=True))
+    varying = [(here, there) for here, there in pairs if not here.claim.is_exact]
+    differences = {here.claim.id: _difference(here, there) for here, there in varying}
+    adjusted = inference.holm([p for _, p in differences.values()])
+    p_values = dict(zip(differences, adjusted, strict=True))
+    rows = {here.claim.id: _row(here, there, differences, p_values) for here, there in pairs}
+    return [rows.get(claim.id) or Row(claim.id, "", "", LEFT_OUT, True, note=reasons[claim.id]) for claim in claims]
+
+
+def same_bits(runs: Sequence[Run], baseline: Sequence[Run]) -> tuple[int, int]:
+    """Return how many runs are equal bit for bit in both studies, and how many stand in both.
+
+    They are equal in the weights after each epoch, in the history without times, and in the evaluation of the best epoch.
+    """
+    there = {(run.variant, run.seed): run for run in baseline}
+    both = [(run, there[run.variant, run.seed]) for run in runs if (run.variant, run.seed) in there]
+    return sum(_content(one) == _content(other) for one, other in both), len(both)
+
+
+def summary(rows: Sequence[Row], bits: tuple[int, int]) -> str:
+    """Return in words what became of the verdicts and whether runs are the same bits, with a line for each claim that moved."""
+    equal, both = bits
+    failed = any(not row.passes for row in rows)
+    is_same = both and equal == both
+    head = "other verdicts" if failed else "the same bits" if is_same else "the same verdicts, up to chance"
+    outcomes = {outcome: sum(row.outcome == outcome for row in rows) for outcome in (SAME, FLIPPED, LOST, GAINED, LEFT_OUT)}
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count)
+    lines = [f"- {'FAILS: ' if not row.passes else ''}{row.claim}: {_moved(row)}" for row in rows if row.outcome != SAME]
+    of_bits = f"{equal} of {both} runs that both studies have are equal bit for bit"
+    return "\n".join([f"{head}: {len(rows)} claims, {counts}; {of_bits}", *lines])
+
+
+def _moved(row: Row) -> str:
+    """Say what became of a claim."""
+    if row.outcome == LEFT_OUT:
+        return f"{row.outcome}, {row.note}"
+    text = f"{row.outcome}, {row.baseline} -> {row.verdict}"
+    if row.difference is not None and row.p is not None:
+        text += f"; difference {row.difference:.4g}, p {p_value(row.p)} adjusted for all claims"
+    return f"{text}; {row.note}" if row.note else text
+
+
+def frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the rows as a table."""
+    return pd.DataFrame([asdict(row) for row in rows], dtype=object)
+
+
+def _content(run: Run) -> object:
+    """Return what two runs of the same bits have in common; of a run without digests of its weights, the run itself."""
+    if not run.record or not run.record.weights:
+        return id(run)
+    history = [replace(row, seconds=0.0) for row in run.landmarks]
+    return tuple(run.record.weights), history, run.metrics.test_accuracy, run.metrics.test_loss
+
+
+def _reason(claim: Claim, baseline: Sequence[Run]) -> str:
+    """Return why a claim is not compared; empty if it is."""
+    if any(claim.studies):
+        return "it is about another study"
+    if {variant_and_metric(quantity)[1] for quantity in claim.quantities} & TIMES:
+        return "it is about times"
+    there = {variant: {run.seed for run in baseline if run.variant == variant} for variant in claim.variants}
+    if missing := [variant for variant, seeds in there.items() if not seeds]:
+        return f"the baseline has no finished run of {', '.join(missing)}"
+    return "" if not there or set.intersection(*there.values()) else "the baseline's runs of it share no seed"
+
+
+def _row(
+    here: Judgement, there: Judgement, differences: Mapping[str, tuple[Estimate, float]], p_values: Mapping[str, float]
+) -> Row:
+    name, verdicts = here.claim.id, (there.verdict, here.verdict)
+    if there.verdict == here.verdict:
+        outcome = SAME
+    elif INCONCLUSIVE not in verdicts:
+        outcome = FLIPPED
+    else:
+        outcome = LOST if here.verdict == INCONCLUSIVE else GAINED
+    if name not in differences:
+        return Row(name, *verdicts, outcome, outcome != FLIPPED)
+    found, p = differences[name][0], p_values[name]
+    passes = outcome != FLIPPED and not (outcome == LOST and p <= ALPHA)
+    note = "within chance" if outcome == LOST and passes else ""
+    low, high = map(_number, found.interval())
+    return Row(name, *verdicts, outcome, passes, _number(found.mean), low, high, p, note)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _difference(here: Judgement, there: Judgement) -> tuple[Estimate, float]:
+    """Return the difference of the condition in which the studies differ most clearly, and the claim's p-value.
+
+    Two-sided, with Bonferroni's factor for several conditions.
+    """
+    pairs = zip(here.findings, there.findings, strict=True)
+    found = [_between(one, other, here, there) for one, other in pairs]
+    p_values = [2 * min(estimate.p_above(0), estimate.p_below(0)) for estimate in found]
+    least = min(range(len(found)), key=p_values.__getitem__)
+    return found[least], min(1.0, len(found) * p_values[least])
+
+
+def _between(one: Finding, other: Finding, here: Judgement, there: Judgement) -> Estimate:
+    """Return the difference of a condition's values: paired by seed where both studies share seeds and data."""
+    if not one.values or not other.values:
+        return Estimate(1, one.estimate.mean - other.estimate.mean, math.nan)
+    seeds = [dict(_by_seed(judgement)) for judgement in (here, there)]
+    magnitude = max(map(abs, (*one.values, *other.values)))
+    if pairing.obstacle(seeds):
+        return inference.difference(one.values, other.values, magnitude)
+    values = [dict(zip(runs, finding.values, strict=True)) for runs, finding in zip(seeds, (one, other), strict=True)]
+    common = sorted(values[0].keys() & values[1].keys())
+    return inference.estimate([values[0][seed] - values[1][seed] for seed in common], magnitude)
+
+
+def _by_seed(judgement: Judgement) -> Iterator[tuple[int, Run]]:
+    """Yield a run of each seed, in the order of a finding's values."""
+    first = next(iter(judgement.runs.values()))
+    return ((run.seed, run) for run in first)

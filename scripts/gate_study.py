@@ -1,0 +1,100 @@
+#!/usr/bin/env python
+"""Compare the verdicts of a study with those of a baseline: finished runs in another folder, judged by the same claims.
+
+Exit status 0: no verdict flipped, and none was lost by a significant difference. 1: some did. 2: the studies cannot be compared.
+Runs of the study that are stale only because code or a library changed are verified first (`verify_runs.py`), as after an upgrade.
+Writes <results>/tables/gate.csv, and a summary where GITHUB_STEP_SUMMARY names a file.
+"""
+
+import stage
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from convnets import tables
+from convnets.errors import InputError
+from convnets.findings import gate
+from convnets.findings.gate import Row
+from convnets.runs import reading
+from convnets.study import others
+from convnets.workflow import command, planning, verify
+from convnets.workflow.declarations import Step
+from convnets.workflow.steps import Steps
+
+SCRIPTS = Path(__file__).parent
+PASSES, FAILS, NOT_COMPARABLE = range(3)
+SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def main() -> None:
+    """Judge both studies, write the table, print what differs."""
+    parser = command.study_parser(__doc__)
+    parser.add_argument("--baseline", type=Path, required=True, help="results folder of the baseline")
+    arguments = parser.parse_args()
+    steps = planning.load(arguments.configfiles)
+    if _can_be_verified(steps):
+        subprocess.run([sys.executable, SCRIPTS / "verify_runs.py", *arguments.configfiles], check=False)
+        steps = steps.again()
+    try:
+        rows, bits = _compare(steps, arguments.baseline)
+    except InputError as error:
+        print(f"not comparable: {error}")
+        sys.exit(NOT_COMPARABLE)
+    table = gate.frame(rows)
+    tables.write_csv(table, steps.study.results / "tables" / "gate.csv")
+    text = gate.summary(rows, bits)
+    print(text)
+    if summary := os.environ.get(SUMMARY):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(f"## Gate\n\n{text}\n\n{tables.markdown(table)}\n")
+    sys.exit(PASSES if all(row.passes for row in rows) else FAILS)
+
+
+def _stale(steps: Steps) -> list[Step]:
+    return [step for step in steps.trainings() if steps.reasons(step.key)]
+
+
+def _can_be_verified(steps: Steps) -> bool:
+    """Return whether runs are stale, and each of them can be verified."""
+    stale = {step.key for step in _stale(steps)}
+    return bool(stale) and stale == {step.key for step, obstacle in verify.candidates(steps) if not obstacle}
+
+
+def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
+    """Return the rows of the gate, and how many runs are the same bits, of how many.
+
+    Raises
+    ------
+    InputError
+        The studies cannot be compared.
+    """
+    study = steps.study
+    if not study.claims:
+        raise InputError("the study has no claims")
+    if stale := _stale(steps):
+        first = stale[0]
+        raise InputError(
+            f"{len(stale)} runs of the study are missing or stale, such as {first.stamp.parent} ({steps.reasons(first.key)[0]}); "
+            "make run trains them"
+        )
+    images = study.described.format
+    runs = reading.read(
+        [study.layout.run(variant, seed) for variant in study.variants for seed in study.seeds], study.variants, images
+    )
+    there = [run for found in others.runs_by_variant(folder).values() for run in found]
+    baseline = reading.read_elsewhere(there, {}, images)
+    if not baseline:
+        raise InputError(f"{folder} holds no finished runs: no runs/VARIANT/seedN with {', '.join(others.FILES)}")
+    tested = {run.record.data["test"] for run in (*runs, *baseline) if run.record}
+    if len(tested) > 1:
+        raise InputError(f"{folder} was tested on other images")
+    rows = gate.compare(study.claims, runs, baseline)
+    if all(row.outcome == gate.LEFT_OUT for row in rows):
+        raise InputError(f"no claim can be compared; {rows[0].claim}: {rows[0].note}")
+    return rows, gate.same_bits(runs, baseline)
+
+
+if __name__ == "__main__":
+    command.run(main)
