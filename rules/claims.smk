@@ -20,6 +20,7 @@ rule tabulate_claims:
         variants=settings_of(study.variants_of_claims()),
         format=asdict(study.described.format),
         studies={name: str(folder) for name, folder in study.studies.items()},
+        looks=study.looks,
         job=steps.job("tabulate_claims"),
     shell:
         "tabulate_claims.py {params.job:q} > {log:q} 2>&1"

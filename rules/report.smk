@@ -28,6 +28,7 @@ rule write_overview:
         replicates=study.replicates,
         comparisons=[asdict(comparison) for comparison in study.comparisons.values()],
         seeds=study.seeds,
+        looks=study.looks,
         studies={name: str(folder) for name, folder in study.studies.items()},
         dataset=study.dataset,
         images=study.images,

@@ -9,6 +9,7 @@ import stage
 import os
 from collections.abc import Mapping, Set
 
+from convnets.study.configuration import Configuration
 from convnets.workflow import command, estimates, leftovers, planning
 from convnets.workflow.steps import Steps
 
@@ -36,10 +37,21 @@ def main() -> None:
         if key in fetched:
             print(f"         is finished in {steps.study.store.uri}: it will be fetched, not trained")
     print(_summary(len(steps.all), seconds, fetched, arguments.cores))
+    if steps.study.looks[1] and "tabulate_claims" in steps.all and not steps.is_stale("tabulate_claims"):
+        print(_next_look(steps.study))
     if left := leftovers.left(steps):
         print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")
         for path in left:
             print(f"         {os.path.relpath(path)}")
+
+
+def _next_look(study: Configuration) -> str:
+    """Return whether the next planned look is worth it, after the present one."""
+    from convnets.findings import looks  # SciPy takes a second to import
+    from convnets.workflow import judging
+
+    said = [looks.described(study.looks), looks.next_look(judging.judge(study), study.looks)]
+    return "\n".join(filter(None, said))
 
 
 def _tracked(steps: Steps) -> set[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from convnets import tables
 from convnets.errors import InputError
-from convnets.findings import gate
+from convnets.findings import gate, looks
 from convnets.findings.gate import Row
 from convnets.runs import reading
 from convnets.study import others
@@ -90,7 +90,7 @@ def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
     tested = {run.record.data["test"] for run in (*runs, *baseline) if run.record}
     if len(tested) > 1:
         raise InputError(f"{folder} was tested on other images")
-    rows = gate.compare(study.claims, runs, baseline)
+    rows = gate.compare(study.claims, runs, baseline, looks.alpha(study.looks))
     if all(row.outcome == gate.LEFT_OUT for row in rows):
         raise InputError(f"no claim can be compared; {rows[0].claim}: {rows[0].note}")
     return rows, gate.same_bits(runs, baseline)

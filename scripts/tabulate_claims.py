@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
-from convnets.findings import claim_tables, verdicts
+from convnets.findings import claim_tables, looks, verdicts
 from convnets.runs import reading
 from convnets.study.claims import Claim
 from convnets.workflow.frame import Job, step
@@ -20,9 +20,10 @@ def main(job: Job) -> None:
     runs = reading.read(job.folders("runs"), variants, images)
     runs += reading.read_elsewhere(job.folders("elsewhere"), job.settings["studies"], images)
     claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
-    table = claim_tables.claims(verdicts.judge(claims, runs))
+    look, counts = job.settings["looks"]
+    table = claim_tables.claims(verdicts.judge(claims, runs, looks.alpha((look, counts))))
     tables.write_csv(table, job.output("csv"))
-    tables.write_text(claim_tables.claims_markdown(table), job.output("markdown"))
+    tables.write_text(claim_tables.claims_markdown(table, looks.described((look, counts))), job.output("markdown"))
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def _rounded(value: float) -> float | None:
     return int(value) if float(value).is_integer() else tables.significant(value)
 
 
-def claims_markdown(table: pd.DataFrame) -> str:
-    """Return the count of the verdicts, the table of claims and the notes, as Markdown."""
+def claims_markdown(table: pd.DataFrame, look: str = "") -> str:
+    """Return the count of the verdicts, the look that they are of, the table of claims and the notes, as Markdown."""
     numbers = table[["reported", "measured", "ci_low", "ci_high"]].astype(float)
     text = numbers.map(lambda value: "" if math.isnan(value) else wording.number(value))
     shown = table[["section", "id", "statement"]].rename(columns={"id": "claim"}).assign(report=text["reported"])
@@ -48,7 +48,8 @@ def claims_markdown(table: pd.DataFrame) -> str:
     notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
     counts = table["verdict"].value_counts()
     summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
-    return f"{len(table)} claims: {summary}.\n\n{tables.markdown(shown)}\n{notes}"
+    head = f"{len(table)} claims: {summary}.\n" + (f"\n{look}\n" if look else "")
+    return f"{head}\n{tables.markdown(shown)}\n{notes}"
 
 
 def errata(found: Sequence[Erratum], claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> pd.DataFrame:

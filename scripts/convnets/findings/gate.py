@@ -42,11 +42,11 @@ class Row:
     note: str = ""
 
 
-def compare(claims: Sequence[Claim], runs: Sequence[Run], baseline: Sequence[Run]) -> list[Row]:
-    """Return a row for each claim, from the runs of this study and of the baseline."""
+def compare(claims: Sequence[Claim], runs: Sequence[Run], baseline: Sequence[Run], alpha: float = ALPHA) -> list[Row]:
+    """Return a row for each claim, from the runs of this study and of the baseline; `alpha` is the error that verdicts allow."""
     reasons = {claim.id: _reason(claim, baseline) for claim in claims}
     compared = [claim for claim in claims if not reasons[claim.id]]
-    pairs = list(zip(judge(compared, runs), judge(compared, baseline), strict=True))
+    pairs = list(zip(judge(compared, runs, alpha), judge(compared, baseline, alpha), strict=True))
     varying = [(here, there) for here, there in pairs if not here.claim.is_exact]
     differences = {here.claim.id: _difference(here, there) for here, there in varying}
     adjusted = inference.holm([p for _, p in differences.values()])

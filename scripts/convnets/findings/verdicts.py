@@ -121,8 +121,10 @@ def conditions(claim: Claim) -> list[Condition]:
     return [Condition(*pair, False, low, high) for pair in pairs]
 
 
-def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
+def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) -> list[Judgement]:
     """Judge all claims together, from the runs of the variants that they name.
+
+    `alpha` is the probability of any wrong verdict that is allowed: that of a look, where several are planned (`looks`).
 
     Raises
     ------
@@ -135,7 +137,7 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Judgement]:
     varying = len(raw) // 2
     adjusted = iter(inference.holm(raw, most_true=varying))
     return [
-        _judge(claim, findings, own, None if claim.is_exact else (next(adjusted), next(adjusted)), ALPHA / max(varying, 1))
+        _judge(claim, findings, own, None if claim.is_exact else (next(adjusted), next(adjusted)), alpha, varying)
         for claim, findings, own in zip(claims, found, used, strict=True)
     ]
 
@@ -179,7 +181,7 @@ def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
 
 
 def _judge(
-    claim: Claim, findings: tuple[Finding, ...], runs: RunsBySubject, p: tuple[float, float] | None, level: float
+    claim: Claim, findings: tuple[Finding, ...], runs: RunsBySubject, p: tuple[float, float] | None, alpha: float, varying: int
 ) -> Judgement:
     p_not, p_so = p or (None, None)
     if p_not is None or p_so is None:
@@ -187,12 +189,12 @@ def _judge(
         verdict = REPRODUCED if holds else CONTRADICTED
         decisive = findings[-1] if holds else min(findings, key=_relative_slack)
     else:
-        verdict = REPRODUCED if p_not <= ALPHA else CONTRADICTED if p_so <= ALPHA else INCONCLUSIVE
+        verdict = REPRODUCED if p_not <= alpha else CONTRADICTED if p_so <= alpha else INCONCLUSIVE
         if all(item.slack >= 0 for item in findings):
             decisive = max(findings, key=lambda item: (item.p_inside, -item.slack))
         else:
             decisive = min(findings, key=lambda item: (item.p_outside, item.slack))
-    return Judgement(claim, findings, decisive, runs, p_not, p_so, verdict, level)
+    return Judgement(claim, findings, decisive, runs, p_not, p_so, verdict, alpha / max(varying, 1))
 
 
 def _holds_exactly(finding: Finding) -> bool:

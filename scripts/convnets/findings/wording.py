@@ -175,6 +175,23 @@ def _advice(judgement: Judgement) -> str:
         if judgement.seeds > 1:
             return "The values do not differ from seed to seed, which says nothing of how much they vary."
         return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+    if _is_on_bound(judgement):
+        return "What is measured lies on the bound of the claim."
+    needed = seeds_needed(judgement)
+    count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
+    return f"At the mean and spread measured, {count} seeds would decide it with a probability of {inference.POWER:.0%}."
+
+
+def _is_on_bound(judgement: Judgement) -> bool:
+    slacks = [item.slack for item in judgement.findings]
+    return not all(slack > 0 for slack in slacks) and not any(slack < 0 for slack in slacks)
+
+
+def seeds_needed(judgement: Judgement) -> int | None:
+    """Return how many seeds would probably decide a claim, at the mean and spread measured; None if that cannot be said."""
+    findings = judgement.findings
+    if not all(item.estimate.has_spread for item in findings) or _is_on_bound(judgement):
+        return None
     if all(item.slack > 0 for item in findings):
         distances = [
             (distance, item.estimate.deviation)
@@ -182,13 +199,8 @@ def _advice(judgement: Judgement) -> str:
             for distance in (item.estimate.mean - item.condition.low, item.condition.high - item.estimate.mean)
             if math.isfinite(distance)
         ]
-        needed = inference.runs_needed(distances, judgement.level)
-    elif any(item.slack < 0 for item in findings):
-        # The contrary needs one condition only, the one violated most clearly, at the level that is left for each.
-        tests = sum(math.isfinite(bound) for item in findings for bound in item.bounds)
-        farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
-        needed = inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)
-    else:
-        return "What is measured lies on the bound of the claim."
-    count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
-    return f"At the mean and spread measured, {count} seeds would decide it with a probability of {inference.POWER:.0%}."
+        return inference.runs_needed(distances, judgement.level)
+    # The contrary needs one condition only, the one violated most clearly, at the level that is left for each.
+    tests = sum(math.isfinite(bound) for item in findings for bound in item.bounds)
+    farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
+    return inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)

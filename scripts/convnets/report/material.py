@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from convnets.findings import convergence, inference, wording
+from convnets.findings import convergence, inference, looks, wording
 from convnets.report.texts import Text, Texts
 from convnets.runs.run import FIXED_METRICS, Run
 from convnets.study.claims import Claim, study_of
@@ -44,6 +44,12 @@ class Material:
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
         return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables)
+
+    @property
+    def alpha(self) -> float:
+        """The error of the present look."""
+        look, counts = self.settings["looks"]
+        return looks.alpha((look, counts))
 
     def runs_of(self, variant: str) -> list[Run]:
         """Return the runs of a variant, which may be of another study."""

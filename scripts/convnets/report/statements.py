@@ -54,7 +54,9 @@ class ClaimLine:
 
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
     """Yield the lines of the table of claims."""
-    judged = {each.claim.id: each for each in verdicts.judge(list(study.claims.values()), [*study.runs, *study.elsewhere])}
+    judged = {
+        each.claim.id: each for each in verdicts.judge(list(study.claims.values()), [*study.runs, *study.elsewhere], study.alpha)
+    }
     of_section = {spec["number"]: study.comparisons.get(spec.get("comparison", "")) for spec in texts.sections}
     for row in study.tables["claims"].to_dict("records") if study.claims else ():
         judgement = judged[row["id"]]

@@ -24,7 +24,7 @@ from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
 from convnets.study.claims import Claim, study_of
 from convnets.study.comparisons import Comparison
-from convnets.study.declaration import PER_SEED, Declaration
+from convnets.study.declaration import PER_SEED, Declaration, Looks
 from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
@@ -40,7 +40,8 @@ class Configuration:
     `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
     number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
     which keeps them), and `reuse` whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from`
-    is the folder of given runs; None if runs are trained. `studies` holds the results folders of other studies by id.
+    is the folder of given runs; None if runs are trained. `studies` holds the results folders of other studies by id,
+    `looks` the number of the present look and the numbers of seeds of all planned ones (none: the seeds are a list).
     """
 
     title: str
@@ -52,6 +53,7 @@ class Configuration:
     claims: tuple[Claim, ...]
     accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
+    looks: tuple[int, tuple[int, ...]]
     place: Place
     kind: str
     described: Description
@@ -163,7 +165,8 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
         },
         claims=tuple(sorted((claim.with_members(members) for claim in declared.claims.values()), key=_in_report)),
         accuracies=tuple(sorted(declared.convergence.accuracies)),
-        seeds=tuple(sorted(declared.seeds)),
+        seeds=tuple(sorted(contradictions.seeds_of(declared))),
+        looks=(declared.seeds.look, declared.seeds.looks) if isinstance(declared.seeds, Looks) else (1, ()),
         place=dataset.place,
         kind=dataset.kind,
         described=dataset.describe(),

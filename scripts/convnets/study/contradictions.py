@@ -11,7 +11,7 @@ from convnets.errors import InputError, suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.settings import Optimizer, keras_names
 from convnets.study import claims, credentials, grids, others, own_networks
-from convnets.study.declaration import Comparison, Dataset, Declaration, Variant
+from convnets.study.declaration import Comparison, Dataset, Declaration, Looks, Variant
 from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
@@ -29,6 +29,7 @@ def find(declared: Declaration) -> Iterator[str]:
     if name_of(declared.study) in INNER and Path(declared.pathvars.results).parent == Path("results"):
         remedy = "name the file otherwise, or set pathvars.results"
         yield f"the results of {declared.study} would lie within those of config.yaml; {remedy}"
+    yield from _of_looks(declared.seeds)
     members = {name: list(grids.members(name, grid)) for name, grid in declared.grids.items()}
     known = list(dict.fromkeys([*declared.variants, *chain.from_iterable(members.values())]))
     named = [*known, *members]
@@ -61,11 +62,27 @@ def find(declared: Declaration) -> Iterator[str]:
             and (found := declared.variants[variant].changes().get("head", declared.network.head)) != head
         ):
             yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
-    for name, seed in product(known, declared.seeds) if declared.runs_from else ():
+    for name, seed in product(known, seeds_of(declared)) if declared.runs_from else ():
         run = Layout(Path(declared.runs_from or "")).run(name, seed)
         if missing := [name for name in (HISTORY, METRICS) if not (run / name).is_file()]:
             yield f"runs_from is {declared.runs_from}, which has no {' and no '.join(missing)} in runs/{name}/{run.name}"
     yield from _of_tracking(declared.tracking.uri or "", own_database(Path(declared.pathvars.results)))
+
+
+def seeds_of(declared: Declaration) -> tuple[int, ...]:
+    """Return the seeds of a study, those of the present look where looks are planned."""
+    return declared.seeds.seeds if isinstance(declared.seeds, Looks) else declared.seeds
+
+
+def _of_looks(seeds: Looks | tuple[int, ...]) -> Iterator[str]:
+    if not isinstance(seeds, Looks):
+        return
+    if list(seeds.looks) != sorted(seeds.looks):
+        yield f"seeds.looks is {list(seeds.looks)}; the numbers of seeds should grow from look to look"
+    if seeds.look > len(seeds.looks):
+        yield f"seeds.look is {seeds.look}; seeds.looks plans {len(seeds.looks)}, and another look would have no share of the error"
+    if seeds.first + max(seeds.looks) > 2**32:
+        yield f"seeds.from is {seeds.first}, so the last seed would be above 4294967295"
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:

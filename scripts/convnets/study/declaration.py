@@ -128,6 +128,25 @@ class Variant(Network, Training, Own):
         return self.model_dump(exclude_unset=True, exclude={"label"})
 
 
+class Looks(Section):
+    """Seeds whose number grows by planned looks at the results; each look has its share of the error."""
+
+    first: Seed = Field(alias="from", description="the first seed; the others follow it")
+    looks: SomeDistinct[Count] = Field(description="numbers of seeds at each planned look, in ascending order")
+    look: Count = Field(1, description="the present look, from 1")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the present look."""
+        return tuple(range(self.first, self.first + self.looks[self.look - 1]))
+
+
+Seeds = Annotated[
+    Annotated[SomeDistinct[Seed], Tag("list")] | Annotated[Looks, Tag("looks")],
+    Discriminator(lambda value: "looks" if isinstance(value, Mapping | Looks) else "list"),
+]
+
+
 class Grid(Section):
     """A grid: each combination of the values of some keys, as a variant of its own."""
 
@@ -195,7 +214,7 @@ class Declaration(Section):
     )
     pathvars: Pathvars = Pathvars()
     dataset: Dataset = Dataset()
-    seeds: SomeDistinct[Seed] = Field((1,), description="one run per variant and seed")
+    seeds: Seeds = Field((1,), description="one run per variant and seed: a list, or planned looks")
     runs_from: GivenFolder | None = Field(
         None, description="folder whose runs are taken as they are instead of being trained, or null"
     )
