@@ -56,7 +56,7 @@ def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: l
     assert "All variants have: batch size 64, optimizer name rmsprop" in text
     assert "MLP, 100 hidden units filters none kernel size 0 head dense dense units 100 dropout 0.5 epochs 50" in text
     one = next(iter(reference))
-    shared, differing = Material({}, {}, {}, {one.variant: "Only"}, [one], {}).configuration()
+    shared, differing = Material({}, {}, {}, {one.variant: "Only"}, [one], [], {}).configuration()
     assert len(shared) == len(one.settings.flat())
     assert differing.columns.empty
 
@@ -66,7 +66,7 @@ def test_an_argument_of_one_optimizer_differs_from_none(reference: list[Run]) ->
     schedule = {"PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 9}}
     changes = {"optimizer": {"name": "adamw", "learning_rate": schedule, "weight_decay": 0.5}}
     runs = [replace(first, settings=first.settings.updated({"training": changes})), second]
-    _, differing = Material({}, {}, {}, {first.variant: "A", second.variant: "B"}, runs, {}).configuration()
+    _, differing = Material({}, {}, {}, {first.variant: "A", second.variant: "B"}, runs, [], {}).configuration()
     assert list(differing["optimizer weight decay"]) == ["0.5", "\N{EM DASH}"]
     rates = list(differing["optimizer learning rate"])
     assert rates == ['{"PolynomialDecay": {"decay_steps": 9, "initial_learning_rate": 0.1}}', "0.0005"]
