@@ -22,8 +22,10 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 .PHONY: help setup .venv run watch report why verify audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
-	@echo 'variables: CORES=all, STUDY= (a file in place of config.yaml), CONFIGFILE= (files merged over the study), PORT=5000 (for make ui), PYTHON=python3'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Any of them takes CORES=2 (all, if not given), STUDY=FILE (in place of config.yaml), CONFIGFILE="FILES" (merged over the study);'
+	@echo 'make ui takes PORT=5000, make setup PYTHON=python3.12. For example: make run CORES=2 CONFIGFILE=config.smoke.yaml'
 
 setup:  ## build .venv from the hash-pinned lock
 	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv
@@ -35,12 +37,13 @@ setup:  ## build .venv from the hash-pinned lock
 # left alone: another clone may use what it points to. The last file names the folder of Snakemake's logger `convnets`.
 .venv:
 	@! test -L .venv || { echo 'error: .venv is a symbolic link to an environment of another lock; remove the link'; exit 1; }
-	$(PYTHON) -c '$(SUPPORTED)'
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r installer.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+	@$(PYTHON) -c '$(SUPPORTED)'
+	@echo 'building .venv from requirements.lock, which takes about a minute, and longer where packages have to be downloaded ...'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r installer.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
 		--build-constraints requirements.lock --compile-bytecode -r requirements.lock
-	cp requirements.lock .venv/requirements.lock
+	@cp requirements.lock .venv/requirements.lock
 
 run: setup  ## train every variant and make every figure and table
 	@$(BIN)/python scripts/check_configuration.py $(FILES)

@@ -14,6 +14,7 @@ import time
 import webbrowser
 from dataclasses import asdict
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 from convnets import files
 from convnets.errors import InputError
@@ -23,6 +24,7 @@ from convnets.tracking.interface import runs_page
 from convnets.workflow import command
 
 HOST = "127.0.0.1"
+INTERRUPTED = 130
 DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")  # variables, one of which is set where a browser can open
 
 
@@ -49,32 +51,38 @@ def main() -> None:
     if store.is_server:
         _open(runs)
     else:
-        _serve(store.uri, arguments.port, runs)
+        _serve(store.uri, arguments.port, runs, Path(config.folders["logs"]) / "serve_ui.log")
 
 
-def _serve(uri: str, port: int, page: str) -> None:
-    """Serve the interface and open a page of it once it answers.
+def _serve(uri: str, port: int, page: str, log: Path) -> None:
+    """Serve the interface and open a page of it once it answers. What MLflow prints goes to a log.
 
     Raises
     ------
     InputError
-        Another program uses the port.
+        Another program uses the port, or the server ends.
     """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise InputError(f"port {port} of {HOST} is in use; name another, as make ui PORT={port + 1} does")
     server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
-    with subprocess.Popen(server) as process:
+    print("MLflow is starting ...", flush=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # In a session of its own, so that Ctrl-C ends this process alone, which ends the server in good order.
+    with log.open("w") as output, subprocess.Popen(server, stdout=output, stderr=output, start_new_session=True) as process:
         try:
             while not (is_up := _answers(port)) and process.poll() is None:
                 time.sleep(0.2)
             if is_up:
+                print(f"MLflow answers at http://{HOST}:{port}; Ctrl-C ends it", flush=True)
                 _open(page)
-            status = process.wait()
-        except SystemExit:
+            process.wait()
+        except SystemExit as stop:
             process.terminate()
-            raise
-    sys.exit(status)
+            if stop.code != INTERRUPTED:
+                raise
+            return
+    raise InputError(f"MLflow has ended; {log} says why")
 
 
 def _answers(port: int) -> bool:

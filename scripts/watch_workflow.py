@@ -19,7 +19,9 @@ def main() -> None:
     """Look at the files until all is fresh."""
     arguments = command.study_parser(__doc__).parse_args()
     watch, terminal = watching.Watch(planning.load(arguments.configfiles)), Terminal()
-    terminal.print(Line("", watch.board().summary()))
+    if not terminal.is_live:
+        board = watch.board()
+        terminal.print(Line("", ", ".join([board.summary(), *board.others])))
     terminal.show(watch.board)
     try:
         while not watch.is_done:

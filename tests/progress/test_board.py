@@ -32,8 +32,8 @@ def test_each_training_is_a_line_with_its_epoch_and_its_last_numbers(width: int)
     assert lines[2] == "  get_cifar10, for 3 s".ljust(len(lines[2]))
     assert re.fullmatch(r"  mlp100/seed1 .*epoch  1/30 *", lines[3])
     if width >= 80:
-        assert re.fullmatch(r"  conv1/seed1 .* epoch  5/30 loss 0\.475 accuracy 0\.200", lines[4])
-        assert re.search(r"trainings until about .*\d\d:\d\d \(10 min\)", lines[1])
+        assert re.fullmatch(r"  conv1/seed1 .* epoch  5/30 validation loss 0\.475 accuracy 0\.200", lines[4])
+        assert re.search(r"trainings until about .*\d\d:\d\d, 10 min left", lines[1])
     assert ("━" in lines[4]) == (width == 140)
 
 

@@ -1,6 +1,7 @@
 """Snakemake's records as lines and as a board."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from under_way import begin, held, steps
 from convnets.files import write_json
 from convnets.progress.events import Events
 from convnets.progress.terminal import Line
+from convnets.workflow import planning
 from convnets.workflow.steps import Steps
 
 __all__ = ["steps"]
@@ -54,22 +56,27 @@ def events(steps: Steps) -> Events:  # noqa: ARG001  (the study that was declare
         record(LogEvent.RUN_INFO, stats=STATS),
         record(LogEvent.RUN_INFO, stats={}),
     ]
-    assert texts(made, *planned) == [("", "to make: 2 runs and 1 other steps")]
+    assert texts(made, *planned) == [("", "to make: 2 runs and 1 other step")]
     return made
 
 
 def test_a_run_is_a_line_when_it_begins_and_when_it_ends(events: Events, steps: Steps, model: Path) -> None:
-    assert texts(events, training(1)) == [("training", f"{RUN} (not made yet)")]
+    assert texts(events, training(1)) == [("training", RUN)]
     write_run(steps.study.layout.results, model, best_val_accuracy=0.51, test_accuracy=0.52)
     assert texts(events, finished(1)) == [("finished", f"{RUN}: validation 0.510, test 0.520; 1 s")]
     assert (events.board().runs, events.board().steps) == ((1, 2), (0, 1))
 
 
 def test_on_a_terminal_the_reason_stands_in_the_line_of_the_end(steps: Steps, model: Path) -> None:
+    """Of a run that is made again: the first time needs none."""
+    write_run(steps.study.layout.results, model)
+    (steps.study.layout.run("mlp100", 1) / "history.csv").unlink()
+    planning.declare(steps.again())
     events = Events(is_brief=True)
     assert texts(events, record(LogEvent.RUN_INFO, stats=STATS), training(1))[1:] == []
-    write_run(steps.study.layout.results, model)
-    assert texts(events, finished(1))[0][1].endswith("; 1 s (not made yet)")
+    ((kind, text),) = texts(events, finished(1))
+    assert kind == "finished"
+    assert re.search(r"; 1 s \(history\.csv is missing, and \d+ more reasons\)$", text)
 
 
 def test_another_step_is_a_line_when_it_has_ended(events: Events, tmp_path: Path) -> None:
@@ -77,7 +84,7 @@ def test_another_step_is_a_line_when_it_has_ended(events: Events, tmp_path: Path
     assert events.board().others == ["tabulate_variants, for 1 s"]
     (tmp_path / "log").write_text("12:00:00 first\n12:00:05 so far\n")
     assert events.board().others == ["tabulate_variants, for 1 s: 12:00:05 so far"]
-    assert texts(events, finished(3)) == [("made", "tabulate_variants in 1 s (not made yet)")]
+    assert texts(events, finished(3)) == [("made", "tabulate_variants in 1 s")]
     assert texts(events, job(4, "get_cifar10"), finished(4)) == [("made", "get_cifar10 in 1 s")]  # no step: it has no stamp
     assert texts(events, job(0, "all"), finished(0)) == []
 
@@ -98,7 +105,7 @@ def test_a_training_that_goes_on_says_after_which_epoch(events: Events, steps: S
     begin(steps, "mlp100", 1, 3)
     assert texts(events, training(1)) == [("resumed", f"{RUN} after epoch 3")]
     begin(steps, "conv3_1x1", 1, 3, fingerprint="of other settings")
-    assert texts(events, training(2, "conv3_1x1")) == [("training", "conv3_1x1/seed1 (not made yet)")]
+    assert texts(events, training(2, "conv3_1x1")) == [("training", "conv3_1x1/seed1")]
 
 
 def test_a_failure_shows_the_error_of_the_log_first(events: Events, tmp_path: Path) -> None:
@@ -107,20 +114,22 @@ def test_a_failure_shows_the_error_of_the_log_first(events: Events, tmp_path: Pa
     ((kind, text),) = texts(events, failure(1, tmp_path / "log"))
     assert kind == "failed"
     assert text == f"{RUN} after 1 s: the loss is nan; lower optimizer.learning_rate\nlog: {tmp_path / 'log'}"
-    assert texts(events, training(1)) == [("training", f"{RUN} (not made yet), attempt 2")]
+    assert texts(events, training(1)) == [("training", f"{RUN}, attempt 2")]
     (tmp_path / "log").write_text("".join(f"line {number}\n" for number in range(30)))
     ((_, text),) = texts(events, failure(1, tmp_path / "log"))
     assert "line 29" in text
     assert "line 19" not in text
     texts(events, training(1))
     assert texts(events, failure(1)) == [("failed", f"{RUN} after 1 s: the command failed: train_variant.py")]
-    assert next(events.summary()).text.endswith(f"failed: {RUN}; the same command goes on from there")
+    assert next(events.summary()).text.endswith(f"failed: {RUN}; once that is put right, the same command goes on from there")
 
 
 def test_what_an_interrupt_ends_has_not_failed(events: Events, steps: Steps) -> None:
     texts(events, training(1), training(2, "conv3_1x1"))
     begin(steps, "mlp100", 1, 3)
-    assert texts(events, record(None, "Terminating processes on user request, this might take some time.")) == []
+    said = texts(events, *[record(None, "Terminating processes on user request, this might take some time.")] * 2)
+    assert said == [("", "stopping: trainings write down how far they are, which takes some seconds")]
+    assert events.board().others == ["2 trainings stopping"]
     assert texts(events, failure(1), failure(2)) == [("stopped", f"{RUN} after epoch 3"), ("stopped", "conv3_1x1/seed1")]
     assert "failed" not in next(events.summary()).text
 
@@ -140,8 +149,8 @@ def test_a_dry_run_names_each_step_and_its_reason() -> None:
     events = Events(is_brief=False, is_dry=True)
     texts(events, record(LogEvent.RUN_INFO, stats=STATS))
     assert texts(events, training(1), job(2, "write_overview")) == [
-        ("", f"{RUN} (not made yet)"),
-        ("", "write_overview (not made yet)"),
+        ("", RUN),
+        ("", "write_overview"),
     ]
     assert list(events.summary()) == []
 
@@ -153,7 +162,7 @@ def test_the_end_says_what_was_made_and_where_to_look(events: Events, steps: Ste
         texts(events, finished(number))
     texts(events, job(3, "tabulate_variants"), finished(3))
     overview = steps.study.layout.results / "report" / "overview.html"
-    counts = "2 of 2 runs, 1 of 1 other steps"
+    counts = "2 of 2 runs, 1 of 1 other step"
     assert list(events.summary()) == [Line("", f"all is made, in 1 s: {counts}")]
     write_json(overview, {})
     assert list(events.summary()) == [Line("", f"all is made, in 1 s: {counts}; see {overview}")]

@@ -32,7 +32,7 @@ def make(steps: Steps, key: str) -> None:
 def test_what_begins_stops_goes_on_and_ends_is_a_line_each(steps: Steps) -> None:
     watch = Watch(steps)
     assert lines(watch) == []
-    assert watch.board().others == ["no training runs now"]
+    assert watch.board().others == ["nothing is being trained now; make run does that"]
     begin(steps, "mlp100", 1, 0)
     with held(steps, "mlp100", 1):
         assert lines(watch) == [("training", RUN)]

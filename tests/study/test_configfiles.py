@@ -55,7 +55,7 @@ def test_a_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError) as caught:
         configfiles.read([Path("my"), Path("config.yaml")])
     assert str(caught.value) == (
-        f"the configuration file my does not exist in {tmp_path} (a name cannot hold a space: make takes a list of files)"
+        f"the configuration file my does not exist in {tmp_path}; name one with STUDY= or CONFIGFILE=, its path without spaces"
     )
 
 

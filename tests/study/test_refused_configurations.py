@@ -190,6 +190,11 @@ REFUSED = {
         {"flip": True},
         ["variants.mlp100.augmentation.flip is not a key here; there are horizontal_flip, channel_offset, layers"],
     ),
+    "key of a section": (
+        "variants.mlp100",
+        {"label": "MLP", "learning_rate": 1.0},
+        ["variants.mlp100.learning_rate is not a key here; did you mean optimizer.learning_rate?"],
+    ),
     "path of nothing": ("pathvars.results", "", ["pathvars.results"]),
 }
 

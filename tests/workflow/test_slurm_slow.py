@@ -107,7 +107,7 @@ def test_preemption_and_a_node_that_fails(cluster: Slurm, submitted: Submit, loc
         assert "going on after epoch" in workflow.log(name), name
     assert "failed" not in workflow.output()
     for run in ("conv2/seed1", "conv2_1x1/seed1"):
-        assert f" training {run} (not made yet)\n" in workflow.output()
+        assert f" training {run}\n" in workflow.output()
         assert f" finished {run}: validation 0." in workflow.output()
     assert_finished(workflow, local, PUBLISHED)
 

@@ -18,6 +18,7 @@ from convnets.freshness import fingerprint
 from convnets.runs import layout
 
 STAMP = layout.STAMP
+NOT_MADE = "not made yet"  # the reason of a step without outputs
 SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
 # Keys of a run's files that may change without changing the result: where it is tracked, and its fingerprint after a verification.
 NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components", "sizes")}
@@ -116,7 +117,7 @@ def reasons(
     stamp = read(path)
     if stamp is None:
         if not present:
-            return ["not made yet"]
+            return [NOT_MADE]
         missing = [file.name for file in outputs if file not in present]
         return [f"{name} is missing" for name in [*missing, *([] if path.is_file() else [path.name])]] or [
             f"{path.name} is damaged"

@@ -13,7 +13,7 @@ from convnets.progress.trainings import Training
 from convnets.workflow.estimates import duration
 
 # Columns of a training's bar, of its name at the least, of the epoch, and of the epoch and the numbers after it.
-BAR, NAME, EPOCH, NUMBERS = 20, 30, 16, 42
+BAR, NAME, EPOCH, NUMBERS = 20, 24, 16, 52
 LINES_LEFT = 4  # of the terminal, for other lines
 
 
@@ -33,7 +33,7 @@ class Board:
 
     def summary(self) -> str:
         """Return the state in a line."""
-        parts = [f"{self.runs[0]} of {self.runs[1]} runs", f"{self.steps[0]} of {self.steps[1]} other steps"]
+        parts = [f"{self.runs[0]} of {counted(self.runs[1], 'run')}", f"{self.steps[0]} of {counted(self.steps[1], 'other step')}"]
         if self.runs[0] < self.runs[1]:
             parts.append(self._left())
         return ", ".join(parts)
@@ -43,7 +43,7 @@ class Board:
             return "time left not known yet"
         ends = time.localtime(time.time() + self.seconds)
         day = "" if self.seconds < 20 * 3600 else "%a "
-        return f"trainings until about {time.strftime(f'{day}%H:%M', ends)} ({duration(self.seconds)})"
+        return f"trainings until about {time.strftime(f'{day}%H:%M', ends)}, {duration(self.seconds)} left"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield a bar of all steps, their numbers, a line for each training, and what else runs."""
@@ -52,7 +52,7 @@ class Board:
         hidden = len(self.trainings) - room
         lines = Table.grid(expand=True)
         lines.add_row(_bar(done, total, options.max_width))
-        for line in (self.summary(), *self.others, *([f"{hidden} more trainings"] if hidden > 0 else [])):
+        for line in (self.summary(), *self.others, *([counted(hidden, "more training")] if hidden > 0 else [])):
             is_first = line == self.summary()
             lines.add_row(
                 Text(line if is_first else f"  {line}", style="bold" if is_first else "", no_wrap=True, overflow="ellipsis")
@@ -74,6 +74,11 @@ class Board:
         return table
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is not 1."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _bar(done: int, total: int, width: int) -> ProgressBar:
     return ProgressBar(total or 1, done, width, style="bright_black", complete_style="blue", finished_style="green")
 
@@ -82,5 +87,5 @@ def _numbers(training: Training) -> Iterator[str]:
     """Yield the epoch that is being trained, and the validation loss and accuracy after the last one."""
     yield f"epoch {min(len(training.history) + 1, training.epochs):{len(str(training.epochs))}}/{training.epochs}"
     if training.history:
-        yield f"loss {training.history[-1].val_loss:.3f}"
+        yield f"validation loss {training.history[-1].val_loss:.3f}"
         yield f"accuracy {training.history[-1].val_accuracy:.3f}"

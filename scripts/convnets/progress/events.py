@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convnets.progress.board import Board
+from convnets.freshness.stamps import NOT_MADE
+from convnets.progress.board import Board, counted
 from convnets.progress.forecast import Forecast
 from convnets.progress.terminal import Line
 from convnets.progress.trainings import Reader, result_of
-from convnets.runs.layout import run_of
+from convnets.runs.layout import SEED, run_of
 from convnets.workflow import planning
 from convnets.workflow.declarations import TRAINING, key_of
 from convnets.workflow.estimates import duration
@@ -93,7 +94,9 @@ class Events:
             with self._lock:
                 return list(known[event](vars(record)))
         text = record.getMessage()
-        self._is_stopping = self._is_stopping or text.startswith(STOPPING)
+        if text.startswith(STOPPING) and not self._is_stopping:
+            self._is_stopping = True
+            return [Line("", "stopping: trainings write down how far they are, which takes some seconds")]
         if text.startswith(SAID) or event == "group_error":
             return []
         if record.levelno >= logging.WARNING:
@@ -116,15 +119,18 @@ class Events:
             if self._planned is None or self._is_dry:
                 return
             took = duration(time.monotonic() - self._began)
-            nouns = {True: "runs", False: "other steps"}
-            counts = ", ".join(f"{self._done[is_run]} of {total} {nouns[is_run]}" for is_run, total in self._total.items() if total)
+            nouns = {True: "run", False: "other step"}
+            counts = ", ".join(
+                f"{self._done[is_run]} of {counted(total, nouns[is_run])}" for is_run, total in self._total.items() if total
+            )
             if self._done == self._total:
                 overview = self._planned.steps.study.layout.results / "report" / "overview.html"
                 see = f"; see {overview}" if overview.is_file() else ""
                 yield Line("", f"all is made, in {took}: {counts}{see}")
                 return
             failed = f"; failed: {', '.join(sorted(map(_short, self._failed)))}" if self._failed else ""
-            yield Line("", f"ended after {took} with {counts}{failed}; the same command goes on from there")
+            then = "once that is put right, " if failed else ""
+            yield Line("", f"ended after {took} with {counts}{failed}; {then}the same command goes on from there")
 
     def _others(self) -> Iterator[str]:
         """Yield the other steps that run, each with the last line of its log."""
@@ -136,8 +142,8 @@ class Events:
     def _waiting(self, count: int) -> Iterator[str]:
         """Yield how many trainings have not begun that were started."""
         if count:
-            noun = "training" if count == 1 else "trainings"
-            yield f"{count} {noun} submitted" if self._is_batch else f"{count} {noun} starting"
+            doing = "stopping" if self._is_stopping else "submitted" if self._is_batch else "starting"
+            yield f"{counted(count, 'training')} {doing}"
 
     def _note_cores(self, record: Mapping[str, Any]) -> Iterator[Line]:
         self._cores = int(record.get("cores") or record.get("nodes") or self._cores)
@@ -156,7 +162,7 @@ class Events:
         self._planned = _Planned(steps, Reader(steps), forecast)
         seconds = forecast.seconds((), self._cores)
         about = f", about {duration(seconds)} of training" if seconds else ""
-        yield Line("", f"to make: {trainings} runs and {self._total[False]} other steps{about}")
+        yield Line("", f"to make: {counted(trainings, 'run')} and {counted(self._total[False], 'other step')}{about}")
 
     def _begin(self, record: Mapping[str, Any]) -> Iterator[Line]:
         rule, key, job = record["rule_name"], key_of(record["rule_name"], record["wildcards"] or {}), record["jobid"]
@@ -170,7 +176,8 @@ class Events:
         if after := self._epochs(key):
             yield Line("resumed", f"{_short(key)}{after}")
         elif attempt > 1 or not self._is_brief:
-            yield Line("training", f"{_short(key)} ({self._why(key)}){f', attempt {attempt}' if attempt > 1 else ''}")
+            why = f" ({why})" if (why := self._why(key)) else ""
+            yield Line("training", f"{_short(key)}{why}{f', attempt {attempt}' if attempt > 1 else ''}")
 
     def _end(self, record: Mapping[str, Any]) -> Iterator[Line]:
         job = self._jobs.pop(record["job_id"], None)
@@ -195,22 +202,29 @@ class Events:
             yield Line("stopped", f"{_short(job.key)}{self._epochs(job.key)}")
             return
         self._failed.add(job.key)
-        text = _error(logs) or record["rule_msg"] or f"the command failed: {record['shellcmd'] or ''}"
+        variant, _, seed = _short(job.key).partition(f"/{SEED}")
+        text = (
+            _error(logs).removeprefix(f"{variant}, seed {seed}: ")
+            or record["rule_msg"]
+            or f"the command failed: {record['shellcmd'] or ''}"
+        )
         place = f"\nlog: {', '.join(map(str, logs))}" if logs else ""
         yield Line("failed", f"{_short(job.key)} after {job.took}: {text}{place}")
 
     def _epochs(self, key: str) -> str:
         """Return after which epoch a training goes on; empty if it begins, or if the step is no training."""
         is_known = self._planned and key.startswith(f"{TRAINING}/")
-        epochs = len(self._planned.reader.history(*run_of(Path(key)))) if self._planned and is_known else 0
-        return f" after epoch {epochs}" if epochs else ""
+        return self._planned.reader.progress(*run_of(Path(key))) if self._planned and is_known else ""
 
     def _why(self, key: str) -> str:
-        """Return why a step is made, as `make why` says, in few words; empty if the job is no step."""
+        """Return why a step is made again, as `make why` says, in few words; empty for a first time, or if the job is no step."""
         if self._planned is None or key not in self._planned.steps.all:
             return ""
-        if reasons := self._planned.steps.reasons(key):
-            return reasons[0] if len(reasons) == 1 else f"{reasons[0]}, and {len(reasons) - 1} more reasons"
+        reasons = self._planned.steps.reasons(key)
+        if reasons == [NOT_MADE]:
+            return ""
+        if reasons:
+            return reasons[0] if len(reasons) == 1 else f"{reasons[0]}, and {counted(len(reasons) - 1, 'more reason')}"
         return "from new files" if self._planned.steps.is_stale(key) else "asked for"
 
 

@@ -40,18 +40,20 @@ class Terminal:
         self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
         self.is_live = not is_still and self._console.is_terminal and not self._console.is_dumb_terminal
         self._live: Live | None = None
+        self._read = 0.0  # when the board was read
 
     def show(self, board: Callable[[], Board]) -> None:
         """Show a board from now on, which is asked for in a thread, at most once in `READ_EVERY_S`."""
         if not self.is_live or self._live:
             return
-        latest, read = board(), time.monotonic()
+        latest = board()
+        self._read = time.monotonic()
 
         def shown() -> Board | Text:
-            nonlocal latest, read
-            if time.monotonic() - read > READ_EVERY_S:
+            nonlocal latest
+            if time.monotonic() - self._read > READ_EVERY_S:
                 try:
-                    latest, read = board(), time.monotonic()
+                    latest, self._read = board(), time.monotonic()
                 except Exception as error:  # what is shown must not matter to what runs
                     return Text(f"the state cannot be read: {type(error).__name__}: {error}")
             return latest
@@ -67,6 +69,7 @@ class Terminal:
         text = Text.assemble((f"{line.kind:<{WIDTH}} " if line.kind else "", STYLES.get(line.kind, "")), line.text)
         if not self.is_live:
             text = Text(time.strftime("%H:%M:%S ")) + text
+        self._read = 0.0  # the line has changed it
         self._console.print(text, soft_wrap=not self.is_live)
 
     def close(self) -> None:

@@ -56,6 +56,15 @@ class Reader:
             for is_held in (unfinished.is_held(folder),)
         ]
 
+    def progress(self, variant: str, seed: int | str) -> str:
+        """Return how far a training has come, as words that follow its name; empty if it begins."""
+        if epochs := len(self.history(variant, seed)):
+            return f" after epoch {epochs}"
+        folder = self._steps.study.layout.trainings / unfinished.name_of(variant, seed)
+        begun = unfinished.begun(folder)
+        wanted = self._steps[f"{TRAINING}/{variant}/{SEED}{seed}"].fingerprint
+        return " within epoch 1" if begun and begun.fingerprint == wanted and any(folder.glob("checkpoint-*")) else ""
+
     def history(self, variant: str, seed: int | str) -> Sequence[Epoch]:
         """Return the epochs after which a training goes on, or those that it has had so far; none if it is not under way."""
         folder = self._steps.study.layout.trainings / unfinished.name_of(variant, seed)

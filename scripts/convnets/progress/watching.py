@@ -13,6 +13,7 @@ from convnets.runs.layout import SEED, run_of
 from convnets.workflow.declarations import TRAINING
 from convnets.workflow.steps import Steps
 
+NOTHING = "nothing is being trained now; make run does that"
 EVERY_S, SHARE = 2.0, 0.05  # between two looks: seconds, and at most this share of the time for looking
 
 
@@ -60,7 +61,7 @@ class Watch:
             trainings = len(self._steps.trainings())
             steps = (len(self._fresh) - runs, len(self._steps.all) - trainings)
             seconds = self._forecast.seconds(there, len(there)) if there else None
-            return Board((runs, trainings), steps, there, [] if there else ["no training runs now"], seconds)
+            return Board((runs, trainings), steps, there, [] if there else [NOTHING], seconds)
 
     def _stopped(self, training: Training, steps: Steps) -> Line:
         folder = steps.study.layout.trainings / unfinished.name_of(training.variant, training.seed)

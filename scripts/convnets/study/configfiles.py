@@ -67,12 +67,13 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
         try:
             value = _parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            hint = "" if path.is_absolute() else f" in {Path.cwd()} (a name cannot hold a space: make takes a list of files)"
+            hint = "" if path.is_absolute() else f" in {Path.cwd()}; name one with STUDY= or CONFIGFILE=, its path without spaces"
             raise InputError(f"the configuration file {path} does not exist{hint}") from error
         except UnicodeDecodeError as error:
             raise InputError(f"the configuration file {path} is not in UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
         except (OSError, yaml.YAMLError, InputError) as error:
-            raise InputError(f"the configuration file {path} cannot be read: {error}") from error
+            said = str(error).replace('"<unicode string>"', f'"{path}"')
+            raise InputError(f"the configuration file {path} cannot be read: {said}") from error
         if not isinstance(value, dict):
             raise InputError(f"the configuration file {path} holds no keys with values; leave it out, or write some")
         if TEMPLATES in value:

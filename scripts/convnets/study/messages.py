@@ -53,7 +53,10 @@ def _explain(detail: ErrorDetails, keys: Keys, path: str, above: str, declared: 
     if kind == keras_names.ERROR:
         return f"{path}{detail['msg']}"
     if kind == "extra_forbidden":
-        return f"{path} is not a key here{suggest(str(keys[-1]), list(schema.find(declared, keys[:-1])['properties']))}"
+        known = schema.find(declared, keys[:-1])["properties"]
+        inner = [name for name in known if keys[-1] in schema.find(declared, [*keys[:-1], name]).get("properties", {})]
+        hint = f"; did you mean {inner[0]}.{keys[-1]}?" if inner else suggest(str(keys[-1]), list(known))
+        return f"{path} is not a key here{hint}"
     if detail["loc"][-1] == "[key]" or kind == "invalid_key":
         names = schema.find(declared, keys[:-1]).get("propertyNames", {}).get("description", "a text")
         return f"{above}: the name {str(keys[-1])[:SHOWN]!r} is not allowed; a name is: {names}"

@@ -18,6 +18,7 @@ from convnets.study.configuration import Configuration
 from convnets.workflow.declarations import TRAINING, Step
 from convnets.workflow.steps import Steps
 
+IMPORTS_S = 6.0  # of TensorFlow and MLflow, before a training counts its time
 SETUP_S = 10.0  # outside the training loop, of a training that has not ended
 
 
@@ -121,7 +122,7 @@ def _timing(folder: Path, images: ImageFormat) -> Timing | None:
         speed = metrics.images_per_second * _work(was, images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or the settings are those of another version
         return None
-    overhead = stamp.seconds - metrics.train_seconds
+    overhead = IMPORTS_S + stamp.seconds - metrics.train_seconds
     return Timing(metrics.variant, was.training.precision, bool(was.own.network), speed, overhead) if speed > 0 else None
 
 
