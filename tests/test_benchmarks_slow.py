@@ -28,7 +28,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Pa
     """The results of a project that has prepared a small data set and no more."""
     overlay = {"dataset": {"subset": {"train": 640, "validation": 128, "test": 128}}}
     workflow = Workflow(tmp_path_factory.mktemp("prepared"), real_batches, CONFIG, overlay)
-    workflow.run("results/data/manifest.json")
+    workflow.run("--", "results/data/manifest.json")
     return workflow.results()
 
 
