@@ -12,8 +12,9 @@ from terminals import terminal
 from waiting import wait_until
 from workflow import Workflow
 
+EPOCHS = 50_000  # it never ends by itself
 SHOWN = ("--logger", "convnets")
-LONG = {**SMALL, "training": {**SMALL["training"], "epochs": 3000}, "variants": {"conv2": SMALL["variants"]["conv2"]}}
+LONG = {**SMALL, "training": {**SMALL["training"], "epochs": EPOCHS}, "variants": {"conv2": SMALL["variants"]["conv2"]}}
 LONG |= {"comparisons": {}, "claims": {}, "memory": None, "replicates": None}
 HIDDEN_CURSOR, OTHER_SCREEN = "\x1b[?25l", "\x1b[?1049h"
 RUN = "results/runs/conv2/seed1/stamp.json"
@@ -55,14 +56,16 @@ def test_on_a_terminal_an_interrupt_leaves_it_sound_and_the_next_call_goes_on(wo
     watching = [sys.executable, "scripts/watch_workflow.py", *workflow.configfiles()]
     with terminal(command, workflow.folder, workflow.environment) as first:
         wait_until(
-            lambda: re.search(r"conv2/seed1 .*epoch +[4-9]\d*/3000 ", first.text()), "it shows epochs", process=first.process
+            lambda: re.search(r"conv2/seed1 .*epoch +[4-9]\d*/50000 ", first.text()), "it shows epochs", process=first.process
         )
         first.resize(140, 40)
         wait_until(
-            lambda: re.search(r"━ epoch +\d+/3000 validation loss", first.text()), "there is room for a bar", process=first.process
+            lambda: re.search(r"━ epoch +\d+/50000 validation loss", first.text()), "there is room for a bar", process=first.process
         )
         with terminal(watching, workflow.folder, workflow.environment) as second:
-            wait_until(lambda: re.search(r"conv2/seed1 .*epoch +\d+/3000 ", second.text()), "it is watched", process=second.process)
+            wait_until(
+                lambda: re.search(r"conv2/seed1 .*epoch +\d+/50000 ", second.text()), "it is watched", process=second.process
+            )
             os.killpg(second.process.pid, signal.SIGINT)
             assert second.wait() == 0, second.written()
         assert first.process.poll() is None

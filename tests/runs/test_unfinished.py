@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from finished_runs import epochs
 
-from convnets.runs import unfinished
+from convnets.runs import reading, unfinished
 
 NO_STORE = '{"training": "a", "began": 1.0, "fingerprint": "f", "uri": null, "experiment": "tests", "is_open": true}'
 
@@ -53,3 +54,13 @@ def test_a_claim_holds_until_the_training_ends(tmp_path: Path) -> None:
     assert not unfinished.is_held(folder)
     assert unfinished.remove(folder)
     assert not folder.exists()
+
+
+def test_the_history_so_far_is_noted_now_and_then(tmp_path: Path) -> None:
+    history = epochs(3)[0]
+    unfinished.note(tmp_path, history[:1])
+    unfinished.note(tmp_path, history[:2])
+    assert reading.read_history(tmp_path / "history.csv") == history[:1]
+    unfinished.note(tmp_path, history, pause=0)
+    assert reading.read_history(tmp_path / "history.csv") == history
+    unfinished.note(tmp_path / "nowhere", history)  # stops nothing

@@ -35,7 +35,7 @@ def test_a_training_takes_as_long_as_its_like(steps: Steps) -> None:
     found = estimates.estimate(steps)
     wanted = steps.study.variants["mlp100"].network
     seconds = 50 * 703 * 64 / 1000 * layers.training_flops(wanted, FORMAT) / layers.training_flops(NETWORK, FORMAT)
-    assert found["train_variant/mlp100/seed1"] == pytest.approx(8 + seconds)
+    assert found["train_variant/mlp100/seed1"] == pytest.approx(8 + estimates.IMPORTS_S + seconds)
     assert found["tabulate_variants"] is None
 
 
@@ -56,7 +56,7 @@ def test_a_network_of_ones_own_is_compared_with_its_own_runs_only(config: dict[s
     edit(mine / "metrics.json", "variant", "own")
     edit(mine / stamps.STAMP, "components", {**steps["train_variant/own/seed1"].components, "seed": 7})
     found = estimates.estimate(planning.load([tmp_path / "config.yaml"]))
-    assert found["train_variant/own/seed1"] == pytest.approx(8 + 50 * 703 * 64 / 1000)
+    assert found["train_variant/own/seed1"] == pytest.approx(8 + estimates.IMPORTS_S + 50 * 703 * 64 / 1000)
     assert found["train_variant/other/seed1"] is None
     shutil.rmtree(folder)
     assert estimates.estimate(planning.load([tmp_path / "config.yaml"]))["train_variant/mlp100/seed1"] is None

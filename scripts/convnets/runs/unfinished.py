@@ -12,7 +12,7 @@ import platform
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,10 +21,13 @@ from pydantic.dataclasses import dataclass
 
 from convnets.errors import InputError
 from convnets.files import read_json, remove_partial, write_json
+from convnets.runs import records
 from convnets.runs.layout import HISTORY
+from convnets.runs.records import Epoch
 
 LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
 PATIENCE_S = 2.0  # another process that checks a lock (`is_held`) holds it for a moment
+NOTED_EVERY_S = 1.0  # what a training notes for those who watch
 NAME = re.compile(r"(?P<variant>.+)-seed(?P<seed>\d+)")
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,14 @@ def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
         training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open=True)
     training.write(folder)
     return training
+
+
+def note(folder: Path, history: Sequence[Epoch], pause: float = NOTED_EVERY_S) -> None:
+    """Write the history so far, for those who watch, unless that was done within so many seconds, or there is no room."""
+    file = folder / HISTORY
+    with suppress(OSError):
+        if history and not (file.exists() and time.time() - file.stat().st_mtime < pause):
+            records.write_history(file, history)
 
 
 @contextmanager

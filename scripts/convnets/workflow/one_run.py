@@ -18,7 +18,7 @@ from convnets.data import dataset
 from convnets.errors import InputError
 from convnets.freshness import fingerprint, stamps
 from convnets.runs import records, unfinished
-from convnets.runs.layout import HISTORY, RUN_FILES, VERIFIED, Layout, run_of
+from convnets.runs.layout import RUN_FILES, VERIFIED, Layout, run_of
 from convnets.study.stores import Plan, forget
 from convnets.tracking import reuse
 from convnets.tracking.connection import StoreError, connect
@@ -201,8 +201,7 @@ class Attempt:
                     f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
                     f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
                 ) from error
-            with suppress(OSError):
-                records.write_history(self.unfinished / HISTORY, state.history)  # for those who watch
+            unfinished.note(self.unfinished, state.history)
             # The newest epoch is held back. If its checkpoint cannot be read, it is trained again, and the store cannot delete a
             # point.
             follower.tell(state.history[:-1], state.usage[:-1])
@@ -214,6 +213,7 @@ class Attempt:
         from convnets.training import checkpoints
 
         logger.info("asked to stop, after %s", state)
+        unfinished.note(self.unfinished, state.history, pause=0)
         try:
             checkpoints.write(self.unfinished, self.job.fingerprint, state)
         except OSError as error:
