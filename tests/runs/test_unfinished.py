@@ -28,6 +28,12 @@ def test_a_training_keeps_its_token_while_its_fingerprint_stays(tmp_path: Path) 
     assert unfinished.begin(tmp_path, "g", "uri", "tests").training != first.training
 
 
+def test_a_training_that_leaves_the_store_alone_opens_no_run_there(tmp_path: Path) -> None:
+    assert not unfinished.begin(tmp_path, "f", "uri", "tests", is_open=False).is_open
+    assert unfinished.begin(tmp_path, "f", "uri", "tests").is_open
+    assert unfinished.begin(tmp_path, "f", "uri", "tests", is_open=False).is_open  # what a former attempt has opened
+
+
 def test_looking_for_trainings_changes_nothing(tmp_path: Path) -> None:
     assert not unfinished.is_held(tmp_path / "nothing")
     for name in (".DS_Store", "no name of a training"):

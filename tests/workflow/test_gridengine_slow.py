@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from clusters import GridEngine, grid_engine, runs
+from clusters import runs
+from gridengine import GridEngine, grid_engine
 from submitted import PUBLISHED, RUNS_ALONE, TWO_TO_THE_END, Submit, assert_finished, local, submitted
 from waiting import wait_until
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import Slurm, runs, slurm
+from clusters import runs
+from slurm import Slurm, slurm
 from snakemake_executor_plugin_slurm import ExecutorSettings
 from submitted import FOUR, PUBLISHED, RUNS_ALONE, TWO_RUNS, TWO_TO_THE_END, Submit, assert_finished, local, submitted
 from waiting import wait_until

@@ -58,14 +58,14 @@ def name_of(variant: str, seed: int | str) -> str:
     return f"{variant}-seed{seed}"
 
 
-def begin(folder: Path, fingerprint: str, uri: str, experiment: str) -> Begun:
-    """Record that a training begins, or that it resumes with its old token."""
+def begin(folder: Path, fingerprint: str, uri: str, experiment: str, *, is_open: bool = True) -> Begun:
+    """Record that a training begins, or that it resumes with its old token; `is_open`: it opens a run in the store."""
     former = begun(folder)
     if former and former.fingerprint == fingerprint:
-        training = replace(former, uri=uri, experiment=experiment, is_open=True)
+        training = replace(former, uri=uri, experiment=experiment, is_open=is_open or former.is_open)
     else:
         (folder / HISTORY).unlink(missing_ok=True)
-        training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open=True)
+        training = Begun(uuid.uuid4().hex, round(time.time(), 3), fingerprint, uri, experiment, is_open)
     training.write(folder)
     return training
 

@@ -150,7 +150,7 @@ class Attempt:
         resumed = checkpoints.read(self.unfinished, mark)
         if resumed:
             logger.info("going on after %s, of %d", resumed, chosen.training.epochs)
-        begun = unfinished.begin(self.unfinished, mark, plan.store.uri, plan.store.experiment)
+        begun = unfinished.begin(self.unfinished, mark, plan.store.uri, plan.store.experiment, is_open=not self.why_untracked(plan))
         identity = Identity(self.variant, self.seed, mark, begun.training, begun.began, version_control.commit())
         follower = Follower(plan.store, identity, plan.members[self.variant], chosen.flat(), self.why_untracked(plan))
 
