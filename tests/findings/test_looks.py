@@ -16,6 +16,8 @@ from convnets.study import configuration
 
 PLANNED = (1, (5, 10, 20))
 BETTER = claim("greater", "cnn.test_accuracy", "mlp.test_accuracy")
+# Five pairs whose p-value lies between a third of 5 % and 5 %.
+CLOSE = [0.72, 0.72, 0.725, 0.707, 0.712], [0.70, 0.71, 0.71, 0.71, 0.70]
 TRIALS = 2_000
 
 
@@ -32,18 +34,15 @@ def test_each_look_has_an_equal_share_of_the_error() -> None:
 
 
 def test_a_verdict_needs_the_p_value_of_its_share() -> None:
-    """The p-value of these pairs lies between a third of 5 % and 5 %."""
-    first, second = [0.71, 0.72, 0.73, 0.715, 0.70], [0.70, 0.715, 0.70, 0.71, 0.70]
-    found = judged(first, second)
+    found = judged(*CLOSE)
     assert found.p_not is not None
     assert ALPHA / 3 < found.p_not < ALPHA
     assert found.verdict == REPRODUCED
-    assert judged(first, second, looks.alpha(PLANNED)).verdict == INCONCLUSIVE
+    assert judged(*CLOSE, looks.alpha(PLANNED)).verdict == INCONCLUSIVE
 
 
 def test_the_next_look_is_worth_it_where_it_would_decide_an_open_claim() -> None:
-    first, second = [0.71, 0.72, 0.73, 0.715, 0.70], [0.70, 0.715, 0.70, 0.71, 0.70]
-    is_open = judged(first, second, looks.alpha(PLANNED))
+    is_open = judged(*CLOSE, looks.alpha(PLANNED))
     assert looks.next_look([is_open], PLANNED) == "the next look (10 seeds) would probably decide 1 of 1 open claims: a_claim"
     hopeless = judged([0.7, 0.8, 0.6, 0.75, 0.66], [0.7, 0.7, 0.7, 0.7, 0.7], looks.alpha(PLANNED))
     assert looks.next_look([hopeless], PLANNED) == "the next look (10 seeds) would probably decide 0 of 1 open claims"

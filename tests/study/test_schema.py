@@ -52,7 +52,9 @@ def test_bounds_and_defaults_stand_in_it() -> None:
     assert (of_variant["minimum"], of_variant["maximum"]) == (1, 32)
     assert schema.find(generated, ["variants", "x"])["required"] == ["label"]
     assert generated["required"] == ["variants"]
-    assert generated["properties"]["seeds"]["uniqueItems"] is True
+    seeds, planned = (form for form in generated["properties"]["seeds"]["oneOf"])
+    assert seeds["uniqueItems"] is True
+    assert planned == {"$ref": "#/$defs/Looks"}
     assert generated["properties"]["claims"]["additionalProperties"] is False
     color = schema.find(generated, ["comparisons", "x", "colors", "y"])
     assert all(name in color["description"] for name in PALETTE)

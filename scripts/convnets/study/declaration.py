@@ -142,8 +142,8 @@ class Looks(Section):
 
 
 Seeds = Annotated[
-    Annotated[SomeDistinct[Seed], Tag("list")] | Annotated[Looks, Tag("looks")],
-    Discriminator(lambda value: "looks" if isinstance(value, Mapping | Looks) else "list"),
+    Annotated[SomeDistinct[Seed], Tag("list")] | Annotated[Looks, Tag("planned")],  # no key has this name
+    Discriminator(lambda value: "planned" if isinstance(value, Mapping | Looks) else "list"),
 ]
 
 
