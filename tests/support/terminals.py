@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import termios
@@ -12,6 +11,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 
 class Terminal:
@@ -53,8 +54,11 @@ class Terminal:
         return status
 
     def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # and what it has started
+        with suppress(psutil.NoSuchProcess):
+            for started in psutil.Process(self.process.pid).children(recursive=True):  # jobs are in groups of their own
+                with suppress(psutil.NoSuchProcess):
+                    started.kill()
+        self.process.kill()
         self.process.wait()
         os.close(self._ours)
 
