@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -13,6 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+
+def _answer_interrupts() -> None:
+    """Let a process end by Ctrl-C even where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -25,7 +31,14 @@ class Terminal:
         for size in ("COLUMNS", "LINES"):  # that of the terminal counts
             environment.pop(size, None)
         self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=_answer_interrupts,
         )
         os.close(theirs)
         self._chunks: list[bytes] = []
