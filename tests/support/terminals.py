@@ -13,6 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
+
+def _answer_interrupts() -> None:
+    """Let a process end by Ctrl-C even where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 class Terminal:
     """A process whose input, output and errors are a pseudo-terminal of its own, of 80 columns and 24 lines."""
@@ -24,7 +31,14 @@ class Terminal:
         for size in ("COLUMNS", "LINES"):  # that of the terminal counts
             environment.pop(size, None)
         self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=_answer_interrupts,
         )
         os.close(theirs)
         self._chunks: list[bytes] = []
@@ -53,8 +67,11 @@ class Terminal:
         return status
 
     def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # and what it has started
+        with suppress(psutil.NoSuchProcess):
+            for started in psutil.Process(self.process.pid).children(recursive=True):  # jobs are in groups of their own
+                with suppress(psutil.NoSuchProcess):
+                    started.kill()
+        self.process.kill()
         self.process.wait()
         os.close(self._ours)
 

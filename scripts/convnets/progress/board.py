@@ -15,6 +15,7 @@ from convnets.workflow.estimates import duration
 # Columns of a training's bar, of its name at the least, of the epoch, and of the epoch and the numbers after it.
 BAR, NAME, EPOCH, NUMBERS = 20, 24, 16, 52
 LINES_LEFT = 4  # of the terminal, for other lines
+MARGIN = 4  # columns on the right, for the ^C that a terminal shows: on a line that is full it would shift what is below
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,17 @@ class Board:
         done, total = (sum(pair) for pair in zip(self.runs, self.steps, strict=True))
         room = max(1, console.height - LINES_LEFT - len(self.others))
         hidden = len(self.trainings) - room
-        lines = Table.grid(expand=True)
-        lines.add_row(_bar(done, total, options.max_width))
+        width = max(1, options.max_width - MARGIN)
+        lines = Table.grid()
+        lines.add_column(max_width=width)
+        lines.add_row(_bar(done, total, width))
         for line in (self.summary(), *self.others, *([counted(hidden, "more training")] if hidden > 0 else [])):
             is_first = line == self.summary()
             lines.add_row(
                 Text(line if is_first else f"  {line}", style="bold" if is_first else "", no_wrap=True, overflow="ellipsis")
             )
         yield lines
-        yield self._table(self.trainings[:room], options.max_width)
+        yield self._table(self.trainings[:room], width)
 
     @staticmethod
     def _table(trainings: Sequence[Training], width: int) -> Table:
