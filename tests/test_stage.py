@@ -5,8 +5,10 @@ import stage
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,15 @@ def test_every_script_sets_the_stage_first() -> None:
         if path.name != "stage.py":
             code = re.sub(r'(?s)^(#!.*?\n)?""".*?"""\n+', "", path.read_text(encoding="utf-8"), count=1)
             assert code.startswith("import stage\n"), path.name
+
+
+def test_ctrl_c_during_the_imports_of_a_script_ends_it_without_a_traceback() -> None:
+    code = "import os, signal, sys; sys.argv[0] = {!r}; import stage; os.kill(os.getpid(), signal.SIGINT); print('went on')"
+    command = [sys.executable, "-c", code.format(str(ROOT / "scripts" / "a_script.py"))]
+    clean = {**stage.staged(os.environ), stage.MARK: "1", "PATH": os.environ["PATH"]}
+    answers = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even where the tests themselves run in the background
+    done = subprocess.run(command, env=clean, cwd=ROOT / "scripts", capture_output=True, text=True, check=False, preexec_fn=answers)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_variables_of_mlflow_that_are_set_aside_are_named_once(tmp_path: Path) -> None:

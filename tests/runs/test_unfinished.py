@@ -70,3 +70,12 @@ def test_the_history_so_far_is_noted_now_and_then(tmp_path: Path) -> None:
     unfinished.note(tmp_path, history, pause=0)
     assert reading.read_history(tmp_path / "history.csv") == history
     unfinished.note(tmp_path / "nowhere", history)  # stops nothing
+
+
+def test_the_history_of_another_fingerprint_goes_when_a_training_begins(tmp_path: Path) -> None:
+    unfinished.begin(tmp_path, "f", "uri", "tests")
+    unfinished.note(tmp_path, epochs(3)[0])
+    unfinished.begin(tmp_path, "f", "uri", "tests")
+    assert (tmp_path / "history.csv").is_file()
+    unfinished.begin(tmp_path, "g", "uri", "tests")
+    assert not (tmp_path / "history.csv").exists()

@@ -19,7 +19,7 @@ SHORTER = {".venv/bin/python benchmarks/compare_planning.py": " --rounds 1"}
 # By a pattern of the command: the file that runs it, or its like, and a text in that file.
 ELSEWHERE = {
     r"make setup( PYTHON=python3\.11)?": ("tests/test_make.py", '"setup"'),
-    r"make ui( STUDY=mine/study\.yaml)?": ("tests/tracking/test_browser_slow.py", "serve_ui.py"),
+    r"make ui( STUDY=mine/study\.yaml)?": ("tests/tracking/test_serve_ui_slow.py", "serve_ui.py"),
     r"make (lint|test|test-slow)": (".ci/run", "make"),
     r"make schema": ("tests/study/test_schema.py", "schema"),
     r"make run CORES=2 CONFIGFILE=config\.smoke\.yaml": ("docs/tutorial.md", "$ make run CORES=2 CONFIGFILE=config.smoke.yaml"),

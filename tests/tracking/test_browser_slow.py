@@ -3,13 +3,9 @@
 Screenshots go to the folder that SCREENSHOTS names, or to pytest's own.
 """
 
-import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +13,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import requests
 from browser import PATIENCE_MS, chromium
 from finished_runs import write_run
-from servers import free_port, mlflow_server
+from servers import mlflow_server
 from waiting import wait_until
-from workflow import CONFIG, ROOT
+from workflow import CONFIG
 
 from convnets import style
 from convnets.report import figures
@@ -236,23 +231,3 @@ def test_a_comparisons_figure_is_shown_among_the_artifacts(interface: Interface)
     page = interface.open(figure, "depth.svg")
     wait_until(lambda: interface.width in page.evaluate(PICTURES), "the figure is shown in its own size")
     interface.keep("artifact")
-
-
-def test_a_browser_opens_on_the_runs_once_they_are_served(template: Path, tmp_path: Path) -> None:
-    """The browser is a script that notes what it is to open, as BROWSER may name one. Ctrl-C ends the server."""
-    store, port, noted = Store(f"sqlite:///{template}/mlflow.db", "tests"), free_port(), tmp_path / "opened"
-    (tmp_path / "overlay.yaml").write_text(json.dumps({"tracking": {"uri": store.uri, "experiment": store.experiment}}))
-    (tmp_path / "browser").write_text(f'#!/bin/sh\necho "$1" > {noted}.part; mv {noted}.part {noted}\n')
-    (tmp_path / "browser").chmod(0o755)
-    command = [sys.executable, ROOT / "scripts" / "serve_ui.py", f"--port={port}", ROOT / "config.yaml", tmp_path / "overlay.yaml"]
-    environment = {**os.environ, "BROWSER": f"{tmp_path}/browser"}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, process_group=0) as serving:
-        try:
-            wait_until(noted.is_file, "the browser is asked to open a page", process=serving)
-            assert requests.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 200
-        finally:
-            os.killpg(serving.pid, signal.SIGINT)
-        printed = serving.communicate(timeout=60)[0]
-    page = noted.read_text().strip()
-    assert page == f"http://127.0.0.1:{port}/{pages.runs_page(connect(store).experiment)}"
-    assert printed.startswith(f"All runs: {page}\n")

@@ -58,6 +58,14 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def test_the_commit_of_the_code_is_recorded_and_tracked(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_run.version_control, "commit", lambda: f"{'a' * 40}-dirty")
+    training.make()
+    assert json.loads((training.run / "record.json").read_text())["commit"] == f"{'a' * 40}-dirty"
+    (run,) = all_runs(training.store).values()
+    assert (run.data.tags["mlflow.source.git.commit"], run.data.tags["mlflow.git.dirty"]) == ("a" * 40, "true")
+
+
 def test_a_training_that_is_asked_to_stop_goes_on_within_the_epoch(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -44,6 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Wo
 def call(command: str, workflow: Workflow) -> str:
     """Run a command in a shell, as a reader would, and return what it prints."""
     outer = {name: value for name, value in workflow.environment.items() if not name.startswith("MAKE")}  # tests may be run by make
+    outer["CORES"] = "2"
     shell = ["bash", "-c", command]
     done = subprocess.run(
         shell, cwd=workflow.folder, env=outer, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
@@ -94,6 +95,14 @@ def test_the_longest_trainings_began_first(finished: Workflow) -> None:
     assert len(order) == len(VARIANTS)
     assert set(order[:2]) == {"conv3_dropout05", "conv3_augment"}
     assert set(order[-2:]) == {"conv1_dropout05", "mlp100"}
+
+
+def test_a_figure_is_drawn_before_trainings_that_it_does_not_need(finished: Workflow) -> None:
+    """On two cores."""
+    (log,) = (path.read_text() for path in sorted((finished.folder / ".snakemake" / "log").glob("*.snakemake.log"))[:1])
+    order = jobs_of(log)
+    last = max(place for place, job in enumerate(order) if job.startswith("train_variant/"))
+    assert order.index("plot_comparison/augmentation") < last
 
 
 def test_models_load_and_score_as_their_summaries_say(finished: Workflow) -> None:

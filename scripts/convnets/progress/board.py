@@ -55,11 +55,9 @@ class Board:
         lines = Table.grid()
         lines.add_column(max_width=width)
         lines.add_row(_bar(done, total, width))
-        for line in (self.summary(), *self.others, *([counted(hidden, "more training")] if hidden > 0 else [])):
-            is_first = line == self.summary()
-            lines.add_row(
-                Text(line if is_first else f"  {line}", style="bold" if is_first else "", no_wrap=True, overflow="ellipsis")
-            )
+        lines.add_row(Text(self.summary(), style="bold", no_wrap=True, overflow="ellipsis"))
+        for line in (*self.others, *([counted(hidden, "more training")] if hidden > 0 else [])):
+            lines.add_row(Text(f"  {line}", no_wrap=True, overflow="ellipsis"))
         yield lines
         yield self._table(self.trainings[:room], width)
 

@@ -1,11 +1,9 @@
 """Snakemake's events as lines and as a board."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 from convnets.freshness.stamps import NOT_MADE
 from convnets.progress.board import Board, counted
 from convnets.progress.forecast import Forecast
+from convnets.progress.logs import error_of, last_lines
 from convnets.progress.terminal import Line
 from convnets.progress.trainings import Reader, result_of
 from convnets.runs.layout import SEED, run_of
@@ -21,8 +20,6 @@ from convnets.workflow.declarations import TRAINING, key_of
 from convnets.workflow.estimates import duration
 from convnets.workflow.steps import Steps
 
-ERROR = re.compile(r"^[\d:]{8} error: (.*)", re.MULTILINE | re.DOTALL)  # of a script's log (`command.run`)
-LAST_LINES = 10  # of a log without such an error
 # How lines of Snakemake begin that have no event of their own. `SAID`: by the lines of jobs, and by the last line.
 NOTHING, STOPPING = "Nothing to be done", "Terminating processes on user request"
 SAID = (
@@ -136,7 +133,7 @@ class Events:
         """Yield the other steps that run, each with the last line of its log."""
         for job in self._jobs.values():
             if not job.is_training and job.key != "all":
-                last = "".join(_last_lines(job.logs, 1))
+                last = "".join(last_lines(job.logs, 1))
                 yield f"{job.key}, for {job.took}{f': {last}' if last else ''}"
 
     def _waiting(self, count: int) -> Iterator[str]:
@@ -204,7 +201,7 @@ class Events:
         self._failed.add(job.key)
         variant, _, seed = _short(job.key).partition(f"/{SEED}")
         text = (
-            _error(logs).removeprefix(f"{variant}, seed {seed}: ")
+            error_of(logs).removeprefix(f"{variant}, seed {seed}: ")
             or record["rule_msg"]
             or f"the command failed: {record['shellcmd'] or ''}"
         )
@@ -231,23 +228,3 @@ class Events:
 def _short(key: str) -> str:
     """Return the key of a step as users write it: of a training, the name of its run."""
     return key.removeprefix(f"{TRAINING}/")
-
-
-def _error(logs: Sequence[Path]) -> str:
-    """Return the error with which a script's log ends, or the last lines of the logs; empty if there are none."""
-    for log in logs:
-        if found := ERROR.findall(_text(log)):
-            return str(found[-1]).strip()
-    lines = _last_lines(logs, LAST_LINES)
-    return "\n".join(["", *(f"  {line}" for line in lines)]) if lines else ""
-
-
-def _last_lines(logs: Sequence[Path], count: int) -> list[str]:
-    """Return the last lines of the first log that has any."""
-    return next(filter(None, (_text(log).splitlines()[-count:] for log in logs)), [])
-
-
-def _text(log: Path) -> str:
-    with suppress(OSError):
-        return log.read_text(encoding="utf-8", errors="replace")
-    return ""

@@ -68,7 +68,7 @@ class Watch:
         wanted = steps[f"{TRAINING}/{training.name}"].fingerprint
         if failure := unfinished.failure_of(folder, wanted):
             return Line("failed", failure)
-        return Line("stopped", f"{training.name} after epoch {len(training.history)}")
+        return Line("stopped", f"{training.name}{self._reader.progress(training.variant, training.seed)}")
 
     def _made(self, key: str) -> Line:
         if not key.startswith(f"{TRAINING}/"):
