@@ -3,6 +3,7 @@
 import copy
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,25 @@ from snakemake.utils import update_config
 from convnets import files
 from convnets.freshness import stamps
 from convnets.runs import layout, reading
+from convnets.study import configfiles, configuration
 
-RUNS = ROOT / "results" / "reference" / "bfloat16" / "runs"
+REFERENCE = ROOT / "results" / "reference"
+RUNS = REFERENCE / "bfloat16" / "runs"
+STUDY = ROOT / "studies" / "bfloat16.yaml"
 SECTION = "bfloat16"
 
 
 def configured(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration of the committed study with what is asked of bfloat16."""
+    """Return the configuration of the committed study with what is asked of bfloat16; folders do not depend on where it is read."""
     merged = copy.deepcopy(config)
     for name in ("config.reference.yaml", "config.bfloat16.yaml"):
         update_config(merged, yaml.safe_load((ROOT / name).read_text(encoding="utf-8")))
-    return {**merged, "runs_from": str(RUNS.parent)}
+    assert merged["studies"] == {"bfloat16": "results/reference/bfloat16"}
+    return {**merged, "runs_from": str(REFERENCE), "studies": {"bfloat16": str(RUNS.parent)}}
 
 
 def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
-    merged = configured(config)
-    paths = [path for name in ("history.csv", "metrics.json", "record.json") for path in RUNS.glob(f"*/seed*/{name}")]
-    assert len(paths) == 3 * len(merged["variants"]) * len(merged["seeds"])
-    job = jobs.make("tabulate_claims", merged, tmp_path)
+    job = jobs.make("tabulate_claims", configured(config), tmp_path)
     lines = job.output("markdown").read_text(encoding="utf-8").splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {SECTION} ")]
     assert len(cells) == 12
@@ -45,6 +47,7 @@ def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, A
     assert "Accuracies differ by 0.0035 at most, and no interval reaches beyond 0.012." in prose
     assert max(abs(float(row["measured"])) for row in accuracies) < 0.0035
     assert max(abs(float(row[bound])) for row in accuracies for bound in ("ci_low", "ci_high")) < 0.012
+    assert all("Runs of the studies are paired by seed" in row["note"] for row in rows)
     needed = {row["id"]: int(found[1]) for row in rows if (found := re.search(r"about (\d+) seeds", row["note"]))}
     assert "At this spread, 8 to 22 seeds would show it with a probability of 80 %. The last loss of three layers" in prose
     assert "from epoch to epoch, would need 49." in prose
@@ -55,19 +58,31 @@ def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, A
 
 
 def test_the_runs_are_set_as_their_counterparts_but_for_the_precision(config: dict[str, Any]) -> None:
-    """In their settings and their data; processor and code were others."""
+    """In their settings and their data: those committed, and those that the study would train. Processor and code were others."""
     merged = configured(config)
     claims = [claim for claim in merged["claims"].values() if claim["section"] == SECTION]
     pairs = {tuple(quantity.split(".")[0] for quantity in claim["quantities"]) for claim in claims}
     assert len(pairs) == 3
-    for narrow, wide in pairs:
-        assert merged["variants"][narrow].pop("precision") == "mixed_bfloat16"
-        assert {**merged["variants"][narrow], "label": ""} == {**merged["variants"][wide], "label": ""}
-        for seed in merged["seeds"]:
-            folders = [RUNS / variant / f"seed{seed}" for variant in (narrow, wide)]
-            trained = [files.read_json(folder / stamps.STAMP)["components"]["settings"] for folder in folders]
-            assert [settings["training"].pop("precision") for settings in trained] == ["mixed_bfloat16", "float32"]
-            assert trained[0] == trained[1]
+    study, here = configuration.resolve(configfiles.read_study([STUDY])), configuration.resolve(config)
+    assert study.dataset == here.dataset
+    assert {f"bfloat16:{name}" for name in study.variants} == {narrow for narrow, _ in pairs}
+    for narrow, wide in ((narrow.removeprefix("bfloat16:"), wide) for narrow, wide in pairs):
+        assert without_precision(study.variants[narrow].canonical()) == (
+            "mixed_bfloat16",
+            without_precision(here.variants[wide].canonical())[1],
+        )
+        for seed in study.seeds:
+            folders = [RUNS / narrow / f"seed{seed}", REFERENCE / "runs" / wide / f"seed{seed}"]
+            trained = [without_precision(files.read_json(folder / stamps.STAMP)["components"]["settings"]) for folder in folders]
+            assert [precision for precision, _ in trained] == ["mixed_bfloat16", "float32"]
+            assert trained[0][1] == trained[1][1]
             record, other = (reading.read_record(folder / layout.RECORD) for folder in folders)
             assert record.precision == "mixed_bfloat16"
             assert record.data == other.data
+    assert {path.name for path in RUNS.iterdir()} == set(study.variants)
+
+
+def without_precision(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the precision of a variant's settings, and the others."""
+    found = copy.deepcopy(dict(settings))
+    return found["training"].pop("precision"), found

@@ -29,12 +29,15 @@ ELSEWHERE = {
     r"make gate( .*)?": ("tests/workflow/test_gate_slow.py", "gate_study"),
     r"\.venv/bin/snakemake --rulegraph \| dot -Tsvg": ("tests/test_rule_graph.py", "--rulegraph"),
     r"\.venv/bin/snakemake --profile profiles/slurm.*": ("tests/workflow/test_slurm_slow.py", "profiles/slurm"),
-    r"\.venv/bin/snakemake .*runs_from=results/reference/bfloat16": ("tests/findings/test_bfloat16.py", "config.bfloat16.yaml"),
+    r'make report CONFIGFILE="config\.reference\.yaml config\.bfloat16\.yaml"': (
+        "tests/findings/test_bfloat16.py",
+        "config.bfloat16.yaml",
+    ),
     r"(PYTHONPATH=scripts )?\.venv/bin/python benchmarks/.*": ("tests/test_benchmarks_slow.py", "BENCHMARKS"),
     r"mlflow server .*|MLFLOW_SERVER_ALLOWED_HOSTS=.*": ("tests/support/servers.py", "--allowed-hosts"),
 }
 NOT_RUN = {
-    'make run CONFIGFILE="config.study.yaml config.bfloat16.yaml"': "hours",
+    "make run STUDY=studies/bfloat16.yaml": "an hour",
     "make run CONFIGFILE=config.study.yaml": "hours",
     "make reference CONFIGFILE=config.study.yaml": "of the runs that the former makes; make reference is run",
 }
