@@ -19,7 +19,7 @@ endif
 # They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
-.PHONY: help setup .venv run watch report why verify gate audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run watch report why verify gate freeze audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ verify: setup  ## let runs that new code or libraries made stale count as fresh,
 
 gate: setup  ## compare the verdicts with those of finished runs elsewhere: make gate BASELINE=FOLDER
 	@$(BIN)/python scripts/gate_study.py --baseline $(or $(BASELINE),$(error name the results folder of the baseline: make gate BASELINE=FOLDER)) $(FILES)
+
+freeze: setup  ## record the digest of the claims, and which seeds will judge them, before the runs
+	@$(BIN)/python scripts/freeze_claims.py $(FILES)
 
 audit: setup  ## compare the results with the tracking store, both ways
 	@$(BIN)/python scripts/audit_results.py $(FILES)

@@ -5,6 +5,7 @@ rule tabulate_claims:
     input:
         runs=runs_of([variant for variant in study.variants_of_claims() if ":" not in variant]),
         elsewhere=runs_elsewhere(study.variants_of_claims()),
+        frozen=FROZEN,
         stale=steps.marker("tabulate_claims"),
     output:
         csv=report("<results>/tables/claims.csv", **in_report("claims", "Tables", {"table": "Claims"})),
@@ -21,6 +22,7 @@ rule tabulate_claims:
         format=asdict(study.described.format),
         studies={name: str(folder) for name, folder in study.studies.items()},
         looks=study.looks,
+        terms=TERMS,
         job=steps.job("tabulate_claims"),
     shell:
         "tabulate_claims.py {params.job:q} > {log:q} 2>&1"

@@ -14,7 +14,7 @@ from pathlib import Path
 from convnets import hardware
 from convnets.errors import InputError
 from convnets.study import configfiles, configuration, others
-from convnets.workflow import command, planning
+from convnets.workflow import command, freezing, planning
 from convnets.workflow.declarations import Declarations
 from convnets.workflow.steps import Steps
 from snakemake.exceptions import WorkflowError
@@ -48,6 +48,7 @@ try:
             configfiles.read(map(Path, workflow.configfiles))  # refuses what Snakemake has read otherwise than it was meant
         config.update(configfiles.from_command_line(config, workflow.config_settings.config))
     study = configuration.resolve(config, prefix)
+    TERMS = freezing.terms(study) if study.frozen.is_file() else None  # of the claims as they are now, beside those frozen
     if not is_imported:
         config["pathvars"] = dict(study.folders)  # for Snakemake's report
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
@@ -69,6 +70,7 @@ TABLES = [
     *(["memory"] if study.memory else []),
     *(["vgg16"] if study.replicates else []),
 ]
+FROZEN = [local(str(study.frozen))] if TERMS else []
 FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
 plans = workflow.is_main_process and not planning.is_loading()

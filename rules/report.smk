@@ -11,6 +11,7 @@ rule write_overview:
         texts=text("texts.yaml"),
         template=text("overview.html.jinja"),
         style=text("overview.css"),
+        frozen=FROZEN,
         stale=steps.marker("write_overview"),
     output:
         html=report("<results>/report/overview.html", **in_report("overview", "Overview", {"page": "The overview by itself"})),
@@ -29,6 +30,7 @@ rule write_overview:
         comparisons=[asdict(comparison) for comparison in study.comparisons.values()],
         seeds=study.seeds,
         looks=study.looks,
+        terms=TERMS,
         studies={name: str(folder) for name, folder in study.studies.items()},
         dataset=study.dataset,
         images=study.images,

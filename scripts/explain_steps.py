@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Set
 
 from convnets.study.configuration import Configuration
-from convnets.workflow import command, estimates, leftovers, planning
+from convnets.workflow import command, estimates, freezing, leftovers, planning
 from convnets.workflow.steps import Steps
 
 
@@ -39,6 +39,8 @@ def main() -> None:
     print(_summary(len(steps.all), seconds, fetched, arguments.cores))
     if steps.study.looks[1] and "tabulate_claims" in steps.all and not steps.is_stale("tabulate_claims"):
         print(_next_look(steps.study))
+    if standing := freezing.standing(steps.study):
+        print(standing.described, *(f"         {text}" for text in standing.differences), sep="\n")
     if left := leftovers.left(steps):
         print("no longer in the configuration; `make retire` removes the files and retires the tracked runs:")
         for path in left:

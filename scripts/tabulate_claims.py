@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
-from convnets.findings import claim_tables, looks, verdicts
+from convnets.findings import claim_tables, frozen, looks, verdicts
 from convnets.runs import reading
 from convnets.study.claims import Claim
 from convnets.workflow.frame import Job, step
@@ -17,13 +17,14 @@ def main(job: Job) -> None:
     """Read the runs, judge the claims, write the table."""
     variants = {name: settings.from_dict(value) for name, value in job.settings["variants"].items()}
     images = ImageFormat(**job.settings["format"])
-    runs = reading.read(job.folders("runs"), variants, images)
-    runs += reading.read_elsewhere(job.folders("elsewhere"), job.settings["studies"], images)
+    own = reading.read(job.folders("runs"), variants, images)
+    runs = [*own, *reading.read_elsewhere(job.folders("elsewhere"), job.settings["studies"], images)]
     claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
     look, counts = job.settings["looks"]
-    table = claim_tables.claims(verdicts.judge(claims, runs, looks.alpha((look, counts))))
+    standing = frozen.of_step(job.inputs["frozen"], job.settings["terms"], own)
+    table = claim_tables.claims(verdicts.judge(claims, runs, looks.alpha((look, counts))), standing)
     tables.write_csv(table, job.output("csv"))
-    tables.write_text(claim_tables.claims_markdown(table, looks.described((look, counts))), job.output("markdown"))
+    tables.write_text(claim_tables.claims_markdown(table, looks.described((look, counts)), standing), job.output("markdown"))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import stage
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
 from convnets.files import read_json
+from convnets.findings import frozen
 from convnets.freshness import code
 from convnets.report import page, texts
 from convnets.report.material import Material
@@ -23,7 +24,8 @@ def main(job: Job) -> None:
     images = ImageFormat(**chosen["format"])
     runs = reading.read(job.folders("runs"), variants, images)
     elsewhere = reading.read_elsewhere(job.folders("elsewhere"), chosen["studies"], images)
-    material = Material.of(chosen, runs, elsewhere, {path.stem: tables.read(path) for path in job.inputs["tables"]})
+    standing = frozen.of_step(job.inputs["frozen"], chosen["terms"], runs)
+    material = Material.of(chosen, runs, elsewhere, {path.stem: tables.read(path) for path in job.inputs["tables"]}, standing)
     published = read_json(job.input("published")) if job.inputs["published"] else {}
     own = {name: code.library_version(name) for name in LIBRARIES}
     figures = {path.stem: path for path in job.inputs["figures"]}

@@ -48,6 +48,11 @@ def write_job(step: Step, folder: Path, **inputs: Iterable[Path]) -> Path:
 
 def make(rule: str, config: dict[str, Any], folder: Path, **inputs: Iterable[Path]) -> Job:
     """Do in this process what the script of a rule's only step does in a folder, some of the step's inputs replaced."""
-    job = Job.read(write_job(steps_of(config, folder)[rule], folder, **inputs))
-    importlib.import_module(rule).main(job)
+    return done(steps_of(config, folder)[rule], folder, **inputs)
+
+
+def done(step: Step, folder: Path, **inputs: Iterable[Path]) -> Job:
+    """Do what the script of a step does in a folder, some of the step's inputs replaced."""
+    job = Job.read(write_job(step, folder, **inputs))
+    importlib.import_module(step.rule).main(job)
     return job

@@ -9,16 +9,19 @@ import pandas as pd
 
 from convnets import tables
 from convnets.findings import wording
+from convnets.findings.frozen import Standing
 from convnets.findings.verdicts import VERDICTS, Judgement
+from convnets.markdown import plain
 from convnets.report2021.errata import Erratum
 
-COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note")
+COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note", "frozen")
 
 
-def claims(judgements: Sequence[Judgement]) -> pd.DataFrame:
+def claims(judgements: Sequence[Judgement], standing: Standing | None = None) -> pd.DataFrame:
     """Return one row per claim, with the number that the report prints beside the one measured, its interval and the verdict.
 
-    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval.
+    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval. `standing` tells what
+    is as it was frozen; the last column is empty without it.
     """
     rows = []
     for judgement in judgements:
@@ -26,7 +29,8 @@ def claims(judgements: Sequence[Judgement]) -> pd.DataFrame:
         reported = claim.reported[judgement.findings.index(finding)] if claim.test == "equals" else next(iter(claim.reported), None)
         numbers = map(_rounded, (finding.measured, *finding.interval))
         verdict, note = judgement.verdict, wording.note(judgement)
-        rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note))
+        mark = standing.marks[claim.id] if standing else None
+        rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, mark))
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
@@ -37,18 +41,21 @@ def _rounded(value: float) -> float | None:
     return int(value) if float(value).is_integer() else tables.significant(value)
 
 
-def claims_markdown(table: pd.DataFrame, look: str = "") -> str:
-    """Return the count of the verdicts, the look that they are of, the table of claims and the notes, as Markdown."""
+def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | None = None) -> str:
+    """Return as Markdown the count of the verdicts, their look, what was frozen, the table of claims and the notes."""
     numbers = table[["reported", "measured", "ci_low", "ci_high"]].astype(float)
     text = numbers.map(lambda value: "" if math.isnan(value) else wording.number(value))
     shown = table[["section", "id", "statement"]].rename(columns={"id": "claim"}).assign(report=text["reported"])
     intervals = map(wording.interval, numbers["ci_low"], numbers["ci_high"])
     shown["here"] = [f"{mean} {interval}".strip() for mean, interval in zip(text["measured"], intervals, strict=True)]
-    shown[["seeds", "verdict"]] = table[["seeds", "verdict"]]
+    names = ["seeds", "verdict", *(["frozen"] if standing else [])]
+    shown[names] = table[names]
     notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
     counts = table["verdict"].value_counts()
     summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
     head = f"{len(table)} claims: {summary}.\n" + (f"\n{look}\n" if look else "")
+    if standing:
+        head += "\n" + "\n".join([standing.described, *(f"- {plain(text)}" for text in standing.differences)]) + "\n"
     return f"{head}\n{tables.markdown(shown)}\n{notes}"
 
 

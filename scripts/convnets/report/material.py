@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from convnets.findings import convergence, inference, looks, wording
+from convnets.findings.frozen import Standing
 from convnets.report.texts import Text, Texts
 from convnets.runs.run import FIXED_METRICS, Run
 from convnets.study.claims import Claim, study_of
@@ -25,7 +26,8 @@ UNKNOWN = "\N{EM DASH}"
 class Material:
     """The data of all sections: the params of the step, claims and comparisons by id, labels, runs, and tables by name.
 
-    `elsewhere` holds the runs of other studies that claims and comparisons name.
+    `elsewhere` holds the runs of other studies that claims and comparisons name. `standing` tells how the claims stand to those
+    frozen before the runs; None if none were.
     """
 
     settings: Mapping[str, Any]
@@ -35,15 +37,20 @@ class Material:
     runs: Sequence[Run]
     elsewhere: Sequence[Run]
     tables: Mapping[str, pd.DataFrame]
+    standing: Standing | None = None
 
     @staticmethod
     def of(
-        settings: Mapping[str, Any], runs: Sequence[Run], elsewhere: Sequence[Run], tables: Mapping[str, pd.DataFrame]
+        settings: Mapping[str, Any],
+        runs: Sequence[Run],
+        elsewhere: Sequence[Run],
+        tables: Mapping[str, pd.DataFrame],
+        standing: Standing | None = None,
     ) -> "Material":
         """Return the data of the sections."""
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables)
+        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables, standing)
 
     @property
     def alpha(self) -> float:

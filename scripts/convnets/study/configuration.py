@@ -25,7 +25,7 @@ from convnets.study import comparisons, contradictions, grids, messages
 from convnets.study.claims import Claim, study_of
 from convnets.study.comparisons import Comparison
 from convnets.study.declaration import PER_SEED, Declaration, Looks
-from convnets.study.places import name_of
+from convnets.study.places import frozen_of, name_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
 SPLIT = ("validation_fraction", "split_seed", "standardise")  # beside the subset, what decides how images are prepared
@@ -41,7 +41,8 @@ class Configuration:
     number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
     which keeps them), and `reuse` whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from`
     is the folder of given runs; None if runs are trained. `studies` holds the results folders of other studies by id,
-    `looks` the number of the present look and the numbers of seeds of all planned ones (none: the seeds are a list).
+    `looks` the number of the present look and the numbers of seeds of all planned ones (none: the seeds are a list). `frozen` is
+    the file that holds the claims as they were frozen, if they were.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Configuration:
     reuse: bool
     runs_from: Path | None
     studies: Mapping[str, Path]
+    frozen: Path
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -181,6 +183,7 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
         reuse=declared.tracking.reuse,
         runs_from=Path(declared.runs_from) if declared.runs_from else None,
         studies={name: Path(folder) for name, folder in declared.studies.items()},
+        frozen=frozen_of(declared.study),
     )
 
 

@@ -45,6 +45,11 @@ class Pathvars(Section):
     resources: Folder = Field("resources", description="folder of the downloaded data set")
 
 
+def frozen_of(study: str) -> Path:
+    """Return the file beside a study that holds its claims as they were frozen, to be committed with it."""
+    return Path(os.path.relpath(study)).with_suffix(".frozen.json")
+
+
 def name_of(study: str) -> str:
     """Return the name of a study by its file: empty for `config.yaml`, the folder's for a `study.yaml`, else the file's."""
     path = Path(study).absolute()
