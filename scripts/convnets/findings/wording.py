@@ -28,7 +28,8 @@ MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it i
 # The metrics that are taken on the images by which a grid's member is selected.
 OF_VALIDATION = {
     "best_val_accuracy", "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
-    "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise",
+    "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise", "final_eval_loss_gap",
+    "final_eval_accuracy_gap", "mean_val_loss_of_last_5", "mean_val_accuracy_of_last_5",
 }  # fmt: skip
 
 
