@@ -11,6 +11,7 @@ from convnets import tables
 from convnets.findings import wording
 from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.report2021.errata import Erratum
+from convnets.study.claims import OF_NUMBERS
 
 COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note")
 
@@ -23,7 +24,9 @@ def claims(judgements: Sequence[Judgement]) -> pd.DataFrame:
     rows = []
     for judgement in judgements:
         claim, finding = judgement.claim, judgement.decisive
-        reported = claim.reported[judgement.findings.index(finding)] if claim.test == "equals" else next(iter(claim.reported), None)
+        reported = (
+            claim.reported[judgement.findings.index(finding)] if claim.test in OF_NUMBERS else next(iter(claim.reported), None)
+        )
         numbers = map(_rounded, (finding.measured, *finding.interval))
         verdict, note = judgement.verdict, wording.note(judgement)
         rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note))

@@ -89,7 +89,8 @@ def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
         ("images_per_second", "images/s", 0),
         ("seconds_per_epoch", "s/epoch", 1),
     ):
-        shown[heading] = tables.means(frame, metric, digits)
+        if frame[f"{metric}_mean"].notna().any():  # older histories have no evaluated training images
+            shown[heading] = tables.means(frame, metric, digits)
     shown["runs that shared their core"] = ["" if pd.isna(count) else str(count) for count in frame["runs_that_shared_their_core"]]
     shown["parameters"] = [f"{count:,}" for count in frame["parameters"]]
     shown["MFLOP"] = [f"{count / 1e6:,.1f}" if pd.notna(count) else "" for count in frame["training_flops_per_image"]]

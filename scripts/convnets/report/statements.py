@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from convnets.findings import verdicts, wording
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
+from convnets.findings.conditions import Finding
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.report.material import Material, as_printed, shown
 from convnets.report.texts import Text, Texts, join
 from convnets.study.claims import Claim, exact_numbers, variant_and_metric
