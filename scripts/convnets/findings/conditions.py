@@ -10,7 +10,7 @@ import numpy as np
 from convnets.findings import inference, pairing
 from convnets.findings.inference import Estimate
 from convnets.runs.run import Run
-from convnets.study.claims import SINGLE_RUN, Claim, exact_numbers, is_exact, variant_and_metric
+from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim, exact_numbers, is_exact, variant_and_metric
 
 RunsBySubject = Mapping[str, Sequence[Run]]  # of variants and grids
 
@@ -107,7 +107,7 @@ class Prediction(Finding):
 def conditions(claim: Claim) -> list[Condition]:
     """Return the conditions that a claim consists of."""
     quantities, margin, target = claim.quantities, claim.margin, claim.target
-    if claim.test in ("equals", SINGLE_RUN):
+    if claim.test in OF_NUMBERS:
         numbers = zip(quantities, claim.reported, strict=True)
         return [Condition(quantity, "", False, number - margin, number + margin) for quantity, number in numbers]
     first, *others = quantities
