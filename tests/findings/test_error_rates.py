@@ -73,7 +73,7 @@ def test_a_claim_by_itself_is_judged_wrongly_as_often_as_allowed(case: str) -> N
 
 
 def test_intervals_of_ratios_cover_the_truth_as_often_as_they_say() -> None:
-    intervals = [judgement.decisive.interval for judgement in judgements(TWICE, {"a": 2.2, "b": 1}, logarithms=True)]
+    intervals = [judgement.decisive.interval() for judgement in judgements(TWICE, {"a": 2.2, "b": 1}, logarithms=True)]
     assert np.mean([low <= 2.2 <= high for low, high in intervals]) == pytest.approx(0.95, abs=TOLERANCE)
 
 
@@ -115,3 +115,33 @@ def test_large_effects_are_found_almost_always() -> None:
     for _ in range(100):
         samples = {"a": rng.normal(1.2, 0.01, 5).tolist(), "b": rng.normal(1, 0.01, 5).tolist()}
         assert [each.verdict for each in verdicts.judge(listed, seeds_of(**samples))] == [REPRODUCED, CONTRADICTED]
+
+
+def test_adjusted_intervals_hold_all_truths_at_once() -> None:
+    """Of each claim there is one: that of the condition that decides, which is another in each trial."""
+    claims = [HIGHEST, ALIKE, claim("lowest", *quantities("bcd")), claim("ratio", *quantities("cd"), target=1, margin=1.25)]
+    truths = (0, 0, 0, 1)
+    rng, missed = np.random.default_rng(7), 0
+    for _ in range(TRIALS // 2):
+        found = verdicts.judge(claims, seeds_of(**{name: rng.normal(1, SPREAD, 5).tolist() for name in "abcd"}))
+        intervals = [judgement.adjusted_interval for judgement in found]
+        missed += any(not low <= truth <= high for truth, (low, high) in zip(truths, intervals, strict=True))
+    assert 0.01 <= missed / (TRIALS // 2) <= 0.05 + TOLERANCE
+
+
+@pytest.mark.parametrize("far", [0.0, 0.01, 0.03, 0.05, 0.07, 0.1])
+def test_an_adjusted_interval_beside_the_bounds_decides(far: float) -> None:
+    """Of claims with one condition and with several, with one bound and with two."""
+    rng, decided = np.random.default_rng(7), 0
+    claims = [ALIKE, HIGHEST, claim("equivalent", *quantities("abc"), margin=0.02), claim("less", *quantities("abcd"))]
+    for _ in range(TRIALS // 10):
+        means = {"a": 1 + far, "b": 1.0, "c": 1.0, "d": 1.0}
+        for judgement in verdicts.judge(claims, seeds_of(**{n: rng.normal(m, SPREAD, 5).tolist() for n, m in means.items()})):
+            (low, high), (least, most) = judgement.adjusted_interval, judgement.decisive.bounds
+            if least < low and high < most:
+                assert judgement.verdict == REPRODUCED
+                decided += 1
+            elif high < least or most < low:
+                assert judgement.verdict == CONTRADICTED
+                decided += 1
+    assert decided

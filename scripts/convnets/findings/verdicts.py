@@ -15,7 +15,7 @@ import numpy as np
 
 from convnets.errors import InputError
 from convnets.findings import inference, pairing
-from convnets.findings.inference import ALPHA, Estimate
+from convnets.findings.inference import ALPHA, CONFIDENCE, Estimate
 from convnets.runs.run import Run
 from convnets.study.claims import SELECTED_BY, Claim, exact_numbers, is_exact, study_of, variant_and_metric
 
@@ -72,10 +72,9 @@ class Finding:
         """The estimate on the scale of the statement; of ratios the geometric mean."""
         return math.exp(self.estimate.mean) if self.condition.is_ratio else self.estimate.mean
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The confidence interval on the scale of the statement."""
-        low, high = self.estimate.interval()
+    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the confidence interval on the scale of the statement."""
+        low, high = self.estimate.interval(level)
         return (math.exp(low), math.exp(high)) if self.condition.is_ratio else (low, high)
 
 
@@ -103,6 +102,16 @@ class Judgement:
     def seeds(self) -> int:
         """The number of seeds of each variant, the smallest if they differ; 0 for a claim without runs."""
         return min((len(found) for found in self.runs.values()), default=0)
+
+    @property
+    def adjusted_interval(self) -> tuple[float, float]:
+        """The interval of the decisive finding, adjusted for all conditions of all claims, on the scale of the statement.
+
+        All of them hold their true values with a probability of at least one less the error of the verdicts, whichever conditions
+        decide (Bonferroni): the error is shared among the claims, as in Holm's first step, and then among a claim's conditions. So
+        the claim is decided where the interval lies wholly inside or wholly outside of the bounds.
+        """
+        return self.decisive.interval(1 - self.level / len(self.findings))
 
 
 def conditions(claim: Claim) -> list[Condition]:
