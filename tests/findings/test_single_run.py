@@ -44,7 +44,11 @@ def test_the_prediction_interval_is_that_of_one_more_value() -> None:
     ],
 )
 def test_a_printed_number_is_borne_out_or_refuted_by_the_interval(printed: list[float], margin: float, verdict: str) -> None:
-    assert judged(*printed, margin=margin).verdict == verdict
+    judgement = judged(*printed, margin=margin)
+    assert judgement.verdict == verdict
+    low, high = judgement.adjusted_interval
+    number = judgement.claim.reported[judgement.findings.index(judgement.decisive)]
+    assert (low <= number <= high) == (verdict != CONTRADICTED)
 
 
 def test_a_number_is_contradicted_only_outside_of_the_interval_for_all_claims() -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from convnets.findings import inference, pairing
-from convnets.findings.inference import Estimate
+from convnets.findings.inference import CONFIDENCE, Estimate
 from convnets.runs.run import Run
 from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim, exact_numbers, is_exact, variant_and_metric
 
@@ -62,10 +62,9 @@ class Finding:
         """The estimate on the scale of the statement; of ratios the geometric mean."""
         return math.exp(self.estimate.mean) if self.condition.is_ratio else self.estimate.mean
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The confidence interval on the scale of the statement."""
-        low, high = self.estimate.interval()
+    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the confidence interval on the scale of the statement."""
+        low, high = self.estimate.interval(level)
         return (math.exp(low), math.exp(high)) if self.condition.is_ratio else (low, high)
 
 
@@ -90,7 +89,7 @@ class Prediction(Finding):
     @property
     def p_inside(self) -> float:
         """0 if the number is borne out, else 1."""
-        low, high = self.interval
+        low, high = self.interval()
         return 0.0 if low <= self.number <= high and (high - low) / 2 <= self.margin else 1.0
 
     @property
@@ -98,10 +97,9 @@ class Prediction(Finding):
         """The p-value of the hypothesis that the number is of one more run."""
         return self.estimate.p_one_more(self.number)
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The prediction interval for one more run."""
-        return self.estimate.prediction_interval()
+    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the prediction interval for one more run."""
+        return self.estimate.prediction_interval(level)
 
 
 def conditions(claim: Claim) -> list[Condition]:

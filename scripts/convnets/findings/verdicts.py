@@ -47,6 +47,18 @@ class Judgement:
         """The number of seeds of each variant, the smallest if they differ; 0 for a claim without runs."""
         return min((len(found) for found in self.runs.values()), default=0)
 
+    @property
+    def adjusted_interval(self) -> tuple[float, float]:
+        """The interval of the decisive finding at the confidence of the test behind the verdict, which is adjusted for all claims.
+
+        It lies inside of the bounds if the claim is reproduced, outside if it is contradicted, and over a bound if neither is
+        shown. To refute a claim takes one of its conditions, at one of its bounds, so these share the level. Of a single run, it is
+        the prediction interval outside of which its number is contradicted.
+        """
+        tests = len(self.findings) * sum(map(math.isfinite, self.decisive.bounds))
+        is_shown = self.verdict == REPRODUCED and self.claim.test != SINGLE_RUN
+        return self.decisive.interval(1 - 2 * self.level / (1 if is_shown else tests))
+
 
 def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) -> list[Judgement]:
     """Judge all claims together, from the runs of the variants that they name.

@@ -232,5 +232,5 @@ def seeds_needed(judgement: Judgement) -> int | None:
 def _needed_to_predict(predictions: Sequence[Prediction]) -> int | None:
     """Return how many seeds make the prediction intervals narrow enough; None if none does, or a printed number lies outside."""
     needed = [inference.runs_needed_to_predict(item.estimate.deviation, item.margin) for item in predictions]
-    inside = all(item.interval[0] <= item.number <= item.interval[1] for item in predictions)
+    inside = all(item.estimate.p_one_more(item.number) >= 1 - inference.CONFIDENCE for item in predictions)
     return max(count or 0 for count in needed) if inside and all(needed) else None

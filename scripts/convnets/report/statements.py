@@ -78,7 +78,7 @@ def _measures(
     claim, findings = judgement.claim, judgement.findings
     if claim.test in OF_NUMBERS and 1 < len(findings) <= FEW:
         for finding, reported in zip(findings, claim.reported, strict=True):
-            yield Measure.of(_what(finding, labels, texts), finding.measured, *finding.interval, reported)
+            yield Measure.of(_what(finding, labels, texts), finding.measured, *finding.interval(), reported)
         return
     what = _what(judgement.decisive, labels, texts)
     if len(findings) > 1:
