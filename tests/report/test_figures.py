@@ -72,6 +72,19 @@ def test_a_comparison_has_loss_left_accuracy_right_and_a_labelled_line_each(
         assert line.is_dashed() == (split == "train")
 
 
+def test_evaluated_training_images_are_drawn_where_histories_have_them(config: dict[str, Any]) -> None:
+    config["comparisons"]["augmentation"]["rows"] = [["train_eval"]]
+    spec = configuration.resolve(config).comparisons["augmentation"]
+    evaluated = history(5).assign(train_eval_loss=[5, 4, 3, 2, 1.0], train_eval_accuracy=[0.1, 0.2, 0.3, 0.4, 0.5])
+    whole = {member.variant: figures.curves([evaluated]) for member in spec.members}
+    loss, accuracy = figures.comparison(spec, whole).axes
+    assert [list(line.get_ydata()) for line in loss.lines[:3:2]] == [[5, 4, 3, 2, 1]] * 2
+    assert loss.get_title(loc="left") == "Loss (cross-entropy), training images"
+    assert [line.get_color() for line in accuracy.lines[:3:2]] == [member.colors["train"] for member in spec.members]
+    with pytest.raises(InputError, match="the histories of 'with augmentation' have no train_eval_loss; train its runs again"):
+        figures.comparison(spec, {**whole, "conv3_augment": figures.curves([evaluated, history(5)])})
+
+
 def test_several_seeds_draw_their_mean_and_spread(config: dict[str, Any]) -> None:
     _, figure = drawn(config, "dropout", seeds=3)
     loss = figure.axes[0]

@@ -12,6 +12,7 @@ from frozen_studies import DIGITS, FILE, IDS, Edit, Study, claims, digits, edite
 from convnets.errors import InputError
 from convnets.findings import frozen
 from convnets.study import configuration
+from convnets.study.claims import Claim
 from convnets.workflow import freezing
 
 VARYING = IDS[:2]
@@ -80,6 +81,16 @@ def test_each_change_that_can_change_a_verdict_is_marked(name: str, study: Study
     assert tuple(claim for claim in IDS if found.marks.get(claim) == "changed") == changed
     assert all(words in found.changes[claim] for claim in changed)
     assert found.differences
+
+
+def test_each_field_of_a_claim_is_a_term_or_known_to_decide_nothing(study: Study) -> None:
+    decide_nothing = {"id", "section", "original", "erratum", "order"}
+    assert set(Claim.model_fields) == {*freezing.WORDS, "reported", "grids", *decide_nothing}
+    freeze(edited(study, lambda one: claims(one)[IDS[2]].update(test="equals", quantities=["mlp.parameters"], reported=7210)))
+    found = standing(
+        edited(study, lambda one: claims(one)[IDS[2]].update(test="equals", quantities=["mlp.parameters"], reported=7))
+    )
+    assert found.changes == {IDS[2]: "reported [7] (frozen: [7210])"}
 
 
 def test_the_code_of_an_own_network_counts_and_its_comments_do_not(study: Study) -> None:

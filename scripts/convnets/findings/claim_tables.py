@@ -13,8 +13,13 @@ from convnets.findings.frozen import Standing
 from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.markdown import plain
 from convnets.report2021.errata import Erratum
+from convnets.study.claims import OF_NUMBERS
 
-COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note", "frozen")
+COLUMNS = (
+    *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
+    *("adjusted_low", "adjusted_high"),  # at the confidence that the verdict rests on (`Judgement.adjusted_interval`)
+    "frozen",
+)
 
 
 def claims(judgements: Sequence[Judgement], standing: Standing | None = None) -> pd.DataFrame:
@@ -26,11 +31,14 @@ def claims(judgements: Sequence[Judgement], standing: Standing | None = None) ->
     rows = []
     for judgement in judgements:
         claim, finding = judgement.claim, judgement.decisive
-        reported = claim.reported[judgement.findings.index(finding)] if claim.test == "equals" else next(iter(claim.reported), None)
-        numbers = map(_rounded, (finding.measured, *finding.interval))
-        verdict, note = judgement.verdict, wording.note(judgement)
+        reported = (
+            claim.reported[judgement.findings.index(finding)] if claim.test in OF_NUMBERS else next(iter(claim.reported), None)
+        )
+        numbers = map(_rounded, (finding.measured, *finding.interval()))
+        verdict, note, adjusted = judgement.verdict, wording.note(judgement), map(_rounded, judgement.adjusted_interval)
         mark = standing.marks[claim.id] if standing else None
-        rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, mark))
+        row = (claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, *adjusted, mark)
+        rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 

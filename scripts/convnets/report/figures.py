@@ -21,7 +21,11 @@ from convnets.style import STYLE
 WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
 NUMBERED_CLASSES = 40  # at most, in a confusion matrix
 LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
-SPLITS = {"validation": ("val", "validation", "solid"), "train": ("train", "training", (0, (4, 1.5)))}
+SPLITS = {
+    "validation": ("val", "validation", "solid"),
+    "train": ("train", "training", (0, (4, 1.5))),
+    "train_eval": ("train_eval", "training images", (0, (4, 1.5))),
+}
 QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
 
 
@@ -47,9 +51,10 @@ def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str
 
 
 def curves(histories: Iterable[pd.DataFrame]) -> Curves:
-    """Return the curves of the runs of a variant, which must have the same number of epochs."""
-    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
+    """Return the curves of the runs of a variant, for the columns that all have; they must have the same number of epochs."""
     frames = list(histories)
+    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
+    columns = [column for column in columns if all(column in frame for frame in frames)]
     if len(lengths := {len(frame) for frame in frames}) > 1:
         raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
     values = np.array([frame[columns].to_numpy().T for frame in frames])
@@ -124,7 +129,10 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, st
     ends = []
     for found, split, label, color in lines:
         prefix, _, dashes = SPLITS[split]
-        mean, deviation = found.mean[f"{prefix}_{quantity}"], found.deviation[f"{prefix}_{quantity}"]
+        column = f"{prefix}_{quantity}"
+        if column not in found.mean:
+            raise InputError(f"the histories of '{label}' have no {column}; train its runs again, or draw another split")
+        mean, deviation = found.mean[column], found.deviation[column]
         axes.plot(found.iterations, mean, color=color, linestyle=dashes)
         if deviation.any():
             axes.fill_between(found.iterations, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)

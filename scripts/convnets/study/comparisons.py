@@ -78,4 +78,5 @@ def resolve(
 
 
 def _by_split(color: "str | declaration.Colors") -> dict[str, str]:
-    return {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()
+    own = {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()
+    return {**own, "train_eval": own["train"]}

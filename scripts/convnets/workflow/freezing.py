@@ -14,7 +14,7 @@ from convnets.freshness import code, fingerprint
 from convnets.runs import layout, unfinished
 from convnets.runs.layout import Layout
 from convnets.study import others
-from convnets.study.claims import Claim, study_of
+from convnets.study.claims import OF_NUMBERS, Claim, study_of
 from convnets.study.configuration import Configuration
 from convnets.workflow import version_control
 
@@ -89,7 +89,7 @@ def freeze(study: Configuration) -> str:
 
 def _words(claim: Claim) -> dict[str, Any]:
     found = {name: getattr(claim, name) for name in WORDS}
-    if claim.test == "equals":
+    if claim.test in OF_NUMBERS:
         found["reported"] = claim.reported  # with other tests it is shown only
     return {**found, **({"grids": {grid.id: grid.members for grid in claim.grids}} if claim.grids else {})}
 
