@@ -123,5 +123,13 @@ def test_runs_are_the_same_bits_by_weights_history_and_evaluation(model: Path, t
     text = (folders[1] / "history.csv").read_text()
     (folders[1] / "history.csv").write_text(text.replace("0.05,0.5", "0.06,0.5"))
     assert bits() == (0, 1)
+    (folders[1] / "history.csv").write_text(_with_evaluation(text))
+    assert bits() == (1, 1)
     assert gate.summary([], (1, 1)).startswith("the same bits")
     assert gate.summary([], (0, 1)).startswith("the same verdicts, up to chance")
+
+
+def _with_evaluation(history: str) -> str:
+    """Return a history with the columns that older ones lack."""
+    head, *rows = history.splitlines()
+    return "\n".join([f"{head},train_eval_loss,train_eval_accuracy", *(f"{row},0.5,0.5" for row in rows)]) + "\n"

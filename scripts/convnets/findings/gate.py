@@ -98,7 +98,8 @@ def _content(run: Run) -> object:
     """Return what two runs of the same bits have in common; of a run without digests of its weights, the run itself."""
     if not run.record or not run.record.weights:
         return id(run)
-    history = [replace(row, seconds=0.0) for row in run.landmarks]
+    # What older histories lack is left out: it follows from the weights.
+    history = [replace(row, seconds=0.0, train_eval_loss=None, train_eval_accuracy=None) for row in run.landmarks]
     return tuple(run.record.weights), history, run.metrics.test_accuracy, run.metrics.test_loss
 
 
