@@ -25,7 +25,10 @@ ELSEWHERE = {
     r"make run CORES=2 CONFIGFILE=config\.smoke\.yaml": ("docs/tutorial.md", "$ make run CORES=2 CONFIGFILE=config.smoke.yaml"),
     # The tutorial's study is this one.
     r"make run STUDY=examples/digits/study\.yaml": ("tests/workflow/test_tutorial_slow.py", '"examples/digits/study.yaml"'),
-    r".* ?STUDY=mine/study\.yaml|PYTHONPATH=scripts \.venv/bin/python -c .*": ("tests/workflow/test_tutorial_slow.py", "BLOCKS"),
+    r".* ?STUDY=mine/study\.yaml( CONFIGFILE=mine/\w+\.yaml)?|PYTHONPATH=scripts \.venv/bin/python -c .*": (
+        "tests/workflow/test_tutorial_slow.py",
+        "BLOCKS",
+    ),
     r"make freeze": ("tests/workflow/test_freezing.py", "freeze_claims"),
     r"make gate( .*)?": ("tests/workflow/test_gate_slow.py", "gate_study"),
     r"\.venv/bin/snakemake --rulegraph \| dot -Tsvg": ("tests/test_rule_graph.py", "--rulegraph"),
@@ -40,6 +43,7 @@ ELSEWHERE = {
 NOT_RUN = {
     "make run STUDY=studies/bfloat16.yaml": "an hour",
     "make run CONFIGFILE=config.study.yaml": "hours",
+    "make run STUDY=mine/study.yaml CONFIGFILE=mine/fresh.yaml": "twelve more runs, as those before it",
     "make reference CONFIGFILE=config.study.yaml": "of the runs that the former makes; make reference is run",
 }
 

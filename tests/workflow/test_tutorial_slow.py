@@ -20,6 +20,7 @@ from convnets.study.configuration import Configuration
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(console|yaml)\n(.*?)```", TUTORIAL, re.DOTALL)
 STUDY = "mine/study.yaml"
+NAMED = re.compile(r"# (mine/\w+\.yaml)\n")  # the first line of a block that is a file of its own
 
 
 def resolved(study: str) -> Configuration:
@@ -30,7 +31,7 @@ def test_it_builds_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Up to the place of the network's file, which does not count."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    text = "".join(block for kind, block in BLOCKS if kind == "yaml")
+    text = "".join(block for kind, block in BLOCKS if kind == "yaml" and not NAMED.match(block))
     (tmp_path / STUDY).write_text(text)
     (tmp_path / "mine" / "networks.py").write_text((ROOT / "examples/digits/networks.py").read_text())
     monkeypatch.chdir(tmp_path)
@@ -52,7 +53,7 @@ def test_the_data_are_those_of_scikit_learn() -> None:
 
 
 def test_it_is_done_from_top_to_bottom(tmp_path: Path, real_batches: Path) -> None:
-    """Each block of YAML is appended to the study; each command ends well, and says the lines below it."""
+    """Each block of YAML is appended to the file it names, or to the study; each command ends well, and says the lines below it."""
     folder = tmp_path / "clone"
     workflow.copy_project(folder, real_batches)
     (folder / "config.smoke.yaml").write_text((ROOT / "config.smoke.yaml").read_text())
@@ -61,7 +62,7 @@ def test_it_is_done_from_top_to_bottom(tmp_path: Path, real_batches: Path) -> No
     (folder / "mine").mkdir()
     for kind, block in BLOCKS:
         if kind == "yaml":
-            with (folder / STUDY).open("a") as file:
+            with (folder / (named[1] if (named := NAMED.match(block)) else STUDY)).open("a") as file:
                 file.write(block)
             continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -77,7 +78,15 @@ def test_it_is_done_from_top_to_bottom(tmp_path: Path, real_batches: Path) -> No
                 again = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True)
                 assert "nothing to do: all that was asked for is fresh" in again.stderr
     made = {path.relative_to(folder / "results" / "mine").as_posix() for path in (folder / "results" / "mine").rglob("*")}
-    assert {"tables/variants.md", "tables/claims.md", "figures/networks.svg", "report/overview.html", "report.html"} <= made
+    assert {
+        "tables/variants.md",
+        "tables/claims.md",
+        "tables/gate.csv",
+        "figures/networks.svg",
+        "report/overview.html",
+        "report.html",
+    } <= made
+    assert (folder / "mine" / "study.frozen.json").is_file()
     assert (folder / "results" / "smoke" / "report" / "overview.html").is_file()
     assert {"mlp", "resnet", "width__width_8", "width__width_24"} == {
         path.name for path in (folder / "results" / "mine" / "runs").iterdir()
