@@ -163,6 +163,14 @@ class Colors(Section):
     train: Color = "black"
 
 
+class Published(Section):
+    """Curves that were read off published figures, drawn thin beside those of the runs (docs/configuration.md)."""
+
+    curves: Printable = Field("", description="a CSV file; that of the report if not given, where the study replicates one")
+    figures: Distinct[Printable] = Field((), description="the figures in that file to take, all if none is given")
+    label: Title = Field("published", description="what their lines are called")
+
+
 class Comparison(Section):
     """A comparison: which variants its figure of learning curves shows, and how."""
 
@@ -175,6 +183,7 @@ class Comparison(Section):
     )
     labels: Mapping[str, Title] = Field({}, description="labels of variants in this figure, in place of their own")
     colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
+    published: Published | None = Field(None, description="curves that were read off published figures")
 
 
 class Convergence(Section):
