@@ -6,7 +6,7 @@ from itertools import chain, cycle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # so that the declaration is not among the code of figures
-    from convnets.study import declaration
+    from convnets.study import declared_comparisons as declared
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, under the report's names of colours.
 PALETTE = {
@@ -59,7 +59,7 @@ class Comparison:
 
 
 def resolve(
-    name: str, comparison: "declaration.Comparison", labels: Mapping[str, str], grids: Mapping[str, Mapping[str, str]]
+    name: str, comparison: "declared.Comparison", labels: Mapping[str, str], grids: Mapping[str, Mapping[str, str]]
 ) -> Comparison:
     """Return a comparison from its declaration, with the variants' own labels and palette colours where it gives none.
 
@@ -88,6 +88,6 @@ def resolve(
     return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows, drawn)
 
 
-def _by_split(color: "str | declaration.Colors") -> dict[str, str]:
+def _by_split(color: "str | declared.Colors") -> dict[str, str]:
     own = {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()
     return {**own, "train_eval": own["train"]}

@@ -22,10 +22,11 @@ from convnets.runs import reading
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
-from convnets.study.claims import Claim, study_of
+from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 from convnets.study.declaration import PER_SEED, Declaration, Looks
 from convnets.study.places import name_of
+from convnets.study.quantities import study_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
 SPLIT = ("validation_fraction", "split_seed", "standardise")  # beside the subset, what decides how images are prepared
