@@ -50,8 +50,8 @@ def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, A
     assert all("Runs of the studies are paired by seed" in row["note"] for row in rows)
     needed = {row["id"]: int(found[1]) for row in rows if (found := re.search(r"about (\d+) seeds", row["note"]))}
     assert "At this spread, 8 to 22 seeds would show it with a probability of 80 %. The last loss of three layers" in prose
-    assert "from epoch to epoch, would need 49." in prose
-    assert needed.pop("bfloat16_conv3_final_loss") == 49
+    assert "from epoch to epoch, would need 50." in prose
+    assert needed.pop("bfloat16_conv3_final_loss") == 50
     assert (min(needed.values()), max(needed.values())) == (8, 22)
     assert "So the default stays float32." in prose
     assert config["training"]["precision"] == "float32"

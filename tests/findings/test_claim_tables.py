@@ -30,7 +30,7 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     assert (ratio["reported"], ratio["seeds"], ratio["ci_low"], ratio["ci_high"]) == ("2", "1", "", "")
     assert float(ratio["measured"]) == pytest.approx(1.9216 / 0.9158, abs=1e-3)
     text = job.output("markdown").read_text(encoding="utf-8")
-    assert "51 claims: 10 reproduced, 7 contradicted, 34 inconclusive." in text
+    assert "56 claims: 11 reproduced, 7 contradicted, 38 inconclusive." in text
     job = jobs.make("tabulate_errata", config, tmp_path)
     with job.output("csv").open(newline="", encoding="utf-8") as file:
         found = {row["id"]: row for row in csv.DictReader(file)}

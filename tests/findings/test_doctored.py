@@ -53,15 +53,14 @@ def as_slow_as(other: str, factor: float) -> Change:
 DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
     "a ratio of losses that is three": ("conv2_dropout00", raised(-1, val_loss=1.1), {"dropout_loss_ratio": CONTRADICTED}),
     "accuracies that are alike but for one seed": (
-        "conv2_dropout00",
-        raised_for(3, 8, val_accuracy=0.06),
-        {"dropout_accuracy_similar": INCONCLUSIVE},
+        "conv3_1x1",
+        raised_for(3, 8, val_accuracy=0.08),
+        {"conv1x1_accuracy_similar": INCONCLUSIVE},
     ),
     "accuracies that are no longer alike": (
         "conv3_1x1",
         raised(20, val_accuracy=0.1),
         {
-            "conv1x1_accuracy": CONTRADICTED,
             "conv1x1_accuracy_similar": CONTRADICTED,
             "conv1x1_accuracy_better": REPRODUCED,
         },
@@ -77,7 +76,7 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
     "a last loss in one seed": (
         "conv3_augment",
         raised_for(2, -1, val_loss=0.5),
-        dict.fromkeys(("augmentation_loss", "augmentation_overfitting", "augmentation_training_gap"), INCONCLUSIVE),
+        {"augmentation_loss": INCONCLUSIVE},
     ),
 }
 

@@ -29,7 +29,8 @@ EXACT = {
     "augmentation_iterations": REPRODUCED,
     "memory_fewer_parameters": REPRODUCED,
     "memory_fully_connected_majority": REPRODUCED,
-    "memory_majority_trained": CONTRADICTED,
+    "memory_shared": REPRODUCED,
+    "augmentation_data_set": CONTRADICTED,
     "memory_shared_parameters": CONTRADICTED,
     "memory_table_head": CONTRADICTED,
     "memory_table_dense": CONTRADICTED,
@@ -172,8 +173,8 @@ def test_more_seeds_decide_and_say_how_surely(config: dict[str, Any]) -> None:
     text = wording.note(judgements["depth_three_best_accuracy"])
     assert re.search(r"Shown, p [=<] .* adjusted for all claims; effect size \(d_z\) \d+\.\d\.", text)
     assert re.search(r"maxima over the epochs, .* test_accuracy: conv3_dropout05 0\.73", text)
-    text = wording.note(judgements["conv1x1_accuracy"])
-    assert re.search(r"; \d+\.\d deviations from the number printed\.", text)
+    text = wording.note(judgements["conv1x1_possible"])
+    assert re.search(r"; \d+\.\d deviations from the bound\.", text)
     text = wording.note(judgements["dropout_loss_ratio"])
     assert "Tested as: the ratio lies between 1.6 and 2.5." in text
     text = wording.note(judgements["mlp_loss"])

@@ -11,7 +11,7 @@ from convnets.findings import verdicts
 from convnets.report import statements
 from convnets.report2021 import errata
 from convnets.runs.run import METRICS, Run
-from convnets.study import claims
+from convnets.study import quantities
 
 
 def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[Run]) -> None:
@@ -71,7 +71,7 @@ def test_answers_rest_on_claims_that_there_are(config: dict[str, Any]) -> None:
 
 
 def test_every_metric_has_a_name_in_both_languages() -> None:
-    units = {quantity.rpartition(".")[2] for quantity in claims.exact_numbers()}
+    units = {quantity.rpartition(".")[2] for quantity in quantities.exact_numbers()}
     assert {*METRICS, *units} <= set(WRITTEN.metrics)
 
 

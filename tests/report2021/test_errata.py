@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
+from convnets.findings import published
 from convnets.report2021 import errata
 from convnets.study import configuration
 
@@ -19,8 +20,10 @@ from convnets.study import configuration
 def test_errata_are_computed() -> None:
     found = {erratum.id: erratum for erratum in errata.find()}
     for name, texts in {
-        "chance": ["0.0035", "0.0092", "0.4 deviations"],
-        "loss_as_error_rate": ["0.2998 and 0.3033", "0.99"],
+        "chance": ["0.0035", "0.0065", "0.5 deviations", "10,000 images", "0.013 at their end"],
+        "test_called_validation": ["4,992 images", "9,984", "6,991, 6,956 and 7,297"],
+        "loss_as_error_rate": ["0.3214 and 0.2968", "1.08", "1.84"],
+        "table1_classes": ["4,097,000", "40,970", "134,301,514"],
         "epoch_budgets": ["14,060", "(50 - 30) epochs of 703"],
         "table1_dense": ["117,072 parameters, 468,288 bytes", "factor of 1.77"],
         "table1_convolutions": ["65,312", "65,962", "14,714,688", "14,719,818"],
@@ -30,6 +33,31 @@ def test_errata_are_computed() -> None:
     }.items():
         for text in texts:
             assert text in " ".join(vars(found[name]).values()), (name, text)
+
+
+def test_what_is_read_off_the_figures_is_in_the_curves() -> None:
+    """Accuracies at best and at the end, and losses, by figure and network."""
+    frame = published.read(ROOT / "report" / "curves2021.csv")
+    curves = frame[frame["split"] == "validation"].set_index(["figure", "variant", "metric"]).sort_index()
+    texts = {erratum.id: " ".join(vars(erratum).values()) for erratum in errata.find()}
+    for name, figure, variant, metrics in (
+        ("test_called_validation", "1", "conv2_dropout00", {"accuracy": "best"}),
+        ("test_called_validation", "1", "conv2_dropout05", {"accuracy": "best"}),
+        ("test_called_validation", "6", "conv3_1x1", {"accuracy": "best"}),
+        ("figure1_against_text", "1", "conv2_dropout00", {"accuracy": "best last", "loss": "best"}),
+        ("figure1_against_text", "1", "conv2_dropout05", {"accuracy": "best last", "loss": "best"}),
+        ("two_runs_of_one_network", "1", "conv2_dropout05", {"accuracy": "last", "loss": "last"}),
+        ("two_runs_of_one_network", "2", "conv2_dropout05", {"accuracy": "last", "loss": "last"}),
+        ("lower_loss_better", "6", "conv3_1x1", {"accuracy": "best last"}),
+        ("lower_loss_better", "4", "conv3_dropout05", {"accuracy": "best last"}),
+    ):
+        for metric, kinds in metrics.items():
+            values = curves.loc[(figure, variant, metric)].sort_values("iteration")["value"]
+            found = {"best": values.max() if metric == "accuracy" else values.min(), "last": values.iloc[-1]}
+            assert all(f"{found[kind]:.4f}" in texts[name] for kind in kinds.split()), (name, variant, metric, found)
+    for (figure, variant), ends in errata.ENDS.items():
+        both = [curves.loc[(figure, variant, metric)].sort_values("iteration")["value"].iloc[-1] for metric in ("accuracy", "loss")]
+        assert tuple(both) == ends
 
 
 def test_errata_stand_in_the_order_of_the_report() -> None:

@@ -32,7 +32,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "no metric": ({"quantities": ["mlp100", "mlp100.epochs"]}, ["claims.mine.quantities.0 is 'mlp100'", "written variant.metric"]),
     "unknown test": ({"test": "bigger"}, ['claims.mine.test is "bigger"', "'equals', 'single_run', 'equivalent'"]),
-    "one quantity": ({"quantities": ["mlp100.epochs"]}, ["claims.mine.quantities lists 1", "greater takes 2 or more quantities"]),
+    "one quantity": (
+        {"test": "highest", "quantities": ["mlp100.epochs"]},
+        ["claims.mine.quantities lists 1", "highest takes 2 or more quantities"],
+    ),
     "three quantities": (
         {"test": "ratio", "target": 1, "margin": 2, "quantities": ["mlp100.epochs", "mlp100.iterations", "mlp100.parameters"]},
         ["claims.mine.quantities lists 3; the test ratio takes 2 quantities"],

@@ -178,6 +178,11 @@ REFUSED = {
         ['network.filters.1 is "a"; it should be a valid integer; it is: a whole number'],
     ),
     "unknown kind of data set": ("dataset.kind", "sounds", ["dataset.kind is \"sounds\"; it should be 'cifar10'"]),
+    "published curves that are not there": (
+        "comparisons.mlp.published",
+        {"curves": "curves.csv"},
+        ["comparisons.mlp.published.curves is curves.csv, which does not exist in"],
+    ),
     "unknown split": (
         "comparisons.mlp.rows",
         [["val"]],

@@ -5,7 +5,7 @@ import json
 from conftest import ROOT
 
 from convnets.study import schema
-from convnets.study.declaration import PALETTE
+from convnets.study.comparisons import PALETTE
 
 
 def test_the_committed_schema_is_what_the_models_give() -> None:

@@ -63,7 +63,9 @@ def four_epochs(config: dict[str, Any]) -> Run:
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:
     """Return a run with another history, given in full."""
     rows = tuple(history)
-    return replace(run, landmarks=rows, elapsed=tuple(accumulate(row.seconds for row in rows)))
+    losses, accuracies = tuple(row.val_loss for row in rows), tuple(row.val_accuracy for row in rows)
+    elapsed = tuple(accumulate(row.seconds for row in rows))
+    return replace(run, landmarks=rows, elapsed=elapsed, val_losses=losses, val_accuracies=accuracies)
 
 
 def repeated(found: Iterable[Run], seeds: int, deviation: float = 0.002) -> list[Run]:

@@ -10,7 +10,8 @@ import numpy as np
 from convnets.findings import inference, pairing
 from convnets.findings.inference import CONFIDENCE, Estimate
 from convnets.runs.run import Run
-from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim, exact_numbers, is_exact, variant_and_metric
+from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim
+from convnets.study.quantities import exact_numbers, is_exact, reference_of, variant_and_metric
 
 RunsBySubject = Mapping[str, Sequence[Run]]  # of variants and grids
 
@@ -113,7 +114,9 @@ def conditions(claim: Claim) -> list[Condition]:
         return [Condition(first, other, False, target - margin, target + margin) for other in others]
     if claim.test == "ratio":
         return [Condition(first, others[0], True, math.log(target / margin), math.log(target * margin))]
-    low, high = (margin, math.inf) if claim.test in ("greater", "highest") else (-math.inf, -margin)
+    low, high = (target + margin, math.inf) if claim.test in ("greater", "highest") else (-math.inf, target - margin)
+    if not others:
+        return [Condition(first, "", False, low, high)]
     pairs = pairwise(quantities) if claim.test in ("greater", "less") else ((first, other) for other in others)
     return [Condition(*pair, False, low, high) for pair in pairs]
 
@@ -158,5 +161,8 @@ def values_of(quantity: str, runs: RunsBySubject) -> list[float]:
     if quantity in exact_numbers():
         return [exact_numbers()[quantity]]
     subject, metric = variant_and_metric(quantity)
+    if reference := reference_of(quantity):
+        pairs = zip(runs[subject], runs[reference], strict=True)
+        return [run.at_lowest_loss_of(other, metric.partition("@")[0]) for run, other in pairs]
     values = [run.value(metric) for run in runs[subject]]
     return values[:1] if is_exact(quantity) else values

@@ -17,7 +17,8 @@ from convnets.findings.inference import ALPHA, Estimate
 from convnets.findings.verdicts import INCONCLUSIVE, Judgement, judge
 from convnets.findings.wording import TIMES, p_value
 from convnets.runs.run import Run
-from convnets.study.claims import Claim, variant_and_metric
+from convnets.study.claims import Claim
+from convnets.study.quantities import variant_and_metric
 
 SAME, FLIPPED, LOST, GAINED, LEFT_OUT = "same", "flipped", "lost", "gained", "not compared"
 

@@ -7,7 +7,7 @@ do where they share seeds and data. Else the two series of runs are independent,
 from collections.abc import Mapping, Sequence
 
 from convnets.runs.run import Run
-from convnets.study.claims import exact_numbers, is_exact, study_of, variant_and_metric
+from convnets.study.quantities import exact_numbers, is_exact, study_of, variant_and_metric
 
 
 def obstacle(studies: Sequence[Mapping[int, Run]]) -> str:

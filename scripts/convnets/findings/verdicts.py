@@ -16,7 +16,8 @@ from convnets.findings import inference, pairing
 from convnets.findings.conditions import Finding, RunsBySubject, findings_of
 from convnets.findings.inference import ALPHA
 from convnets.runs.run import Run
-from convnets.study.claims import SELECTED_BY, SINGLE_RUN, Claim, study_of
+from convnets.study.claims import SELECTED_BY, SINGLE_RUN, Claim
+from convnets.study.quantities import study_of
 
 REPRODUCED, CONTRADICTED, INCONCLUSIVE = "reproduced", "contradicted", "inconclusive"
 VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)

@@ -9,7 +9,8 @@ from convnets.findings import inference, pairing
 from convnets.findings.conditions import Finding, Prediction, RunsBySubject, values_of
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.runs.run import Run
-from convnets.study.claims import SINGLE_RUN, Choice, Claim, exact_numbers, study_of, variant_and_metric
+from convnets.study.claims import SINGLE_RUN, Choice, Claim
+from convnets.study.quantities import exact_numbers, study_of, variant_and_metric
 
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
 TRAINING = {
@@ -31,6 +32,7 @@ OF_VALIDATION = {
     "best_val_accuracy", "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
     "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise", "final_eval_loss_gap",
     "final_eval_accuracy_gap", "mean_val_loss_of_last_5", "mean_val_accuracy_of_last_5",
+    "mean_val_loss", "mean_val_accuracy",
 }  # fmt: skip
 
 
@@ -115,8 +117,9 @@ def _tested(claim: Claim) -> str:
     else:
         several = "each less the next" if claim.test in ("greater", "less") else "the first less each of the others"
         difference = several if len(claim.quantities) > 2 else "the difference"
-        bound = f"above {margin}" if claim.test in ("greater", "highest") else f"below {-claim.margin:,g}"
-        text = f"{difference} is {bound}"
+        number = claim.target + claim.margin if claim.test in ("greater", "highest") else claim.target - claim.margin
+        bound = f"{'above' if claim.test in ('greater', 'highest') else 'below'} {number:,g}"
+        text = f"{difference if len(claim.quantities) > 1 else 'it'} is {bound}"
     return f"Tested as: {text}."
 
 
@@ -167,7 +170,10 @@ def _evidence(judgement: Judgement) -> str:
     if finding.condition.second:
         size = "d_z" if finding.estimate.is_paired else "d"
         return f"{text}; effect size ({size}) {finding.estimate.standardised():.1f}."
-    return f"{text}; {finding.estimate.standardised(sum(finding.bounds) / 2):.1f} deviations from the number printed."
+    bounds = [bound for bound in finding.bounds if math.isfinite(bound)]
+    origin = sum(bounds) / len(bounds)
+    what = "the number printed" if judgement.claim.reported else "the bound"
+    return f"{text}; {finding.estimate.standardised(origin):.1f} deviations from {what}."
 
 
 def _prediction(verdict: str, p_so: float) -> str:

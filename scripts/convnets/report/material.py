@@ -15,8 +15,9 @@ from convnets.findings import convergence, inference, looks, wording
 from convnets.findings.frozen import Standing
 from convnets.report.texts import Text, Texts
 from convnets.runs.run import FIXED_METRICS, Run
-from convnets.study.claims import OF_NUMBERS, Claim, study_of
+from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.comparisons import Comparison
+from convnets.study.quantities import study_of
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
 UNKNOWN = "\N{EM DASH}"

@@ -17,7 +17,8 @@ from convnets.findings.conditions import Finding
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.report.material import Material, as_printed, shown
 from convnets.report.texts import Text, Texts, join
-from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim, exact_numbers, variant_and_metric
+from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim
+from convnets.study.quantities import exact_numbers, reference_of, variant_and_metric
 
 FEW = 2  # a claim with more quantities than this shows only the deciding one
 VGG16 = "VGG-16"
@@ -105,6 +106,9 @@ def _named(quantity: str, labels: Mapping[str, str | Text], texts: Texts) -> tup
     if quantity in exact_numbers():
         block, metric = variant_and_metric(metric)
         return VGG16 if block == "total" else f"{VGG16} {block}", texts.metrics.get(metric, metric)
+    if reference := reference_of(quantity):
+        what = texts.labels[metric.partition("@")[0].removeprefix("val_")]
+        return labels[subject], texts.labels["at_lowest_loss"].fill(what=what, label=labels[reference])
     return labels[subject], texts.metrics.get(metric, metric)
 
 

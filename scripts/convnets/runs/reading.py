@@ -2,6 +2,7 @@
 
 import csv
 import math
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -145,6 +146,8 @@ def _read_run(folder: Path, settings: Mapping[str, Settings], images: ImageForma
         cpu_percent=fmean(epoch.cpu_percent for epoch in record.usage) if record and record.usage else None,
         is_disturbed=was_disturbed(history, record.usage) if record and tells else None,
         libraries=libraries,
+        val_losses=array("d", (row.val_loss for row in history)),
+        val_accuracies=array("d", (row.val_accuracy for row in history)),
     )
 
 

@@ -1,7 +1,7 @@
 """A finished run and its metrics, for claims and for the table of convergence."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -27,7 +27,7 @@ class Run:
     each, validation included. `record` says how the run was trained, without usage and confusion matrix, since there may be
     thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one core. `is_disturbed` says whether the
     training had to share its core, so that its times are upper bounds. `libraries` holds the versions of the libraries that
-    trained. Each of these four is None where it was not recorded.
+    trained. Each of these four is None where it was not recorded. `val_losses` and `val_accuracies` hold the values of all epochs.
     """
 
     variant: str
@@ -41,6 +41,8 @@ class Run:
     cpu_percent: float | None = None
     is_disturbed: bool | None = None
     libraries: Mapping[str, str] | None = None
+    val_losses: Sequence[float] = ()
+    val_accuracies: Sequence[float] = ()
 
     @cached_property
     def best(self) -> Epoch:
@@ -102,6 +104,15 @@ class Run:
         """Return the first epoch with at least this validation accuracy, or None."""
         return next((row for row in self.landmarks if row.val_accuracy >= accuracy), None)
 
+    def at_lowest_loss_of(self, other: "Run", metric: str) -> float:
+        """Return a metric of `CURVES` at the iteration of another run's lowest validation loss; an InputError if it has none."""
+        values = getattr(self, CURVES[metric])
+        epoch, rest = divmod(other.lowest.iteration * self.last.epoch, self.last.iteration)
+        if rest or not 0 < epoch <= len(values):
+            where = f"iteration {other.lowest.iteration:,}, where {other.variant}/seed{other.seed} has its lowest validation loss"
+            raise InputError(f"{self.variant}/seed{self.seed} has no epoch that ends at {where}")
+        return float(values[epoch - 1])
+
     def value(self, metric: str) -> float:
         """Return the value of a metric named in `METRICS`; an InputError if the run's history is too old to have it."""
         value = float(METRICS[metric](self))
@@ -110,6 +121,8 @@ class Run:
         return value
 
 
+# The metrics that claims can name at the iteration of another run's lowest validation loss.
+CURVES = {"val_loss": "val_losses", "val_accuracy": "val_accuracies"}
 # The metrics of a run that claims can name. First those that follow from the settings, so that all seeds agree on them.
 FIXED_METRICS: Mapping[str, Callable[[Run], float]] = {
     "parameters": lambda run: run.metrics.parameters,  # trainable parameters
@@ -141,6 +154,8 @@ METRICS: Mapping[str, Callable[[Run], float]] = {
     "final_train_eval_accuracy": lambda run: run.train_eval[1],
     "final_eval_loss_gap": lambda run: run.last.val_loss - run.train_eval[0],
     "final_eval_accuracy_gap": lambda run: run.train_eval[1] - run.last.val_accuracy,
+    "mean_val_loss": lambda run: fmean(run.val_losses),
+    "mean_val_accuracy": lambda run: fmean(run.val_accuracies),
     "mean_val_loss_of_last_5": lambda run: fmean(row.val_loss for row in run.last_five),
     "mean_val_accuracy_of_last_5": lambda run: fmean(row.val_accuracy for row in run.last_five),
     "val_loss_rise": lambda run: run.last.val_loss - run.lowest.val_loss,  # independent of how training loss is taken

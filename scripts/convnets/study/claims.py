@@ -1,26 +1,21 @@
 """Claims: statements about runs or networks that can be tested, as the configuration holds them.
 
-A quantity is written `variant.metric`, with a metric of `runs.run.METRICS`, or `study:variant.metric` for the runs of another
-study. Or it is a number of VGG-16 by formula, written `vgg16.block.unit`. Quantities that do not vary by seed are exact, and so is
-a claim with exact quantities only.
+Quantities are as in `quantities`. A claim with exact quantities only is exact.
 
 A quantity `grid.metric` is the metric of the member that is selected in each seed, by `SELECTED_BY`. So each seed gives one value
 of the procedure "select on validation data, then measure". These values are as independent as those of a variant.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from convnets.errors import suggest
-from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
-from convnets.report2021 import vgg16
 from convnets.report2021.errata import ids as ids_of_errata
-from convnets.runs.run import FIXED_METRICS, METRICS
 from convnets.settings.section import Listed, OneOrMore, Printable, Section, Some, SomeDistinct, Text, Whole, each_once
+from convnets.study.quantities import exact_numbers, is_exact, problems_of_quantity, reference_of, study_of, variant_and_metric
 
 # The kinds of test, each with the least and the most quantities that it takes.
 SINGLE_RUN = "single_run"
@@ -29,7 +24,7 @@ TESTS = {
     SINGLE_RUN: (1, None),
     "equivalent": (2, None),
     "ratio": (2, 2),
-    **dict.fromkeys(("greater", "less"), (2, None)),
+    **dict.fromkeys(("greater", "less"), (1, None)),
 }
 TESTS |= dict.fromkeys(("highest", "lowest"), (2, None))
 MARGINS = ("equivalent", "ratio", SINGLE_RUN)  # the tests that need one
@@ -88,7 +83,9 @@ class Claim(Section):
         "equals and single_run, or null",
     )
     target: Annotated[float, AfterValidator(_canonical)] = Field(
-        0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
+        0,
+        description="for equivalent the difference (0 if not given), for ratio the ratio, for greater and less of one quantity the "
+        "number, that the statement names",
     )
     margin: Annotated[float, AfterValidator(_canonical)] = Field(
         0,
@@ -112,9 +109,10 @@ class Claim(Section):
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The variants and grids in its quantities, each once."""
-        named = (variant_and_metric(quantity)[0] for quantity in self.quantities if quantity not in exact_numbers())
-        return tuple(dict.fromkeys(named))
+        """The variants and grids in its quantities, those at whose lowest loss one is taken included, each once."""
+        quantities = [quantity for quantity in self.quantities if quantity not in exact_numbers()]
+        named = [*(variant_and_metric(quantity)[0] for quantity in quantities), *map(reference_of, quantities)]
+        return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -133,44 +131,6 @@ class Claim(Section):
         return all(is_exact(quantity) for quantity in self.quantities)
 
 
-@cache
-def exact_numbers() -> Mapping[str, float]:
-    """Return the numbers of VGG-16 that a claim can name: by block its layers, parameters, and bits and megabytes in float32.
-
-    `conv` and `fc` are the sums of the convolution blocks and of the fully connected layers, `total` is all of them. Parameters
-    can be named by layer too: `conv1_1` is the first of the block `conv1`.
-    """
-    counts = dict(vgg16.parameters())
-    groups = {block.name: [block] for block in vgg16.BLOCKS}
-    groups |= {kind: [block for block in vgg16.BLOCKS if block.kind == kind] for kind in ("conv", "fc")}
-    groups["total"] = list(vgg16.BLOCKS)
-    found: dict[str, float] = {f"vgg16.{layer}.parameters": count for layer, count in vgg16.layer_parameters().items()}
-    for block, members in groups.items():
-        count = sum(counts[member.name] for member in members)
-        found[f"vgg16.{block}.layers"] = sum(member.layers for member in members)
-        found[f"vgg16.{block}.parameters"] = count
-        found[f"vgg16.{block}.bits"] = count * BYTES_PER_PARAMETER * 8
-        found[f"vgg16.{block}.megabytes"] = megabytes(count)
-    return found
-
-
-def variant_and_metric(quantity: str) -> tuple[str, str]:
-    """Return the two parts of `variant.metric`."""
-    variant, _, metric = quantity.partition(".")
-    return variant, metric
-
-
-def study_of(subject: str) -> tuple[str, str]:
-    """Return the study of a variant and its id there: of `before:mlp` "before" and "mlp", of `mlp` "" and "mlp"."""
-    study, _, variant = subject.rpartition(":")
-    return study, variant
-
-
-def is_exact(quantity: str) -> bool:
-    """Return whether a quantity does not vary by seed."""
-    return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
-
-
 def problems(
     claims: Mapping[str, Claim],
     variants: Sequence[str],
@@ -185,47 +145,13 @@ def problems(
         where = f"claims.{name}"
         for index, quantity in enumerate(claim.quantities):
             if quantity not in exact_numbers():
-                yield from _quantity_problems(where, index, quantity, variants, grids, studies)
+                yield from problems_of_quantity(where, index, quantity, variants, grids, studies)
         yield from _test_problems(where, claim)
         if claim.grids:
             yield f"{where}.grids is not a key here; a quantity names a grid as it names a variant: grid.test_accuracy"
         for erratum in claim.errata:
             if erratum not in ids_of_errata():
                 yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
-
-
-def _quantity_problems(
-    claim: str,
-    index: int,
-    quantity: str,
-    variants: Sequence[str],
-    grids: Mapping[str, Sequence[str]],
-    studies: Mapping[str, Collection[str]],
-) -> Iterator[str]:
-    where, (variant, metric) = f"{claim}.quantities.{index}", variant_and_metric(quantity)
-    known = [*variants, *grids]
-    if variant == "vgg16" and variant not in known:
-        yield f"{where} is {quantity!r}, which is no number of VGG-16{suggest(quantity, list(exact_numbers()))}"
-    elif not metric:
-        yield f"{where} is {quantity!r}; a quantity is written variant.metric, such as {variants[0]}.final_val_loss"
-    else:
-        if ":" in variant:
-            yield from (f"{where} names {problem}" for problem in problems_of_subject(variant, studies))
-        elif variant not in known:
-            yield f"{where} names {variant!r}, which is no variant{suggest(variant, known)} ({claim}: null leaves the claim out)"
-        if metric in FIXED_METRICS and grids.get(variant):
-            yield f"{where} is {quantity}, which the settings of each member fix; name a member, as in {grids[variant][0]}.{metric}"
-        if metric not in METRICS:
-            yield f"{where} names {metric!r}, which is no metric{suggest(metric, list(METRICS))}"
-
-
-def problems_of_subject(subject: str, studies: Mapping[str, Collection[str]]) -> Iterator[str]:
-    """Yield what is wrong with `study:variant`, as words that follow "names"."""
-    study, variant = study_of(subject)
-    if study not in studies:
-        yield f"the study {study!r}, which is not among studies{suggest(study, list(studies))}"
-    elif variant not in studies[study]:
-        yield f"{subject!r}, but studies.{study} has no finished run of {variant!r}{suggest(variant, sorted(studies[study]))}"
 
 
 def _test_problems(where: str, claim: Claim) -> Iterator[str]:
@@ -252,5 +178,8 @@ def _test_problems(where: str, claim: Claim) -> Iterator[str]:
         yield f"{where}.target must be above 0: the ratio that the statement names, 1 where it says that both are alike"
     if test == "ratio" and "margin" in given and claim.margin <= 1:
         yield f"{where}.margin is {claim.margin}; the margin of a ratio is a factor above 1"
-    if test not in ("equivalent", "ratio") and "target" in given:
+    takes_target = test in ("equivalent", "ratio") or (test in ("greater", "less") and count == 1)
+    if "target" in given and not takes_target:
         yield f"{where}.target has no effect with the test {test}; remove it"
+    if test in ("greater", "less") and count == 1 and "target" not in given:
+        yield f"{where} compares one quantity with nothing; give a second one, or a target: the number that it is {test} than"

@@ -6,7 +6,7 @@ from itertools import chain, cycle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # so that the declaration is not among the code of figures
-    from convnets.study import declaration
+    from convnets.study import declared_comparisons as declared
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, under the report's names of colours.
 PALETTE = {
@@ -38,6 +38,15 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Curves read off published figures: their file, empty for the replicated report's; figures, all if none; a label."""
+
+    curves: str
+    figures: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A comparison: `rows` holds, for each row of panels, the splits drawn in it; `figure` names it in the report, or is empty."""
 
@@ -46,10 +55,11 @@ class Comparison:
     figure: str
     members: tuple[Member, ...]
     rows: tuple[tuple[str, ...], ...]
+    published: Published | None = None
 
 
 def resolve(
-    name: str, comparison: "declaration.Comparison", labels: Mapping[str, str], grids: Mapping[str, Mapping[str, str]]
+    name: str, comparison: "declared.Comparison", labels: Mapping[str, str], grids: Mapping[str, Mapping[str, str]]
 ) -> Comparison:
     """Return a comparison from its declaration, with the variants' own labels and palette colours where it gives none.
 
@@ -74,9 +84,10 @@ def resolve(
         hexadecimal = {split: PALETTE.get(color, color) for split, color in colors.items()}
         study, _, own = variant.rpartition(":")
         members.append(Member(variant, labels.get(variant, f"{own} ({study})"), hexadecimal))
-    return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows)
+    drawn = Published(**comparison.published.model_dump()) if comparison.published else None
+    return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows, drawn)
 
 
-def _by_split(color: "str | declaration.Colors") -> dict[str, str]:
+def _by_split(color: "str | declared.Colors") -> dict[str, str]:
     own = {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()
     return {**own, "train_eval": own["train"]}

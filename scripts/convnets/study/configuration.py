@@ -22,10 +22,11 @@ from convnets.runs import reading
 from convnets.runs.layout import Layout
 from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
-from convnets.study.claims import Claim, study_of
+from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
 from convnets.study.declaration import PER_SEED, Declaration, Looks
 from convnets.study.places import frozen_of, name_of
+from convnets.study.quantities import study_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
 
 SPLIT = ("validation_fraction", "split_seed", "standardise")  # beside the subset, what decides how images are prepared
@@ -115,6 +116,14 @@ class Configuration:
         numbers = {name: re.search(r"\d+", comparison.figure) for name, comparison in self.comparisons.items()}
         places = {name: float(number[0]) if number else math.inf for name, number in numbers.items()}
         return sorted(self.comparisons, key=lambda name: (places[name], name))
+
+    @property
+    def published(self) -> dict[str, list[str]]:
+        """The files of published curves, empty for that of the replicated report, each with the figures of it that are drawn."""
+        found: dict[str, list[str]] = {}
+        for each in (comparison.published for comparison in self.comparisons.values() if comparison.published):
+            found.setdefault(each.curves, []).extend(figure for figure in each.figures if figure not in found.get(each.curves, []))
+        return found
 
     def require_own_runs(self) -> None:
         """Raise an `InputError` if `runs_from` is set: given runs are not tracked here."""

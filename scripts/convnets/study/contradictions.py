@@ -1,7 +1,7 @@
 """Contradictions between keys of a configuration."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, product
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,12 +10,10 @@ from convnets import settings
 from convnets.errors import InputError, suggest
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.settings import Optimizer, keras_names
-from convnets.study import claims, credentials, grids, others, own_networks
-from convnets.study.declaration import Comparison, Dataset, Declaration, Looks, Variant
+from convnets.study import claims, credentials, declared_comparisons, grids, others, own_networks
+from convnets.study.declaration import Dataset, Declaration, Looks, Variant
 from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
-
-RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
 
 ENGINES = ("postgresql", "mysql", "mssql")  # databases that MLflow can use, besides SQLite
 
@@ -48,7 +46,11 @@ def find(declared: Declaration) -> Iterator[str]:
         if not found:
             yield f"studies.{name} is {declared.studies[name]}, which holds no finished runs: no runs/VARIANT/seedN with all files"
     for name, comparison in declared.comparisons.items():
-        yield from _of_comparison(name, comparison, known, named, studies)
+        yield from declared_comparisons.problems(name, comparison, known, named, studies)
+        if comparison.published:
+            yield from declared_comparisons.problems_of_curves(
+                f"comparisons.{name}.published.curves", comparison.published, declared.replicates
+            )
     yield from claims.problems(declared.claims, known, members, studies)
     yield from own_networks.problems_of_claims(declared)
     for name, claim in declared.claims.items() if not declared.replicates else ():
@@ -172,23 +174,6 @@ def _of_optimizer(where: str, optimizer: Optimizer) -> Iterator[str]:
         yield f"{where}.optimizer.momentum has no effect with {optimizer.name}; set it to 0"
     for key, wrong in keras_names.problems("optimizers", keras_names.OPTIMIZERS[optimizer.name], optimizer.arguments):
         yield f"{where}.optimizer.{key} {wrong}"
-
-
-def _of_comparison(
-    name: str, comparison: Comparison, known: list[str], named: list[str], studies: Mapping[str, Collection[str]]
-) -> Iterator[str]:
-    where = f"comparisons.{name}"
-    if name in RESERVED:
-        yield f"{where} would overwrite {RESERVED[name]}; name the comparison otherwise"
-    for variant in comparison.variants:
-        if ":" in variant:
-            yield from (f"{where}.variants names {problem}" for problem in claims.problems_of_subject(variant, studies))
-        elif variant not in named:
-            yield f"{where}.variants names {variant!r}, which is no variant{suggest(variant, named)}"
-    for key, section in (("labels", comparison.labels), ("colors", comparison.colors)):
-        for variant in section:
-            if variant not in (*known, *comparison.variants):  # one that is not shown may stay: merging files cannot remove it
-                yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
 
 
 def _of_tracking(uri: str, own: Path) -> Iterator[str]:

@@ -20,7 +20,6 @@ from convnets.settings.section import (
     Distinct,
     Listed,
     Neutral,
-    OneOrMore,
     Printable,
     Section,
     Seed,
@@ -29,7 +28,7 @@ from convnets.settings.section import (
     Text,
 )
 from convnets.study.claims import Claim
-from convnets.study.comparisons import PALETTE
+from convnets.study.declared_comparisons import Comparison, Title
 from convnets.study.places import STUDY, GivenFolder, GivenPath, Pathvars, name_of
 
 Id = Annotated[
@@ -40,19 +39,11 @@ Id = Annotated[
         description="at most 100 lower-case letters, digits and underscores, not beginning with an underscore",
     ),
 ]
-Title = Annotated[Text, Field(max_length=200)]  # a figure and the tags of MLflow have room for this much
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
-Split = Literal["validation", "train", "train_eval"]
 PER_SEED = "seed"
 SplitSeed = Annotated[
     Annotated[Seed, Tag("number")] | Annotated[Literal["seed"], Tag("word")],
     Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
-]
-Color = Annotated[
-    str,
-    Field(
-        pattern=f"^({'|'.join(PALETTE)}|#[0-9a-fA-F]{{6}})$", description=f"one of {', '.join(PALETTE)}, or a hexadecimal #rrggbb"
-    ),
 ]
 
 
@@ -154,27 +145,6 @@ class Grid(Section):
     vary: Mapping[str, Some[Any]] = Field(
         min_length=1, description="the values of each key that varies, such as optimizer.learning_rate: [1.0e-3, 5.0e-4]"
     )
-
-
-class Colors(Section):
-    """One colour for each split."""
-
-    validation: Color = "black"
-    train: Color = "black"
-
-
-class Comparison(Section):
-    """A comparison: which variants its figure of learning curves shows, and how."""
-
-    title: Title = Field(description="heading of the figure")
-    figure: Printable = Field("", max_length=200, description="name of the figure in the report")
-    variants: SomeDistinct[str] = Field(description="ids of variants and grids, in the order of the legend")
-    rows: Some[SomeDistinct[Split]] = Field(
-        description="rows of panels, each a list of the splits drawn in it; train: means of each epoch's batches, with dropout and "
-        "augmentation; train_eval: training images evaluated as validation is"
-    )
-    labels: Mapping[str, Title] = Field({}, description="labels of variants in this figure, in place of their own")
-    colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
 
 
 class Convergence(Section):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, Layout, run_of
-from convnets.study.claims import study_of
+from convnets.study.quantities import study_of
 
 FILES = (HISTORY, METRICS, RECORD, STAMP)  # of a run, those that tell its result and its settings
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from convnets import modules, settings
-from convnets.study import claims
+from convnets.study import quantities
 from convnets.study.declaration import Declaration, Variant
 
 # Metrics of the parts of the project's own networks.
@@ -35,6 +35,6 @@ def problems_of_claims(declared: Declaration) -> Iterator[str]:
     own = {name for name, variant in declared.variants.items() if variant.network}
     for name, claim in declared.claims.items():
         for index, quantity in enumerate(claim.quantities):
-            variant, metric = claims.variant_and_metric(quantity)
+            variant, metric = quantities.variant_and_metric(quantity)
             if variant in own and metric in PARTS:
                 yield f"claims.{name}.quantities.{index} is {quantity}; a network of your own has no {metric}, only parameters"

@@ -14,8 +14,9 @@ from convnets.freshness import code, fingerprint
 from convnets.runs import layout, unfinished
 from convnets.runs.layout import Layout
 from convnets.study import others
-from convnets.study.claims import OF_NUMBERS, Claim, study_of
+from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.configuration import Configuration
+from convnets.study.quantities import study_of
 from convnets.workflow import version_control
 
 WORDS = ("statement", "test", "quantities", "target", "margin")  # of a claim, those that count whatever its test
