@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import write_crate
 from convnets.crate import content
 from convnets.errors import InputError
 from convnets.files import write_json
-from convnets.study import configuration
+from convnets.runs import layout
+from convnets.study import configuration, others
 from convnets.study.configuration import Configuration
 
 MARK = "marked-name"
@@ -107,6 +109,21 @@ def test_files_without_paths_are_the_same_bytes(config: dict[str, Any], tmp_path
     assert len(runs) == 7 * 2 * 4
     for path in runs:
         assert found[path] == (REFERENCE.parents[1] / "reference" / path.removeprefix("results/")).read_bytes().decode("latin-1")
+
+
+def test_runs_of_other_studies_come_along(config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shutil.copytree(REFERENCE.parent, tmp_path / MARK / "before")
+    quantities = ["before:mlp100.test_accuracy", "mlp100.test_accuracy"]
+    claim = {"section": "1", "statement": "As before.", "test": "equivalent", "quantities": quantities, "margin": 0.01}
+    given = {"runs_from": os.path.relpath(REFERENCE.parent), "seeds": [1, 2], "studies": {"before": str(before)}}
+    study = write({**config, **given, "claims": {"as_before": claim}}, tmp_path / "crate")
+    assert MARK not in "".join(texts(tmp_path / "crate").values())
+    named = others.runs_of(study.variants_elsewhere(), study.studies)
+    monkeypatch.chdir(tmp_path / "crate")
+    again = configuration.resolve(yaml.safe_load(Path("config.yaml").read_text()))
+    runs = others.runs_of(again.variants_elsewhere(), again.studies)
+    assert [layout.name_of(run) for run in runs] == [layout.name_of(run) for run in named] != []
+    assert (again.studies["before"] / "data" / "manifest.json").is_file()
 
 
 def test_only_tables_of_the_study_get_into_its_crate(tmp_path: Path) -> None:

