@@ -64,6 +64,7 @@ except InputError as error:
 FOLDERS = {name: os.path.relpath(folder, prefix) if prefix else folder for name, folder in study.folders.items()}
 TABLES = [
     *("variants", "convergence"),
+    *(["curves"] if study.published else []),
     *(["claims"] if study.claims else []),
     *(["errata"] if study.claims and study.replicates else []),
     *(["memory"] if study.memory else []),
@@ -136,6 +137,17 @@ def runs_of_comparison_elsewhere(wildcards):
 def text(name):
     """Return the path of a file of texts, relative, since Snakemake's report prints it, and without an import's prefix."""
     return local(os.path.relpath(BASE / "report" / name))
+
+
+def published_curves(names):
+    """Return the paths of files of published curves; the empty name stands for that of the report that is replicated."""
+    return [local(name) if name else text("curves2021.csv") for name in names]
+
+
+def published_in_comparison(wildcards):
+    """Return the file of published curves in a comparison, if it has any."""
+    published = study.comparisons[wildcards.comparison].published
+    return published_curves([published.curves] if published else [])
 
 
 def in_report(caption, category, labels):

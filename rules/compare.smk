@@ -5,6 +5,7 @@ rule plot_comparison:
     input:
         runs=runs_of_comparison,
         elsewhere=runs_of_comparison_elsewhere,
+        published=published_in_comparison,
         stale=steps.marker("plot_comparison"),
     output:
         svg=report("<results>/figures/{comparison}.svg", **in_report("comparison", "Figures", title_of_comparison)),
@@ -65,3 +66,27 @@ rule tabulate_convergence:
         job=steps.job("tabulate_convergence"),
     shell:
         "tabulate_convergence.py {params.job:q} > {log:q} 2>&1"
+
+
+if study.published:
+
+    rule tabulate_curves:
+        input:
+            runs=runs_of(),
+            published=published_curves(study.published),
+            stale=steps.marker("tabulate_curves"),
+        output:
+            csv=report("<results>/tables/curves.csv", **in_report("curves", "Tables", {"table": "Published curves"})),
+            markdown="<results>/tables/curves.md",
+            stamp="<results>/stamps/tabulate_curves.json",
+        log:
+            "<logs>/tabulate_curves.log",
+        localrule: True
+        conda:
+            "../envs/figures.yaml"
+        params:
+            labels=study.labels,
+            figures=list(study.published.values()),
+            job=steps.job("tabulate_curves"),
+        shell:
+            "tabulate_curves.py {params.job:q} > {log:q} 2>&1"

@@ -14,7 +14,9 @@ from convnets.workflow.frame import Job, step
 def main(job: Job) -> None:
     """Read the histories, draw the figure, write it in each format."""
     curves = figures.read_curves([*job.folders("runs"), *job.folders("elsewhere")], job.settings["studies"])
-    figure = figures.comparison(TypeAdapter(Comparison).validate_python(job.settings["comparison"]), curves)
+    comparison = TypeAdapter(Comparison).validate_python(job.settings["comparison"])
+    published = [figures.read_published(path, comparison) for path in job.inputs["published"]]
+    figure = figures.comparison(comparison, curves, *published)
     style.save(figure, job.output("svg"), job.output("png"))
 
 

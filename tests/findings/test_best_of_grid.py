@@ -9,7 +9,7 @@ import studies
 from pages import WRITTEN, material_of, page_of, words
 from studies import Values, claim
 
-from convnets.findings import claim_tables, verdicts, wording
+from convnets.findings import claim_tables, conditions, verdicts, wording
 from convnets.findings.verdicts import CONTRADICTED, REPRODUCED, Judgement
 from convnets.report import statements
 from convnets.runs.run import Run
@@ -38,8 +38,8 @@ def judged(*quantities: str, runs: list[Any] = RUNS, test: str = "greater", **ch
 def test_each_seed_gives_the_value_of_the_member_that_validation_selects() -> None:
     """The first of equals in seed 2; whatever the test accuracies are."""
     judgement = judged("lr.test_accuracy", "mlp.test_accuracy")
-    assert verdicts.values_of("lr.test_accuracy", judgement.runs) == [0.65, 0.61, 0.62, 0.66]
-    assert verdicts.values_of("mlp.test_accuracy", judgement.runs) == [0.50, 0.52, 0.51, 0.55]
+    assert conditions.values_of("lr.test_accuracy", judgement.runs) == [0.65, 0.61, 0.62, 0.66]
+    assert conditions.values_of("mlp.test_accuracy", judgement.runs) == [0.50, 0.52, 0.51, 0.55]
     assert wording.selected(judgement, judgement.claim.grids[0]) == {"lr__a": 2, "lr__b": 2}
     (finding,) = judgement.findings
     assert finding.estimate.mean == pytest.approx(np.mean([0.15, 0.09, 0.11, 0.11]))
@@ -50,7 +50,7 @@ def test_each_seed_gives_the_value_of_the_member_that_validation_selects() -> No
 def test_the_order_of_the_members_decides_between_equals() -> None:
     one = claim("greater", "lr.test_accuracy", "mlp.test_accuracy").with_members({"lr": MEMBERS["lr"][::-1]})
     (judgement,) = verdicts.judge([one], RUNS)
-    assert verdicts.values_of("lr.test_accuracy", judgement.runs) == [0.65, 0.90, 0.62, 0.66]
+    assert conditions.values_of("lr.test_accuracy", judgement.runs) == [0.65, 0.90, 0.62, 0.66]
 
 
 def test_a_grid_beside_its_own_member_and_a_printed_number() -> None:

@@ -20,7 +20,8 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     with job.output("csv").open(newline="", encoding="utf-8") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert job.output("csv").read_text(encoding="utf-8").splitlines()[0] == ",".join(claim_tables.COLUMNS)
-    assert ",".join(claim_tables.COLUMNS) == "id,section,statement,reported,measured,ci_low,ci_high,seeds,verdict,note"
+    columns = "id,section,statement,reported,measured,ci_low,ci_high,seeds,verdict,note,adjusted_low,adjusted_high"
+    assert ",".join(claim_tables.COLUMNS) == columns
     assert set(rows) == set(config["claims"])
     assert {row["verdict"] for row in rows.values()} <= set(verdicts.VERDICTS)
     parameters = rows["theory_parameters"]

@@ -73,7 +73,7 @@ def test_a_claim_by_itself_is_judged_wrongly_as_often_as_allowed(case: str) -> N
 
 
 def test_intervals_of_ratios_cover_the_truth_as_often_as_they_say() -> None:
-    intervals = [judgement.decisive.interval for judgement in judgements(TWICE, {"a": 2.2, "b": 1}, logarithms=True)]
+    intervals = [judgement.decisive.interval() for judgement in judgements(TWICE, {"a": 2.2, "b": 1}, logarithms=True)]
     assert np.mean([low <= 2.2 <= high for low, high in intervals]) == pytest.approx(0.95, abs=TOLERANCE)
 
 
@@ -115,3 +115,18 @@ def test_large_effects_are_found_almost_always() -> None:
     for _ in range(100):
         samples = {"a": rng.normal(1.2, 0.01, 5).tolist(), "b": rng.normal(1, 0.01, 5).tolist()}
         assert [each.verdict for each in verdicts.judge(listed, seeds_of(**samples))] == [REPRODUCED, CONTRADICTED]
+
+
+@pytest.mark.parametrize("far", [0.0, 0.01, 0.03, 0.05, 0.07, 0.1])
+def test_an_adjusted_interval_and_the_verdict_say_the_same(far: float) -> None:
+    """Of claims with one condition and with several, with one bound and with two."""
+    rng, seen = np.random.default_rng(7), set()
+    claims = [ALIKE, HIGHEST, claim("equivalent", *quantities("abc"), margin=0.02), claim("less", *quantities("abcd"))]
+    for _ in range(TRIALS // 10):
+        means = {"a": 1 + far, "b": 1.0, "c": 1.0, "d": 1.0}
+        for judgement in verdicts.judge(claims, seeds_of(**{n: rng.normal(m, SPREAD, 5).tolist() for n, m in means.items()})):
+            (low, high), (least, most) = judgement.adjusted_interval, judgement.decisive.bounds
+            said = REPRODUCED if least < low and high < most else CONTRADICTED if high < least or most < low else INCONCLUSIVE
+            assert judgement.verdict == said
+            seen.add((judgement.claim.test, said))
+    assert len(seen) >= 4

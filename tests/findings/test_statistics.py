@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from convnets.findings import inference
+from convnets.findings.conditions import Condition, Finding
 from convnets.findings.inference import Estimate, estimate, holm, runs_needed
-from convnets.findings.verdicts import Condition, Finding
 
 # Student, "The probable error of a mean", Biometrika 6, 1908, table 1: additional hours of sleep with the second drug over the
 # first, for ten patients. R's documentation of `t.test` gives t = 4.0621, df = 9, p = 0.002833, interval 0.7001 to 2.4599.

@@ -9,8 +9,9 @@ import pytest
 import studies
 from studies import claim, seeds_of
 
-from convnets.findings import verdicts, wording
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Condition, Judgement
+from convnets.findings import conditions, verdicts, wording
+from convnets.findings.conditions import Condition
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.runs.run import Run
 from convnets.study import claims, configuration
 from convnets.study.claims import Claim
@@ -54,6 +55,7 @@ def test_the_conditions_of_each_test() -> None:
             Condition("a.x", "", False, 0.5, 1.5),
             Condition("b.x", "", False, 1.5, 2.5),
         ],
+        claim("single_run", "a.x", reported=1, margin=0.5): [Condition("a.x", "", False, 0.5, 1.5)],
         claim("equivalent", "a.x", "b.x", margin=0.5): [Condition("a.x", "b.x", False, -0.5, 0.5)],
         claim("equivalent", "a.x", "b.x", "c.x", margin=1): [
             Condition("a.x", "b.x", False, -1, 1),
@@ -70,8 +72,8 @@ def test_the_conditions_of_each_test() -> None:
         ],
     }
     assert set(claims.TESTS) == {one.test for one in expected}
-    for one, conditions in expected.items():
-        assert verdicts.conditions(one) == conditions
+    for one, found in expected.items():
+        assert conditions.conditions(one) == found
 
 
 LOW, MIDDLE, HIGH = ([base + step for step in (0.00, 0.02, -0.01, 0.01, -0.02)] for base in (1.0, 1.5, 2.0))
@@ -128,7 +130,7 @@ def test_the_condition_that_decides_is_shown() -> None:
     assert refuted.decisive.measured == pytest.approx(-0.5, abs=0.01)
     ratio = judged(claim("ratio", "high.final_val_loss", "low.final_val_loss", target=2, margin=1.25), found)
     assert ratio.decisive.measured == pytest.approx(2, abs=0.01)
-    assert ratio.decisive.interval[0] < ratio.decisive.measured < ratio.decisive.interval[1]
+    assert ratio.decisive.interval()[0] < ratio.decisive.measured < ratio.decisive.interval()[1]
 
 
 def test_runs_are_paired_by_seed() -> None:

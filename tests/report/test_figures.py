@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +71,36 @@ def test_a_comparison_has_loss_left_accuracy_right_and_a_labelled_line_each(
         np.testing.assert_allclose(line.get_ydata(), history(5, number)[column])
         assert line.get_color() == color
         assert line.is_dashed() == (split == "train")
+
+
+def test_evaluated_training_images_are_drawn_where_histories_have_them(config: dict[str, Any]) -> None:
+    config["comparisons"]["augmentation"]["rows"] = [["train_eval"]]
+    spec = configuration.resolve(config).comparisons["augmentation"]
+    evaluated = history(5).assign(train_eval_loss=[5, 4, 3, 2, 1.0], train_eval_accuracy=[0.1, 0.2, 0.3, 0.4, 0.5])
+    whole = {member.variant: figures.curves([evaluated]) for member in spec.members}
+    loss, accuracy = figures.comparison(spec, whole).axes
+    assert [list(line.get_ydata()) for line in loss.lines[:3:2]] == [[5, 4, 3, 2, 1]] * 2
+    assert loss.get_title(loc="left") == "Loss (cross-entropy), training images"
+    assert [line.get_color() for line in accuracy.lines[:3:2]] == [member.colors["train"] for member in spec.members]
+    with pytest.raises(InputError, match="the histories of 'with augmentation' have no train_eval_loss; train its runs again"):
+        figures.comparison(spec, {**whole, "conv3_augment": figures.curves([evaluated, history(5)])})
+
+
+def test_published_curves_are_thin_lines_with_labels_beside(config: dict[str, Any]) -> None:
+    spec = configuration.resolve(config).comparisons["conv1x1"]
+    beside = figures.read_published(ROOT / "report" / "curves2021.csv", spec)
+    assert sorted(beside) == [("conv3_1x1", "train"), ("conv3_1x1", "validation")]
+    runs = {member.variant: figures.curves([history(5, number)]) for number, member in enumerate(spec.members)}
+    loss, accuracy = figures.comparison(spec, runs, beside).axes
+    thin = [line for line in loss.lines if line.get_linewidth() < 1]
+    assert [line.get_color() for line in thin] == [spec.members[0].colors[split] for split in ("train", "validation")]
+    assert [line.is_dashed() for line in thin] == [True, False]
+    assert len(thin[1].get_xdata()) == 28
+    assert (thin[1].get_xdata()[-1], thin[1].get_ydata()[-1]) == (20_387, 0.8484)
+    for axes in (loss, accuracy):
+        labels = {text.get_text() for text in axes.texts}
+        assert {"1x1 head, training", "1x1 head, training, 2021", "1x1 head, validation, 2021"} < labels
+        assert len(labels) == 6
 
 
 def test_several_seeds_draw_their_mean_and_spread(config: dict[str, Any]) -> None:

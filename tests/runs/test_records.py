@@ -1,5 +1,6 @@
 """The files of a run: written and read back, and refused where they are damaged or another run's."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -19,6 +20,10 @@ def test_history_has_the_contracts_columns_and_survives_reading(tmp_path: Path) 
     records.write_history(tmp_path / "history.csv", epochs)
     first_line = (tmp_path / "history.csv").read_text().splitlines()[0]
     assert first_line == "epoch,iteration,train_loss,train_accuracy,val_loss,val_accuracy,seconds"
+    assert reading.read_history(tmp_path / "history.csv") == epochs  # one of an older version
+    epochs = [dataclasses.replace(epoch, train_eval_loss=0.5, train_eval_accuracy=0.75) for epoch in epochs]
+    records.write_history(tmp_path / "history.csv", epochs)
+    assert (tmp_path / "history.csv").read_text().splitlines()[0] == f"{first_line},train_eval_loss,train_eval_accuracy"
     read = pd.read_csv(tmp_path / "history.csv")
     assert [Epoch(**row) for row in read.to_dict("records")] == epochs  # to the last bit
 

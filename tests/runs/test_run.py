@@ -31,12 +31,28 @@ def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
         "val_accuracy_at_min_val_loss": 0.6, "loss_gap_at_min_val_loss": 0.1, "accuracy_gap_at_min_val_loss": 0.0,
         "final_val_loss": 1.4, "final_val_accuracy": 0.6, "final_train_loss": 0.5, "final_train_accuracy": 0.8,
         "final_loss_gap": 0.9, "final_accuracy_gap": 0.2, "val_loss_rise": 0.3, "train_seconds": 8.0, "seconds_per_epoch": 2.0,
+        "final_train_eval_loss": 0.4, "final_train_eval_accuracy": 0.85, "final_eval_loss_gap": 1.0,
+        "final_eval_accuracy_gap": 0.25, "mean_val_loss_of_last_5": 1.4, "mean_val_accuracy_of_last_5": 2.05 / 4,
         "images_per_second": 40 * 64 / 8, "parameters": 308_310, "megabytes": 1.23324, "convolution_parameters": 0,
         "dense_parameters": 308_310, "head_parameters": 308_310,
         "test_accuracy": run.metrics.test_accuracy, "test_loss": run.metrics.test_loss,
     }  # fmt: skip
     assert set(expected) == set(METRICS)
     assert {metric: run.value(metric) for metric in METRICS} == pytest.approx(expected)
+
+
+def test_a_metric_that_an_older_history_lacks_is_an_error(run: Run) -> None:
+    older = studies.with_history(run, [replace(row, train_eval_loss=None, train_eval_accuracy=None) for row in run.landmarks])
+    assert older.value("final_val_loss") == 1.4
+    with pytest.raises(InputError, match=r"mlp100/seed1 has no final_eval_loss_gap: .* train it again"):
+        older.value("final_eval_loss_gap")
+
+
+def test_the_last_five_epochs_are_averaged(run: Run) -> None:
+    history = [Epoch(number, 10 * number, 1, 0.5, 2 - number / 10, number / 20, 1.0) for number in range(1, 9)]
+    kept = [history[position] for position in reading.landmarks_of(history)]
+    assert studies.with_history(run, kept).value("mean_val_loss_of_last_5") == pytest.approx(1.4)
+    assert studies.with_history(run, kept).value("mean_val_accuracy_of_last_5") == pytest.approx(0.3)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the run is not changed
@@ -46,7 +62,7 @@ def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
 )
 def test_the_landmarks_say_all_that_the_whole_history_says(rows: list[tuple[int, int, int]], accuracy: int, run: Run) -> None:
     history = [
-        Epoch(number, 10 * number, 0.3, 0.5, loss / 4, best / 10, seconds / 3)
+        Epoch(number, 10 * number, 0.3, 0.5, loss / 4, best / 10, seconds / 3, loss / 5, best / 11)
         for number, (loss, best, seconds) in enumerate(rows, start=1)
     ]
     whole = studies.with_history(run, history)

@@ -53,7 +53,7 @@ def test_colours_are_the_reports_where_it_has_them(config: dict[str, Any]) -> No
     red, magenta = (member.colors["validation"] for member in comparisons["dropout"].members)
     assert (red, magenta) == ("#D55E00", "#CC79A7")
     head = comparisons["conv1x1"].members[0]
-    assert head.colors == {"train": "#E69F00", "validation": "#0072B2"}
+    assert head.colors == {"train": "#E69F00", "validation": "#0072B2", "train_eval": "#E69F00"}
 
 
 def test_paths_are_expanded_as_a_shell_does(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["claims.mine.quantities.0 is 'vgg16.conv6.bits', which is no number of VGG-16; did you mean vgg16.conv"],
     ),
     "no metric": ({"quantities": ["mlp100", "mlp100.epochs"]}, ["claims.mine.quantities.0 is 'mlp100'", "written variant.metric"]),
-    "unknown test": ({"test": "bigger"}, ['claims.mine.test is "bigger"', "'equals', 'equivalent'"]),
+    "unknown test": ({"test": "bigger"}, ['claims.mine.test is "bigger"', "'equals', 'single_run', 'equivalent'"]),
     "one quantity": ({"quantities": ["mlp100.epochs"]}, ["claims.mine.quantities lists 1", "greater takes 2 or more quantities"]),
     "three quantities": (
         {"test": "ratio", "target": 1, "margin": 2, "quantities": ["mlp100.epochs", "mlp100.iterations", "mlp100.parameters"]},
@@ -39,7 +39,18 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "the same twice": ({"quantities": ["mlp100.epochs"] * 2}, ["claims.mine.quantities", "lists something twice"]),
     "no number to equal": ({"test": "equals"}, ["claims.mine.reported must give one number for each of the 2 quantities"]),
-    "a list of numbers": ({"reported": [1, 2]}, ["claims.mine.reported is a list, which only the test equals takes"]),
+    "a list of numbers": (
+        {"reported": [1, 2]},
+        ["claims.mine.reported is a list, which only the tests equals and single_run take"],
+    ),
+    "no number for each": (
+        {"test": "single_run", "margin": 1, "quantities": ["mlp100.test_loss", "mlp100.test_accuracy"], "reported": 1},
+        ["claims.mine.reported must give one number for each of the 2 quantities of the test single_run"],
+    ),
+    "a single run of what is exact": (
+        {"test": "single_run", "margin": 1, "quantities": ["mlp100.epochs"], "reported": 1},
+        ["claims.mine.quantities holds what is exact (mlp100.epochs); the test single_run is of what varies by seed"],
+    ),
     "no margin": ({"test": "equivalent"}, ["claims.mine.margin is missing; the test equivalent means nothing without one"]),
     "no target": ({"test": "ratio", "margin": 1.2}, ["claims.mine.target must be above 0"]),
     "no factor": ({"test": "ratio", "target": 2, "margin": 0.1}, ["claims.mine.margin is 0.1; the margin of a ratio is a factor"]),

@@ -178,17 +178,22 @@ REFUSED = {
         ['network.filters.1 is "a"; it should be a valid integer; it is: a whole number'],
     ),
     "unknown kind of data set": ("dataset.kind", "sounds", ["dataset.kind is \"sounds\"; it should be 'cifar10'"]),
+    "published curves that are not there": (
+        "comparisons.mlp.published",
+        {"curves": "curves.csv"},
+        ["comparisons.mlp.published.curves is curves.csv, which does not exist in"],
+    ),
     "unknown split": (
         "comparisons.mlp.rows",
         [["val"]],
-        ["comparisons.mlp.rows.0.0 is \"val\"; it should be 'validation' or 'train'"],
+        ["comparisons.mlp.rows.0.0 is \"val\"; it should be 'validation', 'train' or 'train_eval'"],
     ),
     "unknown colour of a split": ("comparisons.mlp.colors.mlp100", {"train": "pink"}, ['mlp100.train is "pink"; it is: one of']),
     "colour of no split": ("comparisons.mlp.colors.mlp100", {"tran": "red"}, ["mlp100.tran is not a key", "did you mean train?"]),
     "misspelt key of a variant": (
         "variants.mlp100.augmentation",
         {"flip": True},
-        ["variants.mlp100.augmentation.flip is not a key here; there are horizontal_flip, channel_offset, layers"],
+        ["variants.mlp100.augmentation.flip is not a key here; there are horizontal_flip, channel_offset, accumulate, layers"],
     ),
     "key of a section": (
         "variants.mlp100",

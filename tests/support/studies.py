@@ -57,7 +57,7 @@ def four_epochs(config: dict[str, Any]) -> Run:
     """Return a run of an MLP with four epochs of 2 s, ten iterations each."""
     (found,) = (run for run in reference(config) if run.variant == "mlp100")
     curve = [(2.0, 0.20, 1.9, 0.30), (1.5, 0.40, 1.2, 0.55), (1.0, 0.60, 1.1, 0.60), (0.5, 0.80, 1.4, 0.60)]
-    return with_history(found, [Epoch(number, 10 * number, *row, 2.0) for number, row in enumerate(curve, 1)])
+    return with_history(found, [Epoch(number, 10 * number, *row, 2.0, 0.4, 0.85) for number, row in enumerate(curve, 1)])
 
 
 def with_history(run: Run, history: Iterable[Epoch]) -> Run:

@@ -61,7 +61,7 @@ def test_a_training_that_was_asked_to_stop_goes_on_within_the_epoch(
 
 RESUMED = {
     "conv2_dropout05": {},
-    "conv3_augment": {},
+    "conv3_augment": {"augmentation": {"horizontal_flip": "batch", "channel_offset": 0.5, "accumulate": True}},
     "conv3_1x1": {"optimizer": {"name": "adam", "learning_rate": 0.001}},
     "mlp100": {"optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}},
     "conv1_dropout05": {"precision": "mixed_bfloat16"},

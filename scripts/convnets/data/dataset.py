@@ -31,6 +31,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, count: int) -> "Split":
+        """Return the first images, all if there are fewer."""
+        return Split(self.images[:count], self.labels[:count])
+
     def sha256(self) -> str:
         """Return the digest of the images followed by the labels."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)

@@ -11,8 +11,12 @@ from convnets import tables
 from convnets.findings import wording
 from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.report2021.errata import Erratum
+from convnets.study.claims import OF_NUMBERS
 
-COLUMNS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note")
+COLUMNS = (
+    *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
+    *("adjusted_low", "adjusted_high"),  # at the confidence that the verdict rests on (`Judgement.adjusted_interval`)
+)
 
 
 def claims(judgements: Sequence[Judgement]) -> pd.DataFrame:
@@ -23,10 +27,12 @@ def claims(judgements: Sequence[Judgement]) -> pd.DataFrame:
     rows = []
     for judgement in judgements:
         claim, finding = judgement.claim, judgement.decisive
-        reported = claim.reported[judgement.findings.index(finding)] if claim.test == "equals" else next(iter(claim.reported), None)
-        numbers = map(_rounded, (finding.measured, *finding.interval))
-        verdict, note = judgement.verdict, wording.note(judgement)
-        rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note))
+        reported = (
+            claim.reported[judgement.findings.index(finding)] if claim.test in OF_NUMBERS else next(iter(claim.reported), None)
+        )
+        numbers = map(_rounded, (finding.measured, *finding.interval()))
+        verdict, note, adjusted = judgement.verdict, wording.note(judgement), map(_rounded, judgement.adjusted_interval)
+        rows.append((claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, *adjusted))
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 

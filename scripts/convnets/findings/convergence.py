@@ -7,12 +7,14 @@ import pandas as pd
 from convnets import tables
 from convnets.networks import formulas
 from convnets.runs.reading import UNDISTURBED
+from convnets.runs.run import METRICS as METRICS_OF_RUNS
 from convnets.runs.run import Run
 
 # Metrics whose mean and deviation over the seeds are given.
 METRICS = (
     "epochs_to_min_val_loss", "iterations_to_min_val_loss", "seconds_to_min_val_loss", "seconds_per_epoch", "images_per_second",
     "val_loss_rise", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss", "final_loss_gap", "final_accuracy_gap",
+    "final_eval_loss_gap", "final_eval_accuracy_gap",
 )  # fmt: skip
 MAY_BE_MISSING = (
     *("training_flops_per_image", "activation_bytes", "optimizer_bytes"),
@@ -22,7 +24,8 @@ CAPTION = (
     "Means over the seeds, and ± standard deviations. Of an accuracy that not every seed reaches: the mean of those that do, and "
     "how many they are. Seconds are of one thread, validation included. The rise is from the lowest to the final validation loss. "
     "Gaps are validation loss less training loss, and training accuracy less validation accuracy; training values are means over "
-    "the epoch's batches with dropout and augmentation acting, which makes a gap look smaller than it is, even negative. FLOPs are "
+    "the epoch's batches with dropout and augmentation acting, which makes a gap look smaller than it is, even negative. Evaluated "
+    "gaps are of the first 5,000 training images, measured as validation is; older runs have none. FLOPs are "
     "those of one image's training step, activations those of one batch; peak memory is that of the whole training process, the "
     "largest of the seeds. Runs that had to share their core are those in which any epoch but the first got less than "
     f"{UNDISTURBED} % of one; their times are upper bounds.\n"
@@ -57,7 +60,7 @@ def table(runs: Sequence[Run], labels: Mapping[str, str], accuracies: Sequence[f
             row |= _mean_and_spread(f"iterations_to_{accuracy:g}", [epoch.iteration for _, epoch in reached])
             row |= _mean_and_spread(f"seconds_to_{accuracy:g}", [run.seconds_to(epoch) for run, epoch in reached])
         for metric in METRICS:
-            row |= _mean_and_spread(metric, [run.value(metric) for run in own])
+            row |= _mean_and_spread(metric, [METRICS_OF_RUNS[metric](run) for run in own])
         rows.append(row)
     return pd.DataFrame(rows).astype(dict.fromkeys(MAY_BE_MISSING, "Int64"))
 
@@ -81,10 +84,13 @@ def readable(frame: pd.DataFrame, accuracies: Sequence[float]) -> pd.DataFrame:
         ("accuracy_gap_at_min_val_loss", "accuracy gap there", 3),
         ("final_loss_gap", "final loss gap", 3),
         ("final_accuracy_gap", "final accuracy gap", 3),
+        ("final_eval_loss_gap", "final loss gap, evaluated", 3),
+        ("final_eval_accuracy_gap", "final accuracy gap, evaluated", 3),
         ("images_per_second", "images/s", 0),
         ("seconds_per_epoch", "s/epoch", 1),
     ):
-        shown[heading] = tables.means(frame, metric, digits)
+        if frame[f"{metric}_mean"].notna().any():  # older histories have no evaluated training images
+            shown[heading] = tables.means(frame, metric, digits)
     shown["runs that shared their core"] = ["" if pd.isna(count) else str(count) for count in frame["runs_that_shared_their_core"]]
     shown["parameters"] = [f"{count:,}" for count in frame["parameters"]]
     shown["MFLOP"] = [f"{count / 1e6:,.1f}" if pd.notna(count) else "" for count in frame["training_flops_per_image"]]

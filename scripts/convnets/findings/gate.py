@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, replace
 import pandas as pd
 
 from convnets.findings import inference, pairing
+from convnets.findings.conditions import Finding
 from convnets.findings.inference import ALPHA, Estimate
-from convnets.findings.verdicts import INCONCLUSIVE, Finding, Judgement, judge
+from convnets.findings.verdicts import INCONCLUSIVE, Judgement, judge
 from convnets.findings.wording import TIMES, p_value
 from convnets.runs.run import Run
 from convnets.study.claims import Claim, variant_and_metric

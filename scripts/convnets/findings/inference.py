@@ -61,6 +61,20 @@ class Estimate:
         half = float(special.stdtrit(freedom, (1 + level) / 2)) * error
         return self.mean - half, self.mean + half
 
+    def prediction_interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the interval in which one more independent value lies with this probability, NaN without a spread."""
+        half = math.nan
+        if self.has_spread:
+            half = float(special.stdtrit(self.count - 1, (1 + level) / 2)) * self.deviation * math.sqrt(1 + 1 / self.count)
+        return self.mean - half, self.mean + half
+
+    def p_one_more(self, value: float) -> float:
+        """Return the p-value of the hypothesis that a value is one more of them; small values show that it is not."""
+        if not self.has_spread:
+            return 1.0
+        distance = abs(value - self.mean) / (self.deviation * math.sqrt(1 + 1 / self.count))
+        return float(2 * special.stdtr(self.count - 1, -distance))
+
     def p_above(self, bound: float) -> float:
         """Return the p-value of the hypothesis that the mean is `bound` or less; small values show that it lies above."""
         if math.isinf(bound):
@@ -142,6 +156,16 @@ def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]
     adjusted = np.empty(count)
     adjusted[order] = np.maximum.accumulate(np.minimum(1, factors * values[order]))
     return [float(p) for p in adjusted]
+
+
+def runs_needed_to_predict(deviation: float, margin: float) -> int | None:
+    """Return the number of runs with which the prediction interval of one more is as narrow as the margin on either side.
+
+    None if `MOST_RUNS` are not enough, which is so where the margin is less than about two standard deviations of a run.
+    """
+    counts = np.arange(2, MOST_RUNS + 1)
+    (enough,) = np.nonzero(special.stdtrit(counts - 1, (1 + CONFIDENCE) / 2) * np.sqrt(1 + 1 / counts) * deviation <= margin)
+    return int(counts[enough[0]]) if len(enough) else None
 
 
 def runs_needed(distances: Sequence[tuple[float, float]], level: float) -> int | None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from convnets.findings import inference, pairing
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement, RunsBySubject, values_of
+from convnets.findings.conditions import Finding, Prediction, RunsBySubject, values_of
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.runs.run import Run
-from convnets.study.claims import Choice, Claim, exact_numbers, study_of, variant_and_metric
+from convnets.study.claims import SINGLE_RUN, Choice, Claim, exact_numbers, study_of, variant_and_metric
 
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
 TRAINING = {
@@ -28,7 +29,8 @@ MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it i
 # The metrics that are taken on the images by which a grid's member is selected.
 OF_VALIDATION = {
     "best_val_accuracy", "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
-    "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise",
+    "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise", "final_eval_loss_gap",
+    "final_eval_accuracy_gap", "mean_val_loss_of_last_5", "mean_val_accuracy_of_last_5",
 }  # fmt: skip
 
 
@@ -100,6 +102,11 @@ def _tested(claim: Claim) -> str:
     if claim.test == "equals":
         relation = f"lies within {margin} of" if claim.margin else "equals"
         text = f"{'each' if len(claim.quantities) > 1 else 'it'} {relation} the number printed"
+    elif claim.test == SINGLE_RUN:
+        text = (
+            f"{'each' if len(claim.quantities) > 1 else 'the'} number printed, of a single run, lies in the "
+            f"{inference.CONFIDENCE:.0%} prediction interval for one more run, of {margin} or less on either side"
+        )
     elif claim.test == "equivalent":
         difference = "the first less each of the others" if len(claim.quantities) > 2 else "the difference"
         text = f"{difference} {f'lies within {margin} of' if claim.margin else 'is'} {target}"
@@ -155,10 +162,20 @@ def _evidence(judgement: Judgement) -> str:
         INCONCLUSIVE: f"Neither it (p {p_value(p_not)}) nor the contrary (p {p_value(p_so)}) is shown, adjusted for all claims",
     }[judgement.verdict]
     finding = judgement.decisive
+    if judgement.claim.test == SINGLE_RUN:
+        return _prediction(judgement.verdict, p_so)
     if finding.condition.second:
         size = "d_z" if finding.estimate.is_paired else "d"
         return f"{text}; effect size ({size}) {finding.estimate.standardised():.1f}."
     return f"{text}; {finding.estimate.standardised(sum(finding.bounds) / 2):.1f} deviations from the number printed."
+
+
+def _prediction(verdict: str, p_so: float) -> str:
+    if verdict == REPRODUCED:
+        return "It does."
+    if verdict == CONTRADICTED:
+        return f"That it is not of one more run is shown, p {p_value(p_so)} adjusted for all claims."
+    return f"That it is not of one more run is not shown either (p {p_value(p_so)} adjusted for all claims)."
 
 
 def p_value(value: float) -> str:
@@ -175,6 +192,9 @@ def _advice(judgement: Judgement) -> str:
         if judgement.seeds > 1:
             return "The values do not differ from seed to seed, which says nothing of how much they vary."
         return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+    if judgement.claim.test == SINGLE_RUN:
+        needed = seeds_needed(judgement)
+        return f"With about {needed} seeds the interval would be narrow enough." if needed else "More seeds would hardly decide it."
     if _is_on_bound(judgement):
         return "What is measured lies on the bound of the claim."
     needed = seeds_needed(judgement)
@@ -192,6 +212,9 @@ def seeds_needed(judgement: Judgement) -> int | None:
     findings = judgement.findings
     if not all(item.estimate.has_spread for item in findings) or _is_on_bound(judgement):
         return None
+    predictions = [item for item in findings if isinstance(item, Prediction)]
+    if predictions:
+        return _needed_to_predict(predictions)
     if all(item.slack > 0 for item in findings):
         distances = [
             (distance, item.estimate.deviation)
@@ -204,3 +227,10 @@ def seeds_needed(judgement: Judgement) -> int | None:
     tests = sum(math.isfinite(bound) for item in findings for bound in item.bounds)
     farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
     return inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)
+
+
+def _needed_to_predict(predictions: Sequence[Prediction]) -> int | None:
+    """Return how many seeds make the prediction intervals narrow enough; None if none does, or a printed number lies outside."""
+    needed = [inference.runs_needed_to_predict(item.estimate.deviation, item.margin) for item in predictions]
+    inside = all(item.estimate.p_one_more(item.number) >= 1 - inference.CONFIDENCE for item in predictions)
+    return max(count or 0 for count in needed) if inside and all(needed) else None

@@ -6,6 +6,7 @@ Lines are told apart by their labels and, between splits, by their dashes; colou
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from convnets.errors import InputError
+from convnets.findings import published
 from convnets.runs.layout import HISTORY, subject_of
 from convnets.study.comparisons import PALETTE, Comparison
 from convnets.style import STYLE
@@ -21,7 +23,12 @@ from convnets.style import STYLE
 WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
 NUMBERED_CLASSES = 40  # at most, in a confusion matrix
 LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
-SPLITS = {"validation": ("val", "validation", "solid"), "train": ("train", "training", (0, (4, 1.5)))}
+SPLITS = {
+    "validation": ("val", "validation", "solid"),
+    "train": ("train", "training", (0, (4, 1.5))),
+    "train_eval": ("train_eval", "training images", (0, (4, 1.5))),
+}
+OF_PUBLISHED = {"validation": "validation", "train": "train", "train_eval": "train"}  # the split of published curves beside one
 QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
 
 
@@ -29,13 +36,15 @@ QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
 class Curves:
     """The curves of a variant: iterations, and the mean and the standard deviation over its runs of each column of the histories.
 
-    The standard deviation of one run is 0. All arrays have the shape (n,).
+    The standard deviation of one run is 0. All arrays have the shape (n,). Curves that were published (`is_published`) may lack
+    points, which are NaN.
     """
 
     iterations: np.ndarray
     mean: Mapping[str, np.ndarray]
     deviation: Mapping[str, np.ndarray]
     runs: int
+    is_published: bool = False
 
 
 def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str, Curves]:
@@ -47,15 +56,28 @@ def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str
 
 
 def curves(histories: Iterable[pd.DataFrame]) -> Curves:
-    """Return the curves of the runs of a variant, which must have the same number of epochs."""
-    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
+    """Return the curves of the runs of a variant, for the columns that all have; they must have the same number of epochs."""
     frames = list(histories)
+    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
+    columns = [column for column in columns if all(column in frame for frame in frames)]
     if len(lengths := {len(frame) for frame in frames}) > 1:
         raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
     values = np.array([frame[columns].to_numpy().T for frame in frames])
     deviations = values.std(0, ddof=1) if len(frames) > 1 else np.zeros(values.shape[1:])
     mean, deviation = (dict(zip(columns, rows, strict=True)) for rows in (values.mean(0), deviations))
     return Curves(frames[0]["iteration"].to_numpy(), mean, deviation, len(frames))
+
+
+def read_published(path: Path, spec: Comparison) -> dict[tuple[str, str], Curves]:
+    """Return the published curves of a comparison by variant and split."""
+    found = published.of_figures(published.read(path), spec.published.figures if spec.published else ())
+    drawn = {}
+    for keys, points in found.groupby(["variant", "split"]):
+        variant, split = map(str, keys)
+        by_metric = points.pivot_table(index="iteration", columns="metric", values="value")
+        mean = {f"{SPLITS[split][0]}_{metric}": by_metric[metric].to_numpy() for metric in by_metric}
+        drawn[variant, split] = Curves(by_metric.index.to_numpy(), mean, {}, 1, is_published=True)
+    return drawn
 
 
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:
@@ -93,10 +115,10 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], ti
     return figure
 
 
-def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
-    """Draw a comparison from the curves of each variant."""
+def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Mapping[tuple[str, str], Curves] | None = None) -> Figure:
+    """Draw a comparison from the curves of each variant, and those that were published of it, by variant and split."""
     with mpl.rc_context(STYLE):
-        lines_of_row = len(spec.members) * max(map(len, spec.rows))
+        lines_of_row = len(spec.members) * max(map(len, spec.rows)) * (2 if beside else 1)
         height = ROW_HEIGHT_IN * max(1, lines_of_row * LABEL_HEIGHT)  # room for all labels
         figure = Figure(figsize=(WIDTH_IN, 0.5 + height * len(spec.rows)), layout="constrained")
         panels = figure.subplots(len(spec.rows), 2, squeeze=False)
@@ -107,6 +129,11 @@ def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
                 (found[member.variant], split, member.label + suffixes[split], member.colors[split])
                 for member in spec.members
                 for split in splits
+            ]
+            lines += [
+                (curves, split, f"{label}, {spec.published.label}", color)
+                for (_, split, label, color), member in zip(lines, [one for one in spec.members for _ in splits], strict=True)
+                if spec.published and (curves := (beside or {}).get((member.variant, OF_PUBLISHED[split])))
             ]
             for axes, quantity in zip(row, QUANTITIES, strict=True):
                 _draw_panel(axes, quantity, lines)
@@ -124,7 +151,13 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, st
     ends = []
     for found, split, label, color in lines:
         prefix, _, dashes = SPLITS[split]
-        mean, deviation = found.mean[f"{prefix}_{quantity}"], found.deviation[f"{prefix}_{quantity}"]
+        column = f"{prefix}_{quantity}"
+        if found.is_published:
+            ends += _draw_published(axes, found, f"{SPLITS[OF_PUBLISHED[split]][0]}_{quantity}", (label, color, dashes))
+            continue
+        if column not in found.mean:
+            raise InputError(f"the histories of '{label}' have no {column}; train its runs again, or draw another split")
+        mean, deviation = found.mean[column], found.deviation[column]
         axes.plot(found.iterations, mean, color=color, linestyle=dashes)
         if deviation.any():
             axes.fill_between(found.iterations, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)
@@ -137,6 +170,16 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, st
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     _label_ends(axes, sorted(ends, key=lambda end: end[0]))
+
+
+def _draw_published(axes: Axes, found: Curves, column: str, style: tuple[str, str, Any]) -> list[tuple[float, float, str, str]]:
+    """Draw a published curve, thin, over gaps; return its end as of a line, or nothing if it has no such points."""
+    label, color, dashes = style
+    values = found.mean.get(column, np.array([]))
+    if not len(known := np.flatnonzero(np.isfinite(values))):
+        return []
+    axes.plot(found.iterations[known], values[known], color=color, linestyle=dashes, linewidth=0.8)
+    return [(float(values[known[-1]]), float(found.iterations[known[-1]]), label, color)]
 
 
 def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from convnets.findings import convergence, inference, looks, wording
 from convnets.report.texts import Text, Texts
 from convnets.runs.run import FIXED_METRICS, Run
-from convnets.study.claims import Claim, study_of
+from convnets.study.claims import OF_NUMBERS, Claim, study_of
 from convnets.study.comparisons import Comparison
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
@@ -75,8 +75,8 @@ class Material:
         Of two printed numbers, such as 138,357,544 and 138 million, the more precise one is returned.
         """
         numbers = {spec["number"] for spec in texts.sections}
-        equals = [claim for claim in self.claims.values() if claim.test == "equals" and (claim.section in numbers or not numbers)]
-        precise_last = sorted(equals, key=lambda claim: claim.margin, reverse=True)
+        named = [claim for claim in self.claims.values() if claim.test in OF_NUMBERS and (claim.section in numbers or not numbers)]
+        precise_last = sorted(named, key=lambda claim: claim.margin, reverse=True)
         return {name: number for claim in precise_last for name, number in zip(claim.quantities, claim.reported, strict=True)}
 
     def speed_and_overfitting(self, texts: Texts) -> Iterable[tuple[pd.DataFrame, Sequence[Text], Text]]:

@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 
 from convnets.findings import verdicts, wording
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Finding, Judgement
+from convnets.findings.conditions import Finding
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.report.material import Material, as_printed, shown
 from convnets.report.texts import Text, Texts, join
-from convnets.study.claims import Claim, exact_numbers, variant_and_metric
+from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim, exact_numbers, variant_and_metric
 
 FEW = 2  # a claim with more quantities than this shows only the deciding one
 VGG16 = "VGG-16"
@@ -75,9 +76,9 @@ def _measures(
 ) -> Iterable[Measure]:
     """Yield the measured numbers of a claim: all of them if it compares few quantities with numbers, else the deciding one."""
     claim, findings = judgement.claim, judgement.findings
-    if claim.test == "equals" and 1 < len(findings) <= FEW:
+    if claim.test in OF_NUMBERS and 1 < len(findings) <= FEW:
         for finding, reported in zip(findings, claim.reported, strict=True):
-            yield Measure.of(_what(finding, labels, texts), finding.measured, *finding.interval, reported)
+            yield Measure.of(_what(finding, labels, texts), finding.measured, *finding.interval(), reported)
         return
     what = _what(judgement.decisive, labels, texts)
     if len(findings) > 1:
@@ -114,6 +115,8 @@ def _basis(judgement: Judgement, texts: Texts) -> Text:
     if not all(item.estimate.has_spread for item in judgement.findings):
         return texts.labels["basis_none"]
     p_not, p_so = wording.p_value(judgement.p_not), wording.p_value(judgement.p_so)
+    if judgement.claim.test == SINGLE_RUN:
+        return texts.labels[f"basis_single_{judgement.verdict}"].fill(seeds=judgement.seeds, p=p_so)
     kind = "both" if judgement.verdict == INCONCLUSIVE else "one"
     p = p_so if judgement.verdict == CONTRADICTED else p_not
     return texts.labels[f"basis_{kind}"].fill(seeds=judgement.seeds, p=p, p_not=p_not, p_so=p_so)

@@ -17,7 +17,7 @@ from convnets.errors import InputError
 from convnets.files import read_json
 from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, Layout, name_of, subject_of
 from convnets.runs.records import Epoch, Metrics, Record, Usage
-from convnets.runs.run import Run
+from convnets.runs.run import LAST, Run
 from convnets.settings import Settings, from_dict
 
 # Percent of one core. An epoch that got less was disturbed by other processes. Trainings on one thread with a core of their own get
@@ -151,12 +151,12 @@ def _read_run(folder: Path, settings: Mapping[str, Settings], images: ImageForma
 def landmarks_of(history: Sequence[Epoch]) -> list[int]:
     """Return the positions of the epochs that determine every metric of a run: few, however long the run.
 
-    They are each epoch with a new highest validation accuracy, the first with the lowest validation loss, and the last.
+    They are each epoch with a new highest validation accuracy, the first with the lowest validation loss, and the last five.
     """
     lowest = min(range(len(history)), key=lambda position: history[position].val_loss)
     kept, best = [], -math.inf
     for position, row in enumerate(history):
-        if row.val_accuracy > best or position in (lowest, len(history) - 1):
+        if row.val_accuracy > best or position == lowest or position >= len(history) - LAST:
             kept.append(position)
         best = max(best, row.val_accuracy)
     return kept

@@ -12,10 +12,11 @@ from convnets.files import atomic_path, write_json
 
 @dataclass(frozen=True, config={"allow_inf_nan": False, "extra": "forbid"})
 class Epoch:
-    """One row of the history. `train_*` are means over the epoch's batches, with dropout and augmentation.
+    """One row of the history. Losses are cross-entropies in nats, accuracies fractions.
 
-    `iteration` counts batches since the start; losses are cross-entropies in nats; `seconds` is the wall time of the epoch with
-    its validation.
+    `iteration` counts batches since the start. `train_loss` and `train_accuracy` are means over the epoch's batches, with dropout
+    and augmentation; `train_eval_*` are of the first 5,000 training images at the end of the epoch, measured as validation is, and
+    None in older histories. `seconds` is the wall time of the epoch with its validation, without the evaluation of training images.
     """
 
     epoch: int
@@ -25,6 +26,8 @@ class Epoch:
     val_loss: float
     val_accuracy: float
     seconds: float
+    train_eval_loss: float | None = None
+    train_eval_accuracy: float | None = None
 
 
 @dataclass(frozen=True, config={"strict": True, "allow_inf_nan": False, "extra": "forbid"})
@@ -109,11 +112,13 @@ NUMBER_COLUMNS = tuple(field.name for field in fields(Metrics) if field.type in 
 
 
 def write_history(path: Path, rows: Iterable[Epoch]) -> None:
-    """Write one row per epoch."""
+    """Write one row per epoch, without columns that the first lacks."""
+    values = [asdict(row) for row in rows]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
+        known = [field.name for field in fields(Epoch) if not values or values[0][field.name] is not None]
+        writer = csv.DictWriter(file, known, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows(values)
 
 
 def write_metrics(path: Path, metrics: Metrics) -> None:

@@ -1,13 +1,18 @@
 """A finished run and its metrics, for claims and for the table of convergence."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 from convnets.data.images import ImageFormat
+from convnets.errors import InputError
 from convnets.networks import formulas
 from convnets.runs.records import Epoch, Metrics, Record
 from convnets.settings import Settings
+
+LAST = 5  # the epochs whose mean stands beside the last one's value
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,8 @@ class Run:
 
     Metrics come from the history where it holds them, so that they agree with the curves, and from the summary otherwise. Gaps are
     those between training and validation, above 0 where the network does worse on validation images. Training values are means over
-    an epoch's batches, with dropout and augmentation, so they look worse than the network is. `landmarks` are the epochs that
+    an epoch's batches, with dropout and augmentation, so they look worse than the network is; `eval` in a name stands for training
+    images evaluated as validation is. `landmarks` are the epochs that
     determine every metric (`reading.landmarks_of`), or all epochs, and `elapsed` holds the seconds from the start to the end of
     each, validation included. `record` says how the run was trained, without usage and confusion matrix, since there may be
     thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one core. `is_disturbed` says whether the
@@ -50,6 +56,17 @@ class Run:
     def last(self) -> Epoch:
         """The last epoch."""
         return self.landmarks[-1]
+
+    @property
+    def train_eval(self) -> tuple[float, float]:
+        """The loss and accuracy of training images evaluated after the last epoch; NaN in histories without them."""
+        loss, accuracy = self.last.train_eval_loss, self.last.train_eval_accuracy
+        return math.nan if loss is None else loss, math.nan if accuracy is None else accuracy
+
+    @property
+    def last_five(self) -> tuple[Epoch, ...]:
+        """The last five epochs, or all if there are fewer."""
+        return tuple(row for row in self.landmarks if row.epoch > self.last.epoch - LAST)
 
     @property
     def seconds(self) -> float:
@@ -86,8 +103,11 @@ class Run:
         return next((row for row in self.landmarks if row.val_accuracy >= accuracy), None)
 
     def value(self, metric: str) -> float:
-        """Return the value of a metric named in `METRICS`."""
-        return float(METRICS[metric](self))
+        """Return the value of a metric named in `METRICS`; an InputError if the run's history is too old to have it."""
+        value = float(METRICS[metric](self))
+        if math.isnan(value):
+            raise InputError(f"{self.variant}/seed{self.seed} has no {metric}: its history lacks train_eval_loss; train it again")
+        return value
 
 
 # The metrics of a run that claims can name. First those that follow from the settings, so that all seeds agree on them.
@@ -117,6 +137,12 @@ METRICS: Mapping[str, Callable[[Run], float]] = {
     "final_train_accuracy": lambda run: run.last.train_accuracy,
     "final_loss_gap": lambda run: run.last.val_loss - run.last.train_loss,
     "final_accuracy_gap": lambda run: run.last.train_accuracy - run.last.val_accuracy,
+    "final_train_eval_loss": lambda run: run.train_eval[0],
+    "final_train_eval_accuracy": lambda run: run.train_eval[1],
+    "final_eval_loss_gap": lambda run: run.last.val_loss - run.train_eval[0],
+    "final_eval_accuracy_gap": lambda run: run.train_eval[1] - run.last.val_accuracy,
+    "mean_val_loss_of_last_5": lambda run: fmean(row.val_loss for row in run.last_five),
+    "mean_val_accuracy_of_last_5": lambda run: fmean(row.val_accuracy for row in run.last_five),
     "val_loss_rise": lambda run: run.last.val_loss - run.lowest.val_loss,  # independent of how training loss is taken
     "train_seconds": lambda run: run.seconds,
     "seconds_per_epoch": lambda run: run.seconds / run.last.epoch,

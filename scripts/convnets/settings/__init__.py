@@ -93,6 +93,9 @@ class Augmentation(Section):
     channel_offset: float = Field(
         0.0, ge=0, description="deviation of a Gaussian offset per image and channel, on standardised images"
     )
+    accumulate: Annotated[bool, Neutral(False)] = Field(
+        False, description="whether an image keeps its offsets, so that they add up from epoch to epoch"
+    )
     layers: Annotated[Listed[keras_names.Layer], Neutral(())] = Field(
         (), description="Keras's image layers by the names of their classes, each with its arguments, on standardised images"
     )
@@ -166,5 +169,7 @@ def resolve(network: Network, training: Training, changes: Mapping[str, Any]) ->
         layers = layers.updated({"kernel_size": 0})
     if layers.head == "conv1x1":
         layers = layers.updated({"dense_units": (), "dropout": 0})
+    if not how.augmentation.channel_offset:
+        how = how.updated({"augmentation": {"accumulate": False}})
     own = Own(**{name: value for name, value in changes.items() if name in Own.model_fields})
     return Settings(network=WITHOUT_EFFECT if own.network else layers, training=how, own=own)

@@ -23,9 +23,17 @@ from convnets.runs.run import FIXED_METRICS, METRICS
 from convnets.settings.section import Listed, OneOrMore, Printable, Section, Some, SomeDistinct, Text, Whole, each_once
 
 # The kinds of test, each with the least and the most quantities that it takes.
-TESTS = {"equals": (1, None), "equivalent": (2, None), "ratio": (2, 2), **dict.fromkeys(("greater", "less"), (2, None))}
+SINGLE_RUN = "single_run"
+TESTS = {
+    "equals": (1, None),
+    SINGLE_RUN: (1, None),
+    "equivalent": (2, None),
+    "ratio": (2, 2),
+    **dict.fromkeys(("greater", "less"), (2, None)),
+}
 TESTS |= dict.fromkeys(("highest", "lowest"), (2, None))
-MARGINS = ("equivalent", "ratio")  # the tests that need one
+MARGINS = ("equivalent", "ratio", SINGLE_RUN)  # the tests that need one
+OF_NUMBERS = ("equals", SINGLE_RUN)  # the tests of the numbers reported, one per quantity
 SELECTED_BY = "best_val_accuracy"  # the metric of which the highest selects a grid's member, the first of equals
 
 
@@ -66,9 +74,9 @@ class Claim(Section):
     section: Text = Field(description="where the statement stands, in quotes")
     statement: Text = Field(description="the statement, precise enough to be tested")
     original: Printable = Field("", description="the words of the source in its own language")
-    test: Literal["equals", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
-        description="equals, equivalent (alike within a margin), ratio, greater, less (each than the next), highest or lowest (the "
-        "first of all)"
+    test: Literal["equals", "single_run", "equivalent", "ratio", "greater", "less", "highest", "lowest"] = Field(
+        description="equals (means, within the margin of the numbers), single_run (numbers printed of one run each), equivalent "
+        "(alike within a margin), ratio, greater, less (each than the next), highest or lowest (the first of all)"
     )
     quantities: SomeDistinct[Text] = Field(
         description="what is compared: variant.metric, or a number of VGG-16 such as vgg16.conv1.parameters"
@@ -76,8 +84,8 @@ class Claim(Section):
     reported: Numbers = Field(
         (),
         json_schema_extra={"default": None},
-        description="the number that the source prints for what is measured, a list of one per quantity for the test equals, or "
-        "null",
+        description="the number that the source prints for what is measured, a list of one per quantity for the tests "
+        "equals and single_run, or null",
     )
     target: Annotated[float, AfterValidator(_canonical)] = Field(
         0, description="for equivalent the difference (0 if not given), for ratio the ratio, that the statement names"
@@ -223,21 +231,26 @@ def problems_of_subject(subject: str, studies: Mapping[str, Collection[str]]) ->
 def _test_problems(where: str, claim: Claim) -> Iterator[str]:
     test, count, reported, given = claim.test, len(claim.quantities), claim.reported, claim.model_fields_set
     exact = [quantity for quantity in claim.quantities if is_exact(quantity)]
-    if len(exact) < count and len(exact) >= (1 if test == "equals" else 2):
+    if test == SINGLE_RUN and exact:
+        yield f"{where}.quantities holds what is exact ({', '.join(exact)}); the test {test} is of what varies by seed"
+    elif len(exact) < count and len(exact) >= (1 if test in OF_NUMBERS else 2):
         yield f"{where}.quantities holds what is exact ({', '.join(exact)}) beside what varies by seed; make that two claims"
     fewest, most = TESTS[test]
     if count < fewest or (most and count > most):
         wanted = f"{fewest} quantities" if fewest == most else f"{fewest} or more quantities"
         yield f"{where}.quantities lists {count}; the test {test} takes {wanted}"
-    if test == "equals" and count != len(reported):
-        yield f"{where}.reported must give one number for each of the {count} quantities of the test equals"
-    if test != "equals" and len(reported) > 1:
-        yield f"{where}.reported is a list, which only the test equals takes; give the number that the statement is about, or null"
+    if test in OF_NUMBERS and count != len(reported):
+        yield f"{where}.reported must give one number for each of the {count} quantities of the test {test}"
+    if test not in OF_NUMBERS and len(reported) > 1:
+        yield (
+            f"{where}.reported is a list, which only the tests {' and '.join(OF_NUMBERS)} take; give the number that the statement "
+            "is about, or null"
+        )
     if test in MARGINS and "margin" not in given:
         yield f"{where}.margin is missing; the test {test} means nothing without one"
     if test == "ratio" and claim.target <= 0:
         yield f"{where}.target must be above 0: the ratio that the statement names, 1 where it says that both are alike"
     if test == "ratio" and "margin" in given and claim.margin <= 1:
         yield f"{where}.margin is {claim.margin}; the margin of a ratio is a factor above 1"
-    if test not in MARGINS and "target" in given:
+    if test not in ("equivalent", "ratio") and "target" in given:
         yield f"{where}.target has no effect with the test {test}; remove it"

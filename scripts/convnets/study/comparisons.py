@@ -38,6 +38,15 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Curves read off published figures: their file, empty for the replicated report's; figures, all if none; a label."""
+
+    curves: str
+    figures: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A comparison: `rows` holds, for each row of panels, the splits drawn in it; `figure` names it in the report, or is empty."""
 
@@ -46,6 +55,7 @@ class Comparison:
     figure: str
     members: tuple[Member, ...]
     rows: tuple[tuple[str, ...], ...]
+    published: Published | None = None
 
 
 def resolve(
@@ -74,8 +84,10 @@ def resolve(
         hexadecimal = {split: PALETTE.get(color, color) for split, color in colors.items()}
         study, _, own = variant.rpartition(":")
         members.append(Member(variant, labels.get(variant, f"{own} ({study})"), hexadecimal))
-    return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows)
+    drawn = Published(**comparison.published.model_dump()) if comparison.published else None
+    return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows, drawn)
 
 
 def _by_split(color: "str | declaration.Colors") -> dict[str, str]:
-    return {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()
+    own = {"validation": color, "train": color} if isinstance(color, str) else color.model_dump()
+    return {**own, "train_eval": own["train"]}

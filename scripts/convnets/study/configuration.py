@@ -114,6 +114,14 @@ class Configuration:
         places = {name: float(number[0]) if number else math.inf for name, number in numbers.items()}
         return sorted(self.comparisons, key=lambda name: (places[name], name))
 
+    @property
+    def published(self) -> dict[str, list[str]]:
+        """The files of published curves, empty for that of the replicated report, each with the figures of it that are drawn."""
+        found: dict[str, list[str]] = {}
+        for each in (comparison.published for comparison in self.comparisons.values() if comparison.published):
+            found.setdefault(each.curves, []).extend(figure for figure in each.figures if figure not in found.get(each.curves, []))
+        return found
+
     def require_own_runs(self) -> None:
         """Raise an `InputError` if `runs_from` is set: given runs are not tracked here."""
         if self.runs_from:

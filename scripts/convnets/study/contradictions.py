@@ -49,6 +49,8 @@ def find(declared: Declaration) -> Iterator[str]:
             yield f"studies.{name} is {declared.studies[name]}, which holds no finished runs: no runs/VARIANT/seedN with all files"
     for name, comparison in declared.comparisons.items():
         yield from _of_comparison(name, comparison, known, named, studies)
+        if comparison.published:
+            yield from _of_published(f"comparisons.{name}.published.curves", comparison.published.curves, declared.replicates)
     yield from claims.problems(declared.claims, known, members, studies)
     yield from own_networks.problems_of_claims(declared)
     for name, claim in declared.claims.items() if not declared.replicates else ():
@@ -189,6 +191,13 @@ def _of_comparison(
         for variant in section:
             if variant not in (*known, *comparison.variants):  # one that is not shown may stay: merging files cannot remove it
                 yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
+
+
+def _of_published(where: str, curves: str, replicates: str | None) -> Iterator[str]:
+    if not curves and not replicates:
+        yield f"{where} is missing; it names a CSV file of curves"
+    elif curves and not Path(curves).is_file():
+        yield f"{where} is {curves}, which does not exist in {Path.cwd()}"
 
 
 def _of_tracking(uri: str, own: Path) -> Iterator[str]:

@@ -42,7 +42,7 @@ Id = Annotated[
 ]
 Title = Annotated[Text, Field(max_length=200)]  # a figure and the tags of MLflow have room for this much
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
-Split = Literal["validation", "train"]
+Split = Literal["validation", "train", "train_eval"]
 PER_SEED = "seed"
 SplitSeed = Annotated[
     Annotated[Seed, Tag("number")] | Annotated[Literal["seed"], Tag("word")],
@@ -163,15 +163,27 @@ class Colors(Section):
     train: Color = "black"
 
 
+class Published(Section):
+    """Curves that were read off published figures, drawn thin beside those of the runs (docs/configuration.md)."""
+
+    curves: Printable = Field("", description="a CSV file; that of the report if not given, where the study replicates one")
+    figures: Distinct[Printable] = Field((), description="the figures in that file to take, all if none is given")
+    label: Title = Field("published", description="what their lines are called")
+
+
 class Comparison(Section):
     """A comparison: which variants its figure of learning curves shows, and how."""
 
     title: Title = Field(description="heading of the figure")
     figure: Printable = Field("", max_length=200, description="name of the figure in the report")
     variants: SomeDistinct[str] = Field(description="ids of variants and grids, in the order of the legend")
-    rows: Some[SomeDistinct[Split]] = Field(description="rows of panels, each a list of the splits drawn in it")
+    rows: Some[SomeDistinct[Split]] = Field(
+        description="rows of panels, each a list of the splits drawn in it; train: means of each epoch's batches, with dropout and "
+        "augmentation; train_eval: training images evaluated as validation is"
+    )
     labels: Mapping[str, Title] = Field({}, description="labels of variants in this figure, in place of their own")
     colors: Mapping[str, OneOrMore[Color, Colors]] = Field({}, description="the colour of a variant, or one for each split")
+    published: Published | None = Field(None, description="curves that were read off published figures")
 
 
 class Convergence(Section):

@@ -18,7 +18,10 @@ from convnets.runs import layout, reading
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.tracking.connection import TRAINING_TAG
 
-HISTORY_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+HISTORY_COLUMNS = (
+    *("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"),
+    *("train_eval_loss", "train_eval_accuracy"),  # not in older histories
+)
 SCRIPT = "scripts/train_variant.py"  # the source of every run
 MEASURED_ON = (
     dict.fromkeys(("best_val_accuracy", "min_val_loss", "final_val_loss", "final_val_accuracy"), "validation")
@@ -132,10 +135,11 @@ class Finished:
 def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]:
     """Yield the points of some epochs. Their step is the iteration, their time that of the measurement."""
     for epoch, used in zip(history, usage, strict=True):
-        values = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
+        values: dict[str, float | None] = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
         values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
         for name, value in values.items():
-            yield _point(name, value, used.ended, epoch.iteration)
+            if value is not None:
+                yield _point(name, value, used.ended, epoch.iteration)
 
 
 def _point(

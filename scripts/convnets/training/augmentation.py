@@ -1,4 +1,6 @@
-"""Keras's image layers as augmentation: made from settings and tried on images."""
+"""Augmentation beyond one batch: offsets that accumulate, and Keras's image layers, made from settings and tried on images."""
+
+import numpy as np
 
 from convnets import device
 from convnets.settings import Augmentation
@@ -33,3 +35,23 @@ def make_layers(settings: Augmentation, shape: tuple[int, ...]) -> list[keras.La
             f"augmentation.layers make images of {made}; the network takes {needed}, so the last layer must return that"
         )
     return layers
+
+
+class Offsets:
+    """Offsets of the training images that add up from epoch to epoch, as where images are changed in place.
+
+    `variable`, float32 of shape (images, channels), holds their sum up to the present epoch; it is None if they do not accumulate.
+    They are a function of (seed, epoch, image), so a training that resumes adds those of former epochs again.
+    """
+
+    def __init__(self, settings: Augmentation, seed: int, shape: tuple[int, int]) -> None:
+        self._seed, self._deviation = seed, settings.channel_offset
+        self.variable = tf.Variable(tf.zeros(shape), trainable=False) if settings.accumulate else None
+
+    def add(self, epoch: int, order: np.ndarray) -> None:
+        """Add the offsets of an epoch to the images that it trains on, the rows in `order`."""
+        if self.variable is None:
+            return
+        noise = np.random.default_rng([self._seed, epoch, 0]).normal(0, self._deviation, self.variable.shape)
+        trained = np.isin(np.arange(len(noise)), order)[:, np.newaxis]
+        self.variable.assign_add(np.where(trained, noise, 0).astype(np.float32))

@@ -29,14 +29,14 @@ class Evaluation:
 def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor, layers: Sequence[keras.Layer] = ()) -> tf.Tensor:
     """Flip and shift standardised images, shape (n, height, width, channels), at random by `seed`, int32 of shape (2,).
 
-    Then the layers, whose generators have states of their own, are applied to the batch.
+    Then the layers, whose generators have states of their own, are applied to the batch. Offsets that accumulate are not added.
     """
     count = tf.shape(images)[0]
     if settings.horizontal_flip:
         flips = 1 if settings.horizontal_flip == "batch" else count
         flip = tf.random.stateless_uniform([flips, 1, 1, 1], seed) < 0.5
         images = tf.where(flip, tf.reverse(images, [2]), images)
-    if settings.channel_offset:
+    if settings.channel_offset and not settings.accumulate:
         images += tf.random.stateless_normal([count, 1, 1, images.shape[-1]], seed + (0, 1), stddev=settings.channel_offset)
     shape = images.shape
     for layer in layers:
@@ -50,17 +50,21 @@ def training_function(
     data: Split,
     augmentation: Augmentation,
     layers: Sequence[keras.Layer] = (),
+    offsets: tf.Variable | None = None,
 ) -> TrainingFunction:
     """Return a graph that trains on some batches, one after the other, and stops at a loss that is not finite.
 
-    It takes the rows of each batch (int32, shape (n, batch)) and a seed (int32, shape (2,)) for the augmentation; it returns the
-    number of batches done, their last loss, the sum of their losses and the number of images classified correctly.
+    `offsets`, shape (images, channels), are added to the standardised images. The graph takes the rows of each batch (int32, shape
+    (n, batch)) and a seed (int32, shape (2,)) for the augmentation; it returns the number of batches done, their last loss, the sum
+    of their losses and the number of images classified correctly.
     """
     images, labels = tf.constant(data.images), tf.constant(data.labels, tf.int32)
     variables = classifier.logits.trainable_variables
 
     def step(rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = classifier.standardise(tf.cast(tf.gather(images, rows), tf.float32))
+        if offsets is not None:
+            batch += tf.gather(offsets, rows)[:, tf.newaxis, tf.newaxis]
         batch = augment(batch, augmentation, seed, layers)
         targets = tf.gather(labels, rows)
         with tf.GradientTape() as tape:

@@ -21,7 +21,7 @@ from convnets.networks import builders, costs, shapes
 from convnets.networks.own import states
 from convnets.runs.records import Epoch
 from convnets.settings import Network, Settings
-from convnets.training.augmentation import make_layers
+from convnets.training.augmentation import Offsets, make_layers
 from convnets.training.checkpoints import Part, State
 from convnets.training.graphs import TrainingFunction, evaluation_function, training_function
 from convnets.training.meter import Meter
@@ -32,6 +32,7 @@ import keras  # isort: skip
 import tensorflow as tf  # isort: skip
 
 ITERATIONS_PER_CALL = 50
+EVALUATED_IMAGES = 5000  # of the training images, evaluated after each epoch as validation is
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -100,8 +101,10 @@ def train(
     batch_size = settings.training.batch_size
     iterations = len(dataset.train) // batch_size
     layers = make_layers(settings.training.augmentation, dataset.train.images.shape[1:])
-    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation, layers)
+    offsets = Offsets(settings.training.augmentation, seed, (len(dataset.train), dataset.mean.shape[-1]))
+    run = training_function(classifier, optimizer, dataset.train, settings.training.augmentation, layers, offsets.variable)
     validate = evaluation_function(classifier, dataset.validation)
+    evaluate_training = evaluation_function(classifier, dataset.train.first(EVALUATED_IMAGES))
     generators = [*states(classifier.logits), *(state for layer in layers for state in states(layer))]
 
     history, usage = (list(resumed.history), list(resumed.usage)) if resumed else ([], [])
@@ -121,17 +124,27 @@ def train(
             part = replace(part, seconds=seconds, core_seconds=core_seconds)
             raise StoppedError(replace(state(), part=part, generators=[generator.numpy() for generator in generators]))
 
+    def shuffled(number: int) -> tuple[np.random.Generator, np.ndarray]:
+        rng = np.random.default_rng([seed, number])
+        return rng, rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
+
+    for number in range(1, len(history) + 1):
+        offsets.add(number, shuffled(number)[1])
     for number in range(len(history) + 1, settings.training.epochs + 1):
         meter = Meter(begun.seconds, begun.core_seconds)
-        rng = np.random.default_rng([seed, number])
-        order = rng.permutation(len(dataset.train))[: iterations * batch_size].reshape(iterations, batch_size)
+        rng, order = shuffled(number)
+        offsets.add(number, order)
         noise_seed = rng.integers(2**30, size=2)
         for index, generator in enumerate(generators):
             generator.assign(former[index] if begun.iterations else rng.integers(2**32, size=2, dtype=np.uint32))
         done = _run_epoch(run, order, noise_seed, (number - 1) * iterations, begun, partial(stop_if_asked, meter))
         validation = validate()
-        if not math.isfinite(validation.loss):
-            raise NonFiniteLossError(_not_finite("validation loss", validation.loss, number * iterations))
+        seconds = meter.seconds()[0]
+        usage.append(meter.read())
+        training = evaluate_training()
+        for name, loss in {"validation loss": validation.loss, "loss of the training images": training.loss}.items():
+            if not math.isfinite(loss):
+                raise NonFiniteLossError(_not_finite(name, loss, number * iterations))
         epoch = Epoch(
             epoch=number,
             iteration=number * iterations,
@@ -139,10 +152,11 @@ def train(
             train_accuracy=done.correct / order.size,
             val_loss=validation.loss,
             val_accuracy=validation.accuracy,
-            seconds=meter.seconds()[0],
+            seconds=seconds,
+            train_eval_loss=training.loss,
+            train_eval_accuracy=training.accuracy,
         )
         history.append(epoch)
-        usage.append(meter.read())
         digests.append(digest_of(classifier.logits.get_weights()))
         begun = Part()
         if best_epoch(history) is epoch:

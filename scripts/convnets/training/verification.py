@@ -39,7 +39,8 @@ def differences(
     once = settings.updated({"training": {"epochs": 1}})
     result = loop.train(once, seed, dataset, lambda _: None)
     (again,) = result.history
-    found: dict[str, list[str] | None] = {FIRST_EPOCH: _unequal(vars(history[0]), vars(again), ignored={"seconds"})}
+    recorded = {name: value for name, value in vars(history[0]).items() if value is not None}
+    found: dict[str, list[str] | None] = {FIRST_EPOCH: _unequal(recorded, vars(again), ignored={"seconds"})}
     found[WEIGHTS] = _unequal({"digest": record.weights[0]}, {"digest": result.weights[0]}) if record.weights else None
     found[MODEL] = _evaluated(settings, dataset, history, metrics, record, model) if model.is_file() else None
     return found

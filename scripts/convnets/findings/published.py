@@ -1,0 +1,129 @@
+"""Curves that were read off published figures: their file, and how much of each lies where one more run of ours would.
+
+A file is CSV with the columns `variant`, `split` (validation or train), `metric` (loss or accuracy), `iteration` and `value`;
+optional are `figure`, `uncertainty` (half-width of the reading error) and `run_of_figure`: the figure that shows the run first,
+whose reading alone is tested.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from convnets import tables
+from convnets.errors import InputError
+from convnets.findings.inference import CONFIDENCE
+
+NEEDED = ("variant", "split", "metric", "iteration", "value")
+VALUES = {"split": ("validation", "train"), "metric": ("loss", "accuracy")}
+CAPTION = (
+    "Validation curves. A point is inside of the pointwise {level:.0%} prediction band for one more run, which is widened by the "
+    "reading error. Beside it: the share of its points that each run here has within the band of the others, mean and lowest.\n"
+)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a file of published curves; an InputError if it is none."""
+    try:
+        frame = pd.read_csv(path, dtype={"figure": str, "run_of_figure": str})
+    except (OSError, ValueError) as error:
+        raise InputError(f"the published curves in {path} cannot be read: {error}") from error
+    if missing := [name for name in NEEDED if name not in frame]:
+        raise InputError(f"{path} holds no published curves: it has no column {', '.join(missing)}")
+    for name, known in VALUES.items():
+        if not frame[name].isin(known).all():
+            raise InputError(f"{path}: the column {name} should hold {' and '.join(known)} only")
+    for name in ("figure", "run_of_figure"):
+        frame[name] = frame[name].fillna("") if name in frame else frame.get("figure", "")
+    frame["uncertainty"] = frame["uncertainty"].fillna(0.0) if "uncertainty" in frame else 0.0
+    return frame
+
+
+def of_figures(frame: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
+    """Return the curves of some figures, all if none is named."""
+    return frame[frame["figure"].isin(figures)] if figures else frame
+
+
+def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row per validation curve and metric of variants with at least three runs.
+
+    Parameters
+    ----------
+    frame
+        The published curves.
+    histories
+        The histories of each variant's runs, with the same iterations each.
+    labels
+        The label of each variant.
+    """
+    first_readings = frame[(frame["split"] == "validation") & (frame["figure"] == frame["run_of_figure"])]
+    rows = []
+    for keys, points in first_readings.groupby(["figure", "variant", "metric"]):
+        figure, variant, metric = map(str, keys)
+        runs = histories.get(variant, ())
+        if len(runs) < 3:
+            continue
+        by_iteration = np.array([run.set_index("iteration")[f"val_{metric}"].reindex(points["iteration"]) for run in runs])
+        known = np.isfinite(by_iteration).all(0)
+        values, points = by_iteration[:, known], points[known]
+        away = np.abs(points["value"] - values.mean(0)).to_numpy()
+        allowed = np.hypot(half_width(values), points["uncertainty"])
+        own = [_share_within(values, number) for number in range(len(values))]
+        rows.append(
+            {
+                "figure": figure,
+                "variant": variant,
+                "label": labels[variant],
+                "metric": metric,
+                "seeds": len(values),
+                "points": len(points),
+                "inside": int((away <= allowed).sum()),
+                "share": float((away <= allowed).mean()),
+                "own_share_mean": float(np.mean(own)),
+                "own_share_lowest": min(own),
+                "mean_difference": float((points["value"] - values.mean(0)).mean()),
+                "outside": _iterations(points["iteration"].to_numpy(), away > allowed),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def half_width(values: np.ndarray) -> np.ndarray:
+    """Return the half-width of the pointwise prediction band for one more run; `values` has the shape (runs, points)."""
+    count = len(values)
+    return np.asarray(special.stdtrit(count - 1, (1 + CONFIDENCE) / 2) * values.std(0, ddof=1) * np.sqrt(1 + 1 / count))
+
+
+def _share_within(values: np.ndarray, number: int) -> float:
+    """Return the share of points that a run has within the band of the others."""
+    others = np.delete(values, number, 0)
+    return float((np.abs(values[number] - others.mean(0)) <= half_width(others)).mean())
+
+
+def _iterations(iterations: np.ndarray, is_outside: np.ndarray) -> str:
+    """Name the iterations of points outside; neighbours as a range."""
+    spans: list[list[int]] = []
+    for index in np.flatnonzero(is_outside):
+        if spans and index == spans[-1][1] + 1:
+            spans[-1][1] = int(index)
+        else:
+            spans.append([int(index), int(index)])
+    named = [(f"{iterations[first]:,}", f"{iterations[last]:,}") for first, last in spans]
+    return "; ".join(first if first == last else f"{first} to {last}" for first, last in named)
+
+
+def markdown(found: pd.DataFrame) -> str:
+    """Return the table for readers, as Markdown."""
+    if found.empty:
+        return "No published curve has three runs or more beside it.\n"
+    shown = found[["figure", "label", "metric"]].rename(columns={"label": "variant"})
+    shown["inside of the band"] = [f"{inside} of {points}" for inside, points in zip(found["inside"], found["points"], strict=True)]
+    shown["share"] = [f"{share:.0%}" for share in found["share"]]
+    shown["share of our own runs"] = [
+        f"{mean:.0%}, lowest {least:.0%}" for mean, least in zip(found["own_share_mean"], found["own_share_lowest"], strict=True)
+    ]
+    shown["published less ours, mean"] = [f"{difference:+.4f}" for difference in found["mean_difference"]]
+    shown["outside at iterations"] = found["outside"]
+    return f"{tables.markdown(shown)}\n{CAPTION.format(level=CONFIDENCE)}"
