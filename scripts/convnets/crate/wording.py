@@ -34,6 +34,7 @@ HELD = (
     (r"results/tables/claims\..*", "Each claim with what was measured, its interval and its verdict."),
     (r"results/tables/variants\..*", "Mean and deviation of each metric of each network over its seeds."),
     (r"results/tables/convergence\..*", "Iterations and seconds to given accuracies, overfitting, operations, speed and memory."),
+    (r"results/tables/curves\..*", "How far the runs are from curves that were read off published figures."),
     (r"results/tables/errata\..*", "Where the published source is wrong, and what is right."),
     (r"results/tables/memory\..*", "Memory of the networks with and without fully connected layers."),
     (r"results/tables/vgg16\..*", "Parameters, bits and megabytes of VGG-16 by block."),
