@@ -26,6 +26,7 @@ ELSEWHERE = {
     # The tutorial's study is this one.
     r"make run STUDY=examples/digits/study\.yaml": ("tests/workflow/test_tutorial_slow.py", '"examples/digits/study.yaml"'),
     r".* ?STUDY=mine/study\.yaml|PYTHONPATH=scripts \.venv/bin/python -c .*": ("tests/workflow/test_tutorial_slow.py", "BLOCKS"),
+    r"make crate( AGENT=.*)?": ("tests/crate/test_crate_slow.py", '"write_crate"'),
     r"make gate( .*)?": ("tests/workflow/test_gate_slow.py", "gate_study"),
     r"\.venv/bin/snakemake --rulegraph \| dot -Tsvg": ("tests/test_rule_graph.py", "--rulegraph"),
     r"\.venv/bin/snakemake --profile profiles/slurm.*": ("tests/workflow/test_slurm_slow.py", "profiles/slurm"),
