@@ -21,7 +21,9 @@ def main(job: Job) -> None:
     runs += reading.read_elsewhere(job.folders("elsewhere"), job.settings["studies"], images)
     claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
     look, counts = job.settings["looks"]
-    table = claim_tables.claims(verdicts.judge(claims, runs, looks.alpha((look, counts))))
+    alpha = looks.alpha((look, counts))
+    at_half, at_double = (verdicts.at_margins(claims, runs, share, alpha) for share in (0.5, 2))
+    table = claim_tables.claims(verdicts.judge(claims, runs, alpha), at_half, at_double)
     tables.write_csv(table, job.output("csv"))
     tables.write_text(claim_tables.claims_markdown(table, looks.described((look, counts))), job.output("markdown"))
 
