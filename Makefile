@@ -19,7 +19,7 @@ endif
 # They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
-.PHONY: help setup .venv run watch report why verify gate freeze audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run watch report crate why verify gate freeze audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ watch: setup  ## show the progress of a workflow that runs elsewhere
 
 report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing
 	@$(BIN)/python scripts/write_report.py --cores $(CORES) $(FILES)
+
+crate: setup  ## write <results>/crate/, an RO-Crate of code, runs, tables, figures and page, from finished runs; AGENT="Name" of who ran them
+	@$(BIN)/python scripts/write_crate.py --cores $(CORES) $(if $(AGENT),--agent "$(AGENT)") $(FILES)
 
 why: setup  ## say what is stale, why, and how long it will take to update
 	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) $(FILES)
@@ -117,3 +120,5 @@ lock: setup  ## resolve the locks again from pyproject.toml
 		pyproject.toml --extra workflow --group dev --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
 		--group installer --output-file installer.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--group validator --output-file tests/validator.lock

@@ -22,7 +22,9 @@ def main(job: Job) -> None:
     claims = TypeAdapter(list[Claim]).validate_python(job.settings["claims"])
     look, counts = job.settings["looks"]
     standing = frozen.of_step(job.inputs["frozen"], job.settings["terms"], own)
-    table = claim_tables.claims(verdicts.judge(claims, runs, looks.alpha((look, counts))), standing)
+    alpha = looks.alpha((look, counts))
+    at_half, at_double = (verdicts.at_margins(claims, runs, share, alpha) for share in (0.5, 2))
+    table = claim_tables.claims(verdicts.judge(claims, runs, alpha), at_half, at_double, standing=standing)
     tables.write_csv(table, job.output("csv"))
     tables.write_text(claim_tables.claims_markdown(table, looks.described((look, counts)), standing), job.output("markdown"))
 

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "compare_training.py step": (["--rounds", "1", "--dataset", "DATA"], "step, share of the float32 peak: median"),
     "profile_step.py": (["--precision", "float32", "--dataset", "DATA"], "operations in all"),
     "measure_phases.py": (["--epochs", "1", "--results", "RESULTS"], "peak memory:"),
+    "simulate_errors.py": (["--studies", "20", "--output", "/dev/null"], "heavy-tailed, 20 seeds, one more run:"),
     "compare_tracking.py": (["--rounds", "1", "--epochs", "2", "--dataset", "DATA"], "wall time, server over untracked: median"),
 }
 # Minutes at the least, so they are run by hand: whole workflows on both sides, copies of the project, a clone that is set up.

@@ -45,13 +45,15 @@ def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
 
 def test_the_count_of_verdicts_is_the_committed_runs() -> None:
     first_line = (TABLES / "claims.md").read_text(encoding="utf-8").splitlines()[0]
-    assert f"> {first_line}\n" in README
-    assert f"> {first_line}\n" in REPORT
+    for page in (README, REPORT):
+        quoted = " ".join(line.removeprefix("> ") for line in page.splitlines() if line.startswith("> "))
+        assert first_line in quoted
 
 
 def test_the_claims_are_those_of_the_committed_runs() -> None:
     shown = REPORT.split("<!-- results/reference/tables/claims.md -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
-    lines = [line for line in (TABLES / "claims.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    text = (TABLES / "claims.md").read_text(encoding="utf-8").split("## Other margins")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
     committed = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rows = {statement: (reported, here, verdict) for _, _, statement, reported, here, _, verdict in committed}
     for line in shown:
@@ -89,3 +91,13 @@ def test_version_changelog_and_citation_agree() -> None:
     newest = re.findall(r"^## \[(\d[\d.]*)\] - (\d{4}-\d\d-\d\d)$", changelog, re.MULTILINE)[0]
     assert newest == (version, str(citation["date-released"]))
     assert citation["version"] == version
+
+
+def test_the_table_of_error_rates_is_the_simulations() -> None:
+    with (ROOT / "docs" / "error_rates.csv").open(newline="") as file:
+        rates = {(row["test"], row["values"]): float(row["rate"]) for row in csv.DictReader(file) if row["seeds"] == "10"}
+    page = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    head, _, *rows = page.split("<!-- docs/error_rates.csv -->\n")[1].split("<!-- end -->")[0].splitlines()
+    _, *shapes = (cell.strip() for cell in head.strip("|").split("|"))
+    shown = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [[test, *(f"{rates[test, shape]:.2%}".replace("%", " %") for shape in shapes)] for test, *_ in shown] == shown

@@ -11,6 +11,7 @@ import studies
 
 from convnets.errors import InputError
 from convnets.findings import claim_tables, verdicts
+from convnets.findings.verdicts import INCONCLUSIVE, REPRODUCED
 from convnets.report2021 import errata
 
 
@@ -20,7 +21,8 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     with job.output("csv").open(newline="", encoding="utf-8") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert job.output("csv").read_text(encoding="utf-8").splitlines()[0] == ",".join(claim_tables.COLUMNS)
-    columns = "id,section,statement,reported,measured,ci_low,ci_high,seeds,verdict,note,adjusted_low,adjusted_high,frozen"
+    columns = "id,section,statement,reported,measured,ci_low,ci_high,seeds,verdict,note,adjusted_low,adjusted_high"
+    columns += ",at_half_margin,at_double_margin,kind,frozen"
     assert ",".join(claim_tables.COLUMNS) == columns
     assert set(rows) == set(config["claims"])
     assert {row["verdict"] for row in rows.values()} <= set(verdicts.VERDICTS)
@@ -30,7 +32,9 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     assert (ratio["reported"], ratio["seeds"], ratio["ci_low"], ratio["ci_high"]) == ("2", "1", "", "")
     assert float(ratio["measured"]) == pytest.approx(1.9216 / 0.9158, abs=1e-3)
     text = job.output("markdown").read_text(encoding="utf-8")
-    assert "56 claims: 11 reproduced, 7 contradicted, 38 inconclusive." in text
+    assert text.startswith(
+        "56 claims. Of 18 exact ones, 11 reproduced, 7 contradicted. Of 38 about trained networks, 38 inconclusive.\n"
+    )
     job = jobs.make("tabulate_errata", config, tmp_path)
     with job.output("csv").open(newline="", encoding="utf-8") as file:
         found = {row["id"]: row for row in csv.DictReader(file)}
@@ -41,6 +45,25 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     assert found["table1_head"]["claims"] == "memory_table_head: contradicted"
     concerned = [line.split(":")[0] for line in found["loss_as_error_rate"]["claims"].split("; ")]
     assert {"mlp_loss", "depth_one_worst_final_loss", "conv1x1_loss", "augmentation_losses"} < set(concerned)
+
+
+def test_half_and_double_margins_give_their_own_verdicts() -> None:
+    runs = studies.seeds_of(a=[1.04, 1.05, 1.06, 1.05, 1.04], b=[1.0, 1.01, 0.99, 1.0, 1.01])
+    quantities = ("a.final_val_loss", "b.final_val_loss")
+    listed = [
+        studies.claim("equivalent", *quantities, margin=0.06, id="alike"),
+        studies.claim("ratio", *quantities, target=1, margin=1.1, id="ratio"),
+        studies.claim("greater", *quantities, margin=0.03, id="more"),
+        studies.claim("greater", *quantities, id="greater"),
+    ]
+    half, double = (verdicts.at_margins(listed, runs, share) for share in (0.5, 2))
+    assert half == {"alike": INCONCLUSIVE, "ratio": INCONCLUSIVE, "more": REPRODUCED}
+    assert double == {"alike": REPRODUCED, "ratio": REPRODUCED, "more": INCONCLUSIVE}
+    table = claim_tables.claims(verdicts.judge(listed, runs), half, double)
+    assert list(table["at_half_margin"]) == [INCONCLUSIVE, INCONCLUSIVE, REPRODUCED, None]
+    text = claim_tables.claims_markdown(table)
+    assert "Of 3 claims with a margin," in text
+    assert "would have another verdict at half or at double of it.\n\n| claim" in text.split("## Other margins")[1]
 
 
 def test_a_damaged_history_is_named(config: dict[str, Any], tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ ELSEWHERE = {
         "BLOCKS",
     ),
     r"make freeze": ("tests/workflow/test_freezing.py", "freeze_claims"),
+    r"make crate( AGENT=.*)?": ("tests/crate/test_crate_slow.py", '"write_crate"'),
     r"make gate( .*)?": ("tests/workflow/test_gate_slow.py", "gate_study"),
     r"\.venv/bin/snakemake --rulegraph \| dot -Tsvg": ("tests/test_rule_graph.py", "--rulegraph"),
     r"\.venv/bin/snakemake --profile profiles/slurm.*": ("tests/workflow/test_slurm_slow.py", "profiles/slurm"),

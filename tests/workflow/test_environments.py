@@ -28,7 +28,7 @@ def pins(path: Path) -> dict[str, str]:
 
 
 def test_every_package_of_the_lock_is_hashed_and_no_registry_is_named() -> None:
-    for name in ("requirements.lock", "installer.lock"):
+    for name in ("requirements.lock", "installer.lock", "tests/validator.lock"):
         text = (ROOT / name).read_text()
         packages = re.split(r"^(?=[\w.-]+(?:\[\S+\])?==)", text, flags=re.MULTILINE)[1:]
         assert packages
@@ -45,6 +45,8 @@ def test_the_direct_dependencies_are_locked() -> None:
     entries = [*project["dependencies"], *project["optional-dependencies"]["workflow"], *groups["dev"]]
     names = [re.split(r"[><=\[]", entry)[0] for entry in entries]
     assert set(names) <= set(locked())
+    (validator,) = groups["validator"]
+    assert f"\n{re.split('[><=]', validator)[0]}==" in (ROOT / "tests" / "validator.lock").read_text()
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)

@@ -18,15 +18,19 @@ from convnets.study.claims import OF_NUMBERS
 COLUMNS = (
     *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
     *("adjusted_low", "adjusted_high"),  # at the confidence that the verdict rests on (`Judgement.adjusted_interval`)
-    "frozen",
+    *("at_half_margin", "at_double_margin"),  # the verdicts that these margins would give
+    "kind",  # exact, or measured on trained networks
+    "frozen",  # how it stands to the claims that were frozen before the runs
 )
+EXACT, MEASURED = "exact", "measured"
 
 
-def claims(judgements: Sequence[Judgement], standing: Standing | None = None) -> pd.DataFrame:
+def claims(judgements: Sequence[Judgement], *at_margins: Mapping[str, str], standing: Standing | None = None) -> pd.DataFrame:
     """Return one row per claim, with the number that the report prints beside the one measured, its interval and the verdict.
 
-    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval. `standing` tells what
-    is as it was frozen; the last column is empty without it.
+    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval. `at_margins`, if they
+    are given, hold the verdicts at half and at double margins, by id, of claims that have one. `standing` tells what is as it was
+    frozen; the last column is empty without it.
     """
     rows = []
     for judgement in judgements:
@@ -36,9 +40,11 @@ def claims(judgements: Sequence[Judgement], standing: Standing | None = None) ->
         )
         numbers = map(_rounded, (finding.measured, *finding.interval()))
         verdict, note, adjusted = judgement.verdict, wording.note(judgement), map(_rounded, judgement.adjusted_interval)
-        mark = standing.marks[claim.id] if standing else None
-        row = (claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, *adjusted, mark)
-        rows.append(row)
+        others = [*([verdicts.get(claim.id) for verdicts in at_margins] or [None, None]), EXACT if claim.is_exact else MEASURED]
+        others.append(standing.marks[claim.id] if standing else None)
+        rows.append(
+            (claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, *adjusted, *others)
+        )
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
@@ -59,12 +65,33 @@ def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | No
     names = ["seeds", "verdict", *(["frozen"] if standing else [])]
     shown[names] = table[names]
     notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
-    counts = table["verdict"].value_counts()
-    summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
-    head = f"{len(table)} claims: {summary}.\n" + (f"\n{look}\n" if look else "")
+    head = f"{tally(table)}\n" + (f"\n{look}\n" if look else "")
     if standing:
         head += "\n" + "\n".join([standing.described, *(f"- {plain(text)}" for text in standing.differences)]) + "\n"
-    return f"{head}\n{tables.markdown(shown)}\n{notes}"
+    return f"{head}\n{tables.markdown(shown)}\n{notes}{_margins(table)}"
+
+
+def tally(table: pd.DataFrame) -> str:
+    """Return how many claims have which verdict, those that are exact and those about trained networks apart."""
+    parts = [f"{len(table)} claims."]
+    for kind, name in ((EXACT, "exact ones"), (MEASURED, "about trained networks")):
+        counts = table[table["kind"] == kind]["verdict"].value_counts()
+        if counts.sum():
+            found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+            parts.append(f"Of {counts.sum()} {name}, {found}.")
+    return " ".join(parts)
+
+
+def _margins(table: pd.DataFrame) -> str:
+    """Return the verdicts that would be others at half or at double margins, as Markdown."""
+    columns = {"id": "claim", "at_half_margin": "half the margin", "verdict": "the margin", "at_double_margin": "double the margin"}
+    known = table[table["at_half_margin"].fillna("") != ""]
+    if known.empty:
+        return ""
+    other = known[(known["at_half_margin"] != known["verdict"]) | (known["at_double_margin"] != known["verdict"])]
+    count = f"Of {len(known)} claims with a margin, {len(other)} would have another verdict at half or at double of it."
+    head = f"\n## Other margins\n\n{count}\n"
+    return head if other.empty else f"{head}\n{tables.markdown(other[[*columns]].rename(columns=columns))}"
 
 
 def errata(found: Sequence[Erratum], claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> pd.DataFrame:

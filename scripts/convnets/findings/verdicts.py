@@ -82,6 +82,15 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) ->
     ]
 
 
+def at_margins(claims: Sequence[Claim], runs: Sequence[Run], share: float, alpha: float = ALPHA) -> dict[str, str]:
+    """Return the verdict of each claim that has a margin, by id, with this share of all margins; of a factor that is a power."""
+    scaled = [
+        claim.model_copy(update={"margin": claim.margin**share if claim.test == "ratio" else claim.margin * share})
+        for claim in claims
+    ]
+    return {judgement.claim.id: judgement.verdict for judgement in judge(scaled, runs, alpha) if judgement.claim.margin}
+
+
 def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
     """Return the runs of a claim's variants and grids, of the seeds that all its variants have, in the order of seeds.
 

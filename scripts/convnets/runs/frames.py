@@ -13,7 +13,7 @@ KEYS = ("variant", "seed")
 OF_RECORD = ("processor", "device", "threads", "precision", "peak_memory_bytes", "training_flops", "activations")
 CLAIMS = (
     *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
-    *("adjusted_low", "adjusted_high", "frozen"),
+    *("adjusted_low", "adjusted_high", "at_half_margin", "at_double_margin", "kind", "frozen"),
 )
 
 
