@@ -19,7 +19,7 @@ endif
 # They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
-.PHONY: help setup .venv run watch report why verify gate audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run watch report paper why verify gate audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ watch: setup  ## show the progress of a workflow that runs elsewhere
 
 report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing
 	@$(BIN)/python scripts/write_report.py --cores $(CORES) $(FILES)
+
+paper: setup  ## write what a paper takes of the study, <results>/paper: tables, figures, methods and software for LaTeX
+	@$(BIN)/python scripts/check_configuration.py $(FILES)
+	$(SNAKEMAKE) --logger convnets -- write_paper
 
 why: setup  ## say what is stale, why, and how long it will take to update
 	@$(BIN)/python scripts/explain_steps.py --cores $(CORES) $(FILES)

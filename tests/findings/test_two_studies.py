@@ -74,7 +74,7 @@ def test_a_ratio_of_two_studies_is_that_of_geometric_means() -> None:
     alike = claim("ratio", "mlp.test_accuracy", "before:mlp.test_accuracy", target=1, margin=1.1)
     (found,) = judged(alike, runs("mlp", HERE), runs("before:mlp", THERE, 11)).findings
     assert found.measured == pytest.approx(stats.gmean(HERE) / stats.gmean(THERE))
-    assert found.interval[0] < found.measured < found.interval[1]
+    assert found.interval()[0] < found.measured < found.interval()[1]
     zero = judged(alike, runs("mlp", HERE), runs("before:mlp", [0.0, *THERE[1:]], 11))
     assert (zero.verdict, math.isnan(zero.findings[0].estimate.mean)) == (INCONCLUSIVE, True)
 

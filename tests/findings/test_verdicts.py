@@ -128,7 +128,7 @@ def test_the_condition_that_decides_is_shown() -> None:
     assert refuted.decisive.measured == pytest.approx(-0.5, abs=0.01)
     ratio = judged(claim("ratio", "high.final_val_loss", "low.final_val_loss", target=2, margin=1.25), found)
     assert ratio.decisive.measured == pytest.approx(2, abs=0.01)
-    assert ratio.decisive.interval[0] < ratio.decisive.measured < ratio.decisive.interval[1]
+    assert ratio.decisive.interval()[0] < ratio.decisive.measured < ratio.decisive.interval()[1]
 
 
 def test_runs_are_paired_by_seed() -> None:

@@ -4,8 +4,10 @@ Lines are told apart by their labels and, between splits, by their dashes; colou
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,14 +17,43 @@ from matplotlib.figure import Figure
 
 from convnets.errors import InputError
 from convnets.runs.layout import HISTORY, subject_of
-from convnets.study.comparisons import PALETTE, Comparison
+from convnets.study.comparisons import PALETTE, Comparison, Member
 from convnets.style import STYLE
 
-WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
+WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS = 11.0, 3.9, 9.0
 NUMBERED_CLASSES = 40  # at most, in a confusion matrix
 LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
+AROUND_IN = 0.7  # the height of a row that title and axis take
+MOST_LINES = 4  # of a label; the rest is left out
+LINE_HEIGHT = 0.62  # of that, what each further line of a label adds
 SPLITS = {"validation": ("val", "validation", "solid"), "train": ("train", "training", (0, (4, 1.5)))}
 QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a figure of curves.
+
+    `width` and `row_height`, of a row of panels, are in inches, `label` is the font's size of the lines' labels in points, and
+    `style` what it changes in the common style. `wrap` is the number of characters of a line of such a label, None for no limit.
+    Panels of loss and accuracy stand side by side, or `is_stacked`. Where a caption says what is shown, it has no title.
+    """
+
+    width: float
+    row_height: float
+    label: float
+    style: Mapping[Any, Any] = field(default_factory=dict)
+    wrap: int | None = None
+    is_stacked: bool = False
+    has_title: bool = True
+
+    def label_height(self, lines: int) -> float:
+        """Return the height of a label of so many lines, with the space about it, as a fraction of that of a panel."""
+        scale = self.label / LABEL_POINTS * (ROW_HEIGHT_IN - AROUND_IN) / (self.row_height - AROUND_IN)
+        return LABEL_HEIGHT * scale * (1 + LINE_HEIGHT * (lines - 1))
+
+
+SCREEN = Size(WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS)
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,9 @@ class Curves:
     mean: Mapping[str, np.ndarray]
     deviation: Mapping[str, np.ndarray]
     runs: int
+
+
+Line = tuple[Curves, str, str, str]  # curves, split, label and colour
 
 
 def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str, Curves]:
@@ -93,33 +127,52 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], ti
     return figure
 
 
-def comparison(spec: Comparison, found: Mapping[str, Curves]) -> Figure:
+def comparison(spec: Comparison, found: Mapping[str, Curves], size: Size = SCREEN) -> Figure:
     """Draw a comparison from the curves of each variant."""
-    with mpl.rc_context(STYLE):
-        lines_of_row = len(spec.members) * max(map(len, spec.rows))
-        height = ROW_HEIGHT_IN * max(1, lines_of_row * LABEL_HEIGHT)  # room for all labels
-        figure = Figure(figsize=(WIDTH_IN, 0.5 + height * len(spec.rows)), layout="constrained")
-        panels = figure.subplots(len(spec.rows), 2, squeeze=False)
-        for row, splits in zip(panels, spec.rows, strict=True):
+    with mpl.rc_context({**STYLE, **size.style}):
+        drawn = [
+            [_line(member, split, found, size, several=len(splits) > 1) for member in spec.members for split in splits]
+            for splits in spec.rows
+        ]
+        height = size.row_height * max(1, *(len(lines) * _label_height(lines, size) for lines in drawn))  # room for all labels
+        columns = 1 if size.is_stacked else len(QUANTITIES)
+        rows = len(spec.rows) * len(QUANTITIES) // columns
+        figure = Figure(figsize=(size.width, 0.5 * size.has_title + height * rows), layout="constrained")
+        panels = iter(figure.subplots(rows, columns, squeeze=False).flat)
+        for lines, splits in zip(drawn, spec.rows, strict=True):
             names = " and ".join(SPLITS[split][1] for split in splits)
-            suffixes = {split: f", {SPLITS[split][1]}" if len(splits) > 1 else "" for split in splits}
-            lines = [
-                (found[member.variant], split, member.label + suffixes[split], member.colors[split])
-                for member in spec.members
-                for split in splits
-            ]
-            for axes, quantity in zip(row, QUANTITIES, strict=True):
-                _draw_panel(axes, quantity, lines)
+            for quantity in QUANTITIES:
+                axes = next(panels)
+                _draw_panel(axes, quantity, lines, size)
                 axes.set_title(f"{QUANTITIES[quantity]}, {names}")
-        seeds = {one.runs for one in found.values()}
-        count = "/".join(map(str, sorted(seeds)))
-        spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
-        figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
-        figure.supxlabel(f"{spread}; a dot marks each line's best value", x=0.99, ha="right", fontsize=8.5, color="#555555")
+        if size.has_title:
+            _write_titles(figure, spec, found)
         return figure
 
 
-def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, str, str]]) -> None:
+def _line(member: Member, split: str, found: Mapping[str, Curves], size: Size, *, several: bool) -> Line:
+    """Return the line of a member in a row of panels, which shows one split or several."""
+    label = member.label + (f", {SPLITS[split][1]}" if several else "")
+    if size.wrap:
+        label = fill(label, size.wrap, max_lines=MOST_LINES, placeholder=" \N{HORIZONTAL ELLIPSIS}")
+    return found[member.variant], split, label, member.colors[split]
+
+
+def _label_height(lines: Sequence[Line], size: Size) -> float:
+    """Return the height of the tallest label of a panel, as `Size.label_height` does."""
+    return size.label_height(1 + max(label.count("\n") for _, _, label, _ in lines) if size.wrap else 1)
+
+
+def _write_titles(figure: Figure, spec: Comparison, found: Mapping[str, Curves]) -> None:
+    """Write the title of a comparison above it, and what its lines show below."""
+    seeds = {one.runs for one in found.values()}
+    count = "/".join(map(str, sorted(seeds)))
+    spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
+    figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
+    figure.supxlabel(f"{spread}; a dot marks each line's best value", x=0.99, ha="right", fontsize=8.5, color="#555555")
+
+
+def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = SCREEN) -> None:
     """Draw the lines of one panel, each given by its curves, split, label and colour, and their labels."""
     ends = []
     for found, split, label, color in lines:
@@ -136,14 +189,14 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, st
     axes.set_xlim(0, max(right for _, right, _, _ in ends))
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    _label_ends(axes, sorted(ends, key=lambda end: end[0]))
+    _label_ends(axes, sorted(ends, key=lambda end: end[0]), size.label, _label_height(lines, size))
 
 
-def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], points: float, label_height: float) -> None:
     """Write the label of each line, the lowest first, to the right of its end, moved up or down so that labels do not overlap."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    gap = min(LABEL_HEIGHT, 1 / len(ends)) * (high - low)
+    gap = min(label_height, 1 / len(ends)) * (high - low)
     heights = spread_out([float(end) for end, *_ in ends], gap, low + gap / 2, high - gap / 2)
     offset = 0.025 * axes.get_xlim()[1]
     for (end, right, label, color), height in zip(ends, heights, strict=True):
@@ -153,7 +206,7 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
             xytext=(right + offset, height),
             color=_readable(color),
             va="center",
-            fontsize=9,
+            fontsize=points,
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
         )

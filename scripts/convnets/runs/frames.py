@@ -11,7 +11,19 @@ from convnets.runs.layout import HISTORY, METRICS, RECORD, Layout, is_verified, 
 
 KEYS = ("variant", "seed")
 OF_RECORD = ("processor", "device", "threads", "precision", "peak_memory_bytes", "training_flops", "activations")
-CLAIMS = ("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note", *("adjusted_low", "adjusted_high"))
+CLAIMS = (
+    "id",
+    "section",
+    "statement",
+    "reported",
+    "measured",
+    "ci_low",
+    "ci_high",
+    "seeds",
+    "verdict",
+    "note",
+    *("adjusted_low", "adjusted_high"),
+)
 
 
 @dataclass(frozen=True)
