@@ -3,27 +3,18 @@
 
 import stage
 
-from convnets import settings, tables
-from convnets.data.images import ImageFormat
+from convnets import tables
 from convnets.files import read_json
 from convnets.freshness import code
 from convnets.report import page, texts
-from convnets.report.material import Material
-from convnets.runs import reading
+from convnets.report.material import LIBRARIES, Material
 from convnets.workflow.frame import Job, step
-
-LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # they make tables and figures
 
 
 def main(job: Job) -> None:
     """Read runs, tables and texts, write the page."""
-    chosen = job.settings
-    written = texts.read(job.input("texts"), chosen["title"], is_own=chosen["replicates"] is None)
-    variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
-    images = ImageFormat(**chosen["format"])
-    runs = reading.read(job.folders("runs"), variants, images)
-    elsewhere = reading.read_elsewhere(job.folders("elsewhere"), chosen["studies"], images)
-    material = Material.of(chosen, runs, elsewhere, {path.stem: tables.read(path) for path in job.inputs["tables"]})
+    written = texts.read(job.input("texts"), job.settings["title"], is_own=job.settings["replicates"] is None)
+    material = Material.read(job.settings, job.folders("runs"), job.folders("elsewhere"), job.inputs["tables"])
     published = read_json(job.input("published")) if job.inputs["published"] else {}
     own = {name: code.library_version(name) for name in LIBRARIES}
     figures = {path.stem: path for path in job.inputs["figures"]}

@@ -11,7 +11,7 @@ import studies
 
 from convnets.errors import InputError
 from convnets.findings import claim_tables, verdicts
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
+from convnets.findings.verdicts import INCONCLUSIVE, REPRODUCED
 from convnets.report2021 import errata
 
 
