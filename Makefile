@@ -19,7 +19,7 @@ endif
 # They name modules other than those of .venv. Scripts and jobs clear more (scripts/stage.py).
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 
-.PHONY: help setup .venv run watch report crate why verify gate freeze audit sync retire test test-slow lint format schema reference ui lock
+.PHONY: help setup .venv run watch report paper crate why verify gate freeze audit sync retire test test-slow lint format schema reference ui lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -47,6 +47,7 @@ if study.replicates or study.memory:
 
 
 include: "rules/report.smk"
+include: "rules/paper.smk"
 
 
 # Only trainings are submitted to a batch system: all else takes seconds, and compute nodes often cannot download the data set.

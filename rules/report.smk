@@ -1,5 +1,22 @@
 # The overview page of all runs, tables and figures. Snakemake's report opens with it (make report).
 
+WHOLE_STUDY = {
+    "claims": [claim.model_dump() for claim in study.claims],
+    "variants": settings_of(study.variants),
+    "labels": study.labels,
+    "title": study.title,
+    "replicates": study.replicates,
+    "comparisons": [asdict(comparison) for comparison in study.comparisons.values()],
+    "seeds": study.seeds,
+    "looks": study.looks,
+    "studies": {name: str(folder) for name, folder in study.studies.items()},
+    "dataset": study.dataset,
+    "images": study.images,
+    "total": study.described.counts["train"],
+    "accuracies": study.accuracies,
+    "format": asdict(study.described.format),
+}
+
 
 rule write_overview:
     input:
@@ -22,21 +39,8 @@ rule write_overview:
     conda:
         "../envs/figures.yaml"
     params:
-        claims=[claim.model_dump() for claim in study.claims],
-        variants=settings_of(study.variants),
-        labels=study.labels,
-        title=study.title,
-        replicates=study.replicates,
-        comparisons=[asdict(comparison) for comparison in study.comparisons.values()],
-        seeds=study.seeds,
-        looks=study.looks,
+        **WHOLE_STUDY,
         terms=TERMS,
-        studies={name: str(folder) for name, folder in study.studies.items()},
-        dataset=study.dataset,
-        images=study.images,
-        total=study.described.counts["train"],
-        accuracies=study.accuracies,
-        format=asdict(study.described.format),
         interface=study.store.uri if study.store.is_server else None,
         trained=study.runs_from is None,
         job=steps.job("write_overview"),

@@ -15,8 +15,8 @@ def main(job: Job) -> None:
     """Read the histories, draw the figure, write it in each format."""
     curves = figures.read_curves([*job.folders("runs"), *job.folders("elsewhere")], job.settings["studies"])
     comparison = TypeAdapter(Comparison).validate_python(job.settings["comparison"])
-    published = [figures.read_published(path, comparison) for path in job.inputs["published"]]
-    figure = figures.comparison(comparison, curves, *published)
+    beside = figures.published_of([comparison], job.inputs["published"])
+    figure = figures.comparison(comparison, curves, beside.get(comparison.id))
     style.save(figure, job.output("svg"), job.output("png"))
 
 

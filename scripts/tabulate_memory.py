@@ -15,7 +15,7 @@ def main(job: Job) -> None:
     parameters = {head: read_summary(job.folders(head)[0] / METRICS).parameters for head in ("dense", "conv1x1")}
     table = memory.table(parameters, job.settings["labels"])
     tables.write_csv(table, job.output("csv"))
-    tables.write_text(memory.markdown(table), job.output("markdown"))
+    tables.write_text(tables.markdown(memory.readable(table)), job.output("markdown"))
 
 
 if __name__ == "__main__":

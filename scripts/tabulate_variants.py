@@ -16,7 +16,7 @@ def main(job: Job) -> None:
     verified = [run_of(folder)[0] for folder in folders if is_verified(folder)]
     table = variants.table([read_summary(folder / METRICS) for folder in folders], verified, job.settings["labels"])
     tables.write_csv(table, job.output("csv"))
-    tables.write_text(variants.markdown(table), job.output("markdown"))
+    tables.write_text(tables.markdown(variants.readable(table)), job.output("markdown"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The style of all figures, and how they are written."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from convnets.files import atomic_path
+
+UNDATED = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # metadata of formats that else bear the time
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table of a font that a PDF file embeds
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -23,6 +28,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # labels are the user's, and may hold a dollar
     "svg.hashsalt": "convnets",  # otherwise the ids in SVG files are random
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Matplotlib's own choice, Type 3
 }
 
 
@@ -31,5 +37,4 @@ def save(figure: Figure, *paths: Path) -> None:
     with mpl.rc_context(STYLE):
         for path in paths:
             with atomic_path(path) as temporary:
-                metadata = {"Date": None} if path.suffix == ".svg" else None
-                figure.savefig(temporary, dpi=150, metadata=metadata)
+                figure.savefig(temporary, dpi=150, metadata=UNDATED.get(path.suffix))

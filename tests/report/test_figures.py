@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from convnets import style
 from convnets.errors import InputError
-from convnets.report import figures
+from convnets.report import confusion, figures, line_labels
 from convnets.study import comparisons, configuration
 
 
@@ -143,7 +143,7 @@ def test_a_title_with_dollars_stays_as_it_is(config: dict[str, Any], tmp_path: P
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8).map(sorted), st.floats(0.001, 0.1))
 def test_labels_are_spread_out(positions: list[float], gap: float) -> None:
-    moved = figures.spread_out(positions, gap, 0, 1)
+    moved = line_labels.spread_out(positions, gap, 0, 1)
     assert all(after - before >= gap - 1e-9 for before, after in pairwise(moved))
     assert moved[0] >= 0
     assert moved[-1] <= 1 + 1e-9
@@ -154,7 +154,7 @@ def test_labels_are_spread_out(positions: list[float], gap: float) -> None:
 @pytest.mark.parametrize(("classes", "named", "numbers"), [(3, 3, 9), (40, 40, 1600), (41, 21, 0), (1000, 40, 0)])
 def test_a_confusion_matrix_of_many_classes_names_some(classes: int, named: int, numbers: int) -> None:
     names = [f"class {number}" for number in range(classes)]
-    figure = figures.confusion_matrix(np.eye(classes, dtype=int).tolist(), names, "title")
+    figure = confusion.confusion_matrix(np.eye(classes, dtype=int).tolist(), names, "title")
     (axes,) = figure.axes
     step = -(-classes // 40)
     assert [label.get_text() for label in axes.get_yticklabels()] == names[::step]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from convnets import style
+from convnets import style, tables
 from convnets.report2021 import memory, vgg16, vgg16_figure
 
 REPORTED = {
@@ -65,7 +65,7 @@ def test_memory_says_what_is_wrong_with_the_reports_numbers() -> None:
     assert "14,714,688" in whole
     assert "divides the parameters by 8" in block
     assert "28.34 MB" in block
-    markdown = memory.markdown(table.reset_index())
+    markdown = tables.markdown(memory.readable(table.reset_index()))
     assert "| 14,719,818" in markdown
     assert "nan" not in markdown.lower()
 

@@ -21,6 +21,7 @@ ELSEWHERE = {
     r"make setup( PYTHON=python3\.11)?": ("tests/test_make.py", '"setup"'),
     r"make ui( STUDY=mine/study\.yaml)?": ("tests/tracking/test_serve_ui_slow.py", "serve_ui.py"),
     r"make (lint|test|test-slow)": (".ci/run", "make"),
+    r"make paper( CONFIGFILE=config\.reference\.yaml)?": ("tests/report/test_paper_slow.py", '"write_paper"'),
     r"make schema": ("tests/study/test_schema.py", "schema"),
     r"make run CORES=2 CONFIGFILE=config\.smoke\.yaml": ("docs/tutorial.md", "$ make run CORES=2 CONFIGFILE=config.smoke.yaml"),
     # The tutorial's study is this one.

@@ -12,7 +12,19 @@ import yaml
 from conftest import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-PARTS = ("Snakefile", "config.yaml", "Makefile", "requirements.lock", "rules", "report", "scripts", "schemas", "profiles", "envs")
+PARTS = (
+    "Snakefile",
+    "config.yaml",
+    "CITATION.cff",
+    "Makefile",
+    "requirements.lock",
+    "rules",
+    "report",
+    "scripts",
+    "schemas",
+    "profiles",
+    "envs",
+)
 
 
 def copy_project(folder: Path, batches: Path, origin: Path = ROOT) -> None:

@@ -55,15 +55,22 @@ def _rounded(value: float) -> float | None:
     return int(value) if float(value).is_integer() else tables.significant(value)
 
 
+def readable(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the table of claims for readers; `kind` is that of its intervals, "ci" or "adjusted"."""
+    numbers = table[["reported", "measured", f"{kind}_low", f"{kind}_high"]].astype(float)
+    text = numbers.map(lambda value: "" if math.isnan(value) else wording.number(value))
+    shown = table[["section", "statement"]].assign(report=text["reported"], here=text["measured"])
+    shown["interval"] = list(map(wording.interval, numbers[f"{kind}_low"], numbers[f"{kind}_high"]))
+    return shown.assign(seeds=table["seeds"], verdict=table["verdict"]).astype(str)
+
+
 def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | None = None) -> str:
     """Return as Markdown the count of the verdicts, their look, what was frozen, the table of claims and the notes."""
-    numbers = table[["reported", "measured", "ci_low", "ci_high"]].astype(float)
-    text = numbers.map(lambda value: "" if math.isnan(value) else wording.number(value))
-    shown = table[["section", "id", "statement"]].rename(columns={"id": "claim"}).assign(report=text["reported"])
-    intervals = map(wording.interval, numbers["ci_low"], numbers["ci_high"])
-    shown["here"] = [f"{mean} {interval}".strip() for mean, interval in zip(text["measured"], intervals, strict=True)]
-    names = ["seeds", "verdict", *(["frozen"] if standing else [])]
-    shown[names] = table[names]
+    shown = readable(table, "ci")
+    shown["here"] = (shown["here"] + " " + shown.pop("interval")).str.strip()
+    shown.insert(1, "claim", table["id"])
+    if standing:
+        shown["frozen"] = table["frozen"]
     notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
     head = f"{tally(table)}\n" + (f"\n{look}\n" if look else "")
     if standing:

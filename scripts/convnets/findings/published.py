@@ -18,6 +18,11 @@ from convnets.findings.inference import CONFIDENCE
 
 NEEDED = ("variant", "split", "metric", "iteration", "value")
 VALUES = {"split": ("validation", "train"), "metric": ("loss", "accuracy")}
+COLUMNS = (
+    *("figure", "variant", "label", "metric", "seeds", "points", "inside", "share", "own_share_mean", "own_share_lowest"),
+    *("mean_difference", "outside"),
+)
+OUTSIDE = "outside at iterations"
 CAPTION = (
     "Validation curves. A point is inside of the pointwise {level:.0%} prediction band for one more run, which is widened by the "
     "reading error. Beside it: the share of its points that each run here has within the band of the others, mean and lowest.\n"
@@ -87,7 +92,7 @@ def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], 
                 "outside": _iterations(points["iteration"].to_numpy(), away > allowed),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def half_width(values: np.ndarray) -> np.ndarray:
@@ -114,10 +119,8 @@ def _iterations(iterations: np.ndarray, is_outside: np.ndarray) -> str:
     return "; ".join(first if first == last else f"{first} to {last}" for first, last in named)
 
 
-def markdown(found: pd.DataFrame) -> str:
-    """Return the table for readers, as Markdown."""
-    if found.empty:
-        return "No published curve has three runs or more beside it.\n"
+def readable(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the table for readers."""
     shown = found[["figure", "label", "metric"]].rename(columns={"label": "variant"})
     shown["inside of the band"] = [f"{inside} of {points}" for inside, points in zip(found["inside"], found["points"], strict=True)]
     shown["share"] = [f"{share:.0%}" for share in found["share"]]
@@ -125,5 +128,12 @@ def markdown(found: pd.DataFrame) -> str:
         f"{mean:.0%}, lowest {least:.0%}" for mean, least in zip(found["own_share_mean"], found["own_share_lowest"], strict=True)
     ]
     shown["published less ours, mean"] = [f"{difference:+.4f}" for difference in found["mean_difference"]]
-    shown["outside at iterations"] = found["outside"]
-    return f"{tables.markdown(shown)}\n{CAPTION.format(level=CONFIDENCE)}"
+    shown[OUTSIDE] = found["outside"].fillna("")
+    return shown
+
+
+def markdown(found: pd.DataFrame) -> str:
+    """Return the table for readers, as Markdown."""
+    if found.empty:
+        return "No published curve has three runs or more beside it.\n"
+    return f"{tables.markdown(readable(found))}\n{CAPTION.format(level=CONFIDENCE)}"

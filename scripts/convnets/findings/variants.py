@@ -8,12 +8,12 @@ import pandas as pd
 from convnets import tables
 from convnets.runs.records import NUMBER_COLUMNS, Metrics
 
-# The metrics in the Markdown table: heading and decimals.
+# The metrics in the table for readers: heading and decimals.
 SHOWN = {
     "best_val_accuracy": ("best validation accuracy", 4),
     "test_accuracy": ("test accuracy", 4),
-    "min_val_loss": ("lowest validation loss", 4),
-    "final_val_loss": ("final validation loss", 4),
+    "min_val_loss": ("lowest validation loss (nats)", 4),
+    "final_val_loss": ("final validation loss (nats)", 4),
     "train_seconds": ("training time (s)", 0),
 }
 
@@ -34,12 +34,12 @@ def table(runs: Iterable[Metrics], verified: Sequence[str], labels: Mapping[str,
     return summary.loc[list(labels)].rename_axis("variant").reset_index()
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Return the table of variants as Markdown, with fewer columns and digits."""
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of variants for readers, with fewer columns and digits."""
     shown = pd.DataFrame({"variant": table["label"], "runs": table["runs"]})
     shown["parameters"] = [f"{count:,.0f}" for count in table["parameters_mean"]]
     for metric, (heading, digits) in SHOWN.items():
         shown[heading] = tables.means(table, metric, digits)
     if table["verified"].any():
         shown["runs verified, not trained, by this code"] = table["verified"]
-    return tables.markdown(shown)
+    return shown.astype(str)

@@ -30,8 +30,7 @@ class Judgement:
     `decisive` is the finding that decides: the least certain one if all conditions seem to hold, else the most clearly violated
     one. `runs` holds one run of each seed for each variant and grid in the quantities; for a grid it is the run of the member that
     was selected in that seed. `p_not` and `p_so` are the p-values of the hypotheses that the claim does not hold, and that it
-    holds, adjusted for all claims; None for an exact claim. `level` is the level of a single test, from which the number of seeds
-    needed is computed.
+    holds, adjusted for all claims; None for an exact claim. `level` is that of a single test, for the number of seeds needed.
     """
 
     claim: Claim
@@ -94,8 +93,7 @@ def at_margins(claims: Sequence[Claim], runs: Sequence[Run], share: float, alpha
 def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
     """Return the runs of a claim's variants and grids, of the seeds that all its variants have, in the order of seeds.
 
-    Where its variants are of several studies that do not share seeds and data (`pairing.obstacle`), those are the seeds that all
-    variants of a study have.
+    Where several studies do not share seeds and data (`pairing.obstacle`), those are the seeds that all variants of a study have.
     """
     named = {variant: {run.seed: run for run in runs if run.variant == variant} for variant in claim.variants}
     groups = {study: [variant for variant in named if study_of(variant)[0] == study] for study in claim.studies}
@@ -123,8 +121,7 @@ def _selected(runs: Sequence[Run]) -> Run:
 def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:
     """Return the p-values of "the claim does not hold" and of "it holds".
 
-    To reject the first, all conditions have to be shown, which needs no correction (Berger, Technometrics 24, 1982). To reject the
-    second, any condition has to be refuted, which needs Bonferroni's correction.
+    Rejecting the first takes all conditions, without correction (Berger, Technometrics 24, 1982), the second any (Bonferroni).
     """
     return max(item.p_inside for item in findings), min(1.0, len(findings) * min(item.p_outside for item in findings))
 

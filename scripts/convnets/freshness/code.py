@@ -14,7 +14,7 @@ from convnets.modules import closure, read_module
 
 SCRIPTS = Path(__file__).parents[2]  # modules of the project are found from here
 # The libraries that can change a number, a picture or a table, by the name they are imported under.
-LIBRARIES = ("PIL", "jinja2", "keras", "matplotlib", "numpy", "pandas", "scipy", "tabulate", "tensorflow")
+LIBRARIES = ("PIL", "jinja2", "keras", "matplotlib", "numpy", "pandas", "pylatexenc", "scipy", "tabulate", "tensorflow")
 PACKAGES = {"PIL": "pillow"}  # the package of a library, where its name is another
 # Modules that cannot change a result: the declaration of settings, whose values count, and the frame of steps.
 NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")

@@ -4,8 +4,10 @@ Lines are told apart by their labels and, between splits, by their dashes; colou
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -16,13 +18,16 @@ from matplotlib.figure import Figure
 
 from convnets.errors import InputError
 from convnets.findings import published
+from convnets.report.line_labels import label_ends
 from convnets.runs.layout import HISTORY, subject_of
-from convnets.study.comparisons import PALETTE, Comparison
+from convnets.study.comparisons import PALETTE, Comparison, Member
 from convnets.style import STYLE
 
-WIDTH_IN, ROW_HEIGHT_IN = 11.0, 3.9
-NUMBERED_CLASSES = 40  # at most, in a confusion matrix
+WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS = 11.0, 3.9, 9.0
 LABEL_HEIGHT = 0.062  # of a panel's height, between the centres of two labels
+AROUND_IN = 0.7  # the height of a row that title and axis take
+MOST_LINES = 4  # of a label; the rest is left out
+LINE_HEIGHT = 0.62  # of that, what each further line of a label adds
 SPLITS = {
     "validation": ("val", "validation", "solid"),
     "train": ("train", "training", (0, (4, 1.5))),
@@ -30,6 +35,32 @@ SPLITS = {
 }
 OF_PUBLISHED = {"validation": "validation", "train": "train", "train_eval": "train"}  # the split of published curves beside one
 QUANTITIES = {"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a figure of curves.
+
+    `width` and `row_height`, of a row of panels, are in inches, `label` is the font's size of the lines' labels in points, and
+    `style` what it changes in the common style. `wrap` is the number of characters of a line of such a label, None for no limit.
+    Panels of loss and accuracy stand side by side, or `is_stacked`. Where a caption says what is shown, it has no title.
+    """
+
+    width: float
+    row_height: float
+    label: float
+    style: Mapping[Any, Any] = field(default_factory=dict)
+    wrap: int | None = None
+    is_stacked: bool = False
+    has_title: bool = True
+
+    def label_height(self, lines: int) -> float:
+        """Return the height of a label of so many lines, with the space about it, as a fraction of that of a panel."""
+        scale = self.label / LABEL_POINTS * (ROW_HEIGHT_IN - AROUND_IN) / (self.row_height - AROUND_IN)
+        return LABEL_HEIGHT * scale * (1 + LINE_HEIGHT * (lines - 1))
+
+
+SCREEN = Size(WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS)
 
 
 @dataclass(frozen=True)
@@ -45,6 +76,10 @@ class Curves:
     deviation: Mapping[str, np.ndarray]
     runs: int
     is_published: bool = False
+
+
+Published = Mapping[tuple[str, str], Curves]  # by variant and split
+Line = tuple[Curves, str, str, str]  # curves, split, label and colour
 
 
 def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str, Curves]:
@@ -68,8 +103,8 @@ def curves(histories: Iterable[pd.DataFrame]) -> Curves:
     return Curves(frames[0]["iteration"].to_numpy(), mean, deviation, len(frames))
 
 
-def read_published(path: Path, spec: Comparison) -> dict[tuple[str, str], Curves]:
-    """Return the published curves of a comparison by variant and split."""
+def read_published(path: Path, spec: Comparison) -> Published:
+    """Return the published curves of a comparison."""
     found = published.of_figures(published.read(path), spec.published.figures if spec.published else ())
     drawn = {}
     for keys, points in found.groupby(["variant", "split"]):
@@ -78,6 +113,13 @@ def read_published(path: Path, spec: Comparison) -> dict[tuple[str, str], Curves
         mean = {f"{SPLITS[split][0]}_{metric}": by_metric[metric].to_numpy() for metric in by_metric}
         drawn[variant, split] = Curves(by_metric.index.to_numpy(), mean, {}, 1, is_published=True)
     return drawn
+
+
+def published_of(comparisons: Sequence[Comparison], files: Iterable[Path]) -> dict[str, Published]:
+    """Return the published curves of each comparison that has any, by id; `files` are those that they name, each once, in order."""
+    having = [(spec, spec.published.curves) for spec in comparisons if spec.published]
+    paths = dict(zip(dict.fromkeys(name for _, name in having), files, strict=True))
+    return {spec.id: read_published(paths[name], spec) for spec, name in having}
 
 
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:
@@ -91,62 +133,60 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
         return figure
 
 
-def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> Figure:
-    """Draw the test images of each class (row) by predicted class (column), shape (classes, classes), in percent of the row.
-
-    Of more than `NUMBERED_CLASSES` classes some names are shown, and colours alone tell the percentages.
-    """
-    matrix = np.asarray(counts)
-    ticks = range(0, len(classes), -(-len(classes) // NUMBERED_CLASSES))
-    side = max(6.4, 0.3 * len(ticks))
-    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(side, side - 0.4), layout="constrained")
-        axes = figure.subplots()
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, column in np.ndindex(matrix.shape) if len(ticks) == len(classes) else ():
-            color = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=color, fontsize=8)
-        names = [classes[tick] for tick in ticks]
-        axes.set_xticks(ticks, names, rotation=45, ha="right")
-        axes.set_yticks(ticks, names)
-        axes.set(xlabel="put into", ylabel="class")
-        axes.set_title(f"{title}: percent of the test images of each class")
-    return figure
-
-
-def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Mapping[tuple[str, str], Curves] | None = None) -> Figure:
-    """Draw a comparison from the curves of each variant, and those that were published of it, by variant and split."""
-    with mpl.rc_context(STYLE):
-        lines_of_row = len(spec.members) * max(map(len, spec.rows)) * (2 if beside else 1)
-        height = ROW_HEIGHT_IN * max(1, lines_of_row * LABEL_HEIGHT)  # room for all labels
-        figure = Figure(figsize=(WIDTH_IN, 0.5 + height * len(spec.rows)), layout="constrained")
-        panels = figure.subplots(len(spec.rows), 2, squeeze=False)
-        for row, splits in zip(panels, spec.rows, strict=True):
+def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published | None = None, size: Size = SCREEN) -> Figure:
+    """Draw a comparison from the curves of each variant, and those that were published of it."""
+    with mpl.rc_context({**STYLE, **size.style}):
+        drawn = [
+            [
+                *(_line(member, split, found[member.variant], size, several=len(splits) > 1) for member, split in shown),
+                *(
+                    _line(member, split, curves, size, several=len(splits) > 1, more=f", {spec.published.label}")
+                    for member, split in shown
+                    if spec.published and (curves := (beside or {}).get((member.variant, OF_PUBLISHED[split])))
+                ),
+            ]
+            for splits in spec.rows
+            for shown in [list(product(spec.members, splits))]
+        ]
+        height = size.row_height * max(1, *(len(lines) * _label_height(lines, size) for lines in drawn))  # room for all labels
+        columns = 1 if size.is_stacked else len(QUANTITIES)
+        rows = len(spec.rows) * len(QUANTITIES) // columns
+        figure = Figure(figsize=(size.width, 0.5 * size.has_title + height * rows), layout="constrained")
+        panels = iter(figure.subplots(rows, columns, squeeze=False).flat)
+        for lines, splits in zip(drawn, spec.rows, strict=True):
             names = " and ".join(SPLITS[split][1] for split in splits)
-            suffixes = {split: f", {SPLITS[split][1]}" if len(splits) > 1 else "" for split in splits}
-            lines = [
-                (found[member.variant], split, member.label + suffixes[split], member.colors[split])
-                for member in spec.members
-                for split in splits
-            ]
-            lines += [
-                (curves, split, f"{label}, {spec.published.label}", color)
-                for (_, split, label, color), member in zip(lines, [one for one in spec.members for _ in splits], strict=True)
-                if spec.published and (curves := (beside or {}).get((member.variant, OF_PUBLISHED[split])))
-            ]
-            for axes, quantity in zip(row, QUANTITIES, strict=True):
-                _draw_panel(axes, quantity, lines)
+            for quantity in QUANTITIES:
+                axes = next(panels)
+                _draw_panel(axes, quantity, lines, size)
                 axes.set_title(f"{QUANTITIES[quantity]}, {names}")
-        seeds = {one.runs for one in found.values()}
-        count = "/".join(map(str, sorted(seeds)))
-        spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
-        figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
-        figure.supxlabel(f"{spread}; a dot marks each line's best value", x=0.99, ha="right", fontsize=8.5, color="#555555")
+        if size.has_title:
+            _write_titles(figure, spec, found)
         return figure
 
 
-def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, str, str]]) -> None:
+def _line(member: Member, split: str, curves: Curves, size: Size, *, several: bool, more: str = "") -> Line:
+    """Return the line of a member in a row of panels, which shows one split or several; its label ends with `more`."""
+    label = member.label + (f", {SPLITS[split][1]}" if several else "") + more
+    if size.wrap:
+        label = fill(label, size.wrap, max_lines=MOST_LINES, placeholder=" \N{HORIZONTAL ELLIPSIS}")
+    return curves, split, label, member.colors[split]
+
+
+def _label_height(lines: Sequence[Line], size: Size) -> float:
+    """Return the height of the tallest label of a panel, as `Size.label_height` does."""
+    return size.label_height(1 + max(label.count("\n") for _, _, label, _ in lines) if size.wrap else 1)
+
+
+def _write_titles(figure: Figure, spec: Comparison, found: Mapping[str, Curves]) -> None:
+    """Write the title of a comparison above it, and what its lines show below."""
+    seeds = {one.runs for one in found.values()}
+    count = "/".join(map(str, sorted(seeds)))
+    spread = "One run per variant" if seeds == {1} else f"Mean and standard deviation of {count} seeds"
+    figure.suptitle(f"{spec.figure}. {spec.title}" if spec.figure else spec.title, x=0.01, ha="left", weight="bold")
+    figure.supxlabel(f"{spread}; a dot marks each line's best value", x=0.99, ha="right", fontsize=8.5, color="#555555")
+
+
+def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = SCREEN) -> None:
     """Draw the lines of one panel, each given by its curves, split, label and colour, and their labels."""
     ends = []
     for found, split, label, color in lines:
@@ -169,7 +209,7 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[tuple[Curves, str, st
     axes.set_xlim(0, max(right for _, right, _, _ in ends))
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    _label_ends(axes, sorted(ends, key=lambda end: end[0]))
+    label_ends(axes, sorted(ends, key=lambda end: end[0]), size.label, _label_height(lines, size))
 
 
 def _draw_published(axes: Axes, found: Curves, column: str, style: tuple[str, str, Any]) -> list[tuple[float, float, str, str]]:
@@ -178,51 +218,7 @@ def _draw_published(axes: Axes, found: Curves, column: str, style: tuple[str, st
     values = found.mean.get(column, np.array([]))
     if not len(known := np.flatnonzero(np.isfinite(values))):
         return []
-    axes.plot(found.iterations[known], values[known], color=color, linestyle=dashes, linewidth=0.8)
+    axes.plot(
+        found.iterations[known], values[known], color=color, linestyle=dashes, linewidth=0.45 * mpl.rcParams["lines.linewidth"]
+    )
     return [(float(values[known[-1]]), float(found.iterations[known[-1]]), label, color)]
-
-
-def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write the label of each line, the lowest first, to the right of its end, moved up or down so that labels do not overlap."""
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high)
-    gap = min(LABEL_HEIGHT, 1 / len(ends)) * (high - low)
-    heights = spread_out([float(end) for end, *_ in ends], gap, low + gap / 2, high - gap / 2)
-    offset = 0.025 * axes.get_xlim()[1]
-    for (end, right, label, color), height in zip(ends, heights, strict=True):
-        axes.annotate(
-            label,
-            xy=(right, end),
-            xytext=(right + offset, height),
-            color=_readable(color),
-            va="center",
-            fontsize=9,
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
-        )
-
-
-def spread_out(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move ascending positions as little as a simple pass can so that neighbours are `gap` apart within [low, high].
-
-    Where they do not all fit, they keep the gap and start at `low`.
-    """
-    moved: list[float] = []
-    for position in positions:
-        moved.append(max(position, moved[-1] + gap if moved else low))
-    ceiling = high
-    for index in range(len(moved) - 1, -1, -1):
-        moved[index] = min(moved[index], ceiling)
-        ceiling = moved[index] - gap
-    shift = max(0.0, low - moved[0]) if moved else 0.0
-    return [position + shift for position in moved]
-
-
-def _readable(color: str) -> str:
-    """Return a colour darkened until its text has a contrast of 4.5 on white (WCAG 2.2, level AA)."""
-    rgb = np.array(mpl.colors.to_rgb(color))
-    while True:
-        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        if 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5:
-            return mpl.colors.to_hex(tuple(rgb))
-        rgb = rgb * 0.95

@@ -5,15 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
 
+from convnets import settings, tables
+from convnets.data.images import ImageFormat
 from convnets.findings import convergence, inference, looks, wording
 from convnets.findings.frozen import Standing
 from convnets.report.texts import Text, Texts
+from convnets.runs import reading
 from convnets.runs.run import FIXED_METRICS, Run
 from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.comparisons import Comparison
@@ -21,6 +25,7 @@ from convnets.study.quantities import study_of
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
 UNKNOWN = "\N{EM DASH}"
+LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # they make tables and figures
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,20 @@ class Material:
 
     @staticmethod
     def of(
-        settings: Mapping[str, Any],
-        runs: Sequence[Run],
-        elsewhere: Sequence[Run],
-        tables: Mapping[str, pd.DataFrame],
-        standing: Standing | None = None,
+        settings: Mapping[str, Any], runs: Sequence[Run], elsewhere: Sequence[Run], tables: Mapping[str, pd.DataFrame]
     ) -> "Material":
         """Return the data of the sections."""
         listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
         drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables, standing)
+        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables)
+
+    @staticmethod
+    def read(chosen: Mapping[str, Any], runs: Iterable[Path], elsewhere: Iterable[Path], found: Iterable[Path]) -> "Material":
+        """Return the data of the sections from the folders of runs and the files of tables; an InputError if one is damaged."""
+        variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
+        images = ImageFormat(**chosen["format"])
+        others = reading.read_elsewhere(elsewhere, chosen["studies"], images)
+        return Material.of(chosen, reading.read(runs, variants, images), others, {path.stem: tables.read(path) for path in found})
 
     @property
     def alpha(self) -> float:

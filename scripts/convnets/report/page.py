@@ -63,7 +63,10 @@ def caption(comparison: Comparison, seeds: int, texts: Texts) -> Text:
     drawn = join(texts.captions["and"], [texts.captions[split] for split in splits])
     number = f"{comparison.figure}. " if comparison.figure else ""
     figure = Text(number, number.replace("Figure", "Figura").replace(" and ", " y "))
-    return texts.captions["curves"].fill(figure=figure, splits=drawn, spread=spread)
+    shown = texts.captions["curves"].fill(figure=figure, splits=drawn, spread=spread)
+    if not comparison.published:
+        return shown
+    return join(" ", [shown, texts.captions["published"].fill(label=comparison.published.label)])
 
 
 def render(

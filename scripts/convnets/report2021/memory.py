@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from convnets import tables
 from convnets.data.cifar10 import CLASSES
 from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
@@ -57,12 +56,18 @@ def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFr
     return pd.DataFrame(values, columns=columns).astype({"reported_parameters": "Int64"})
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Return the memory table as Markdown."""
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the memory table for readers."""
     shown = pd.DataFrame({"network": table["network"]})
     shown["parameters"] = [f"{count:,}" for count in table["parameters"]]
     shown["MB"] = [f"{size:.4g}" for size in table["megabytes"]]
-    shown["report: parameters"] = [f"{count:,}" if pd.notna(count) else "" for count in table["reported_parameters"]]
+    shown["report: parameters"] = [f"{count:,.0f}" if pd.notna(count) else "" for count in table["reported_parameters"]]
     shown["report: MB"] = [f"{size}" if pd.notna(size) else "" for size in table["reported_megabytes"]]
     shown["note"] = table["note"]
-    return tables.markdown(shown)
+    return shown
+
+
+def readable_blocks(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of VGG-16's blocks for readers."""
+    shown = table[["block"]].assign(**{name: [f"{count:,}" for count in table[name]] for name in ("parameters", "bits")})
+    return shown.assign(MB=[f"{size:,.2f}" for size in table["megabytes"]])

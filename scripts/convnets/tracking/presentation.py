@@ -17,11 +17,11 @@ def present(finished: Finished, label: str, folder: Path) -> None:
     import pandas as pd
 
     from convnets import style  # Matplotlib takes a second to import, which a training can do when it has ended
-    from convnets.report import figures
+    from convnets.report import confusion, figures
 
     history = pd.read_csv(finished.folder / layout.HISTORY)
     style.save(figures.learning_curves(history, label), folder / LEARNING_CURVES)
-    style.save(figures.confusion_matrix(finished.record.confusion, finished.classes, label), folder / CONFUSION_MATRIX)
+    style.save(confusion.confusion_matrix(finished.record.confusion, finished.classes, label), folder / CONFUSION_MATRIX)
     with atomic_path(folder / CARD) as temporary:
         temporary.write_text(model_card(finished, label), encoding="utf-8")
 

@@ -56,7 +56,7 @@ class Steps:
 
     # For rules
 
-    def marker(self, rule: str, check: Check | None = None) -> InputFunction:
+    def marker(self, rule: str, check: Check | None = None, *, is_extra: bool = False) -> InputFunction:
         """Return an input function that names the marker where the rule's step is stale.
 
         Parameters
@@ -65,8 +65,11 @@ class Steps:
             The rule.
         check
             Returns further reasons for which its step is stale.
+        is_extra
+            Whether the step is made only where it is asked for, so that the study is complete without it.
         """
-        self._declared.checks[rule] = check
+        if not is_extra:
+            self._declared.checks[rule] = check
 
         def stale(wildcards: Any) -> list[str]:  # noqa: ANN401
             if not self.reasons(key_of(rule, wildcards)):
@@ -141,7 +144,7 @@ class Steps:
 
     @cached_property
     def all(self) -> Mapping[str, Step]:
-        """Every step."""
+        """Every step of the whole study."""
         return {key: self[key] for rule in self._declared.checks for key in self._declared.keys(rule)}
 
     def __getitem__(self, key: str) -> Step:
@@ -156,7 +159,7 @@ class Steps:
             needed = {file for file, rule in rare.items() if any(self.reasons(other.key) for other in self.of(rule))}
             outputs = [file for file in step.files if file not in rare or file in needed]
             found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, needed)
-            check = self._declared.checks[step.rule]
+            check = self._declared.checks.get(step.rule)
             self._reasons[key] = found or (list(check(self)) if check else [])
         return self._reasons[key]
 

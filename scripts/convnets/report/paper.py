@@ -1,0 +1,150 @@
+"""What a paper takes of a study: its tables in LaTeX, the sizes of its figures, the software, and what was done."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from convnets.findings import claim_tables, published, variants
+from convnets.report import latex, methods, page
+from convnets.report.figures import Size
+from convnets.report.latex import ROWS
+from convnets.report.material import Material
+from convnets.report.texts import Texts
+from convnets.report2021 import memory
+from convnets.study.comparisons import Comparison
+
+# The widths are those of IEEE's journals; of ACM's and Elsevier's they differ by a few points.
+# The software that has an entry of its own in software.bib.
+CITED = {"keras": "Keras", "matplotlib": "Matplotlib", "mlflow": "MLflow", "numpy": "NumPy", "pandas": "pandas"}
+CITED |= {"scipy": "SciPy", "snakemake": "Snakemake", "tensorflow": "TensorFlow"}
+PRINT = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.2,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
+VGG16 = (
+    "VGG-16: the side and the channels of each feature map, and the parameters of each block. Blue are convolutions with ReLU, red "
+    "max pooling, green fully connected layers."
+)
+ONE_COLUMN = Size(3.5, 1.8, 8, PRINT, wrap=16, is_stacked=True, has_title=False)
+TWO_COLUMNS = Size(7.16, 2.1, 8, PRINT, wrap=18, has_title=False)
+SIZES = {"one_column": (ONE_COLUMN, (3, 2, 3)), "two_columns": (TWO_COLUMNS, (8,))}  # each with the rows of VGG-16's blocks
+
+
+def tables(study: Material, texts: Texts) -> Mapping[str, str]:
+    """Return each table of the study as LaTeX, by name."""
+    made: Mapping[str, Callable[[pd.DataFrame], str]] = {
+        "variants": lambda frame: _of_networks(variants.readable(frame), "variant"),
+        "convergence": lambda _: "\\par\\medskip\n".join(_of_networks(part, "variant") for part in _convergence(study, texts)),
+        "claims": _claims,
+        "curves": _curves,
+        "errata": _errata,
+        "memory": lambda frame: _of_networks(memory.readable(frame).drop(columns="note"), "network"),
+        "vgg16": lambda frame: _of_networks(memory.readable_blocks(frame), "block"),
+    }
+    return {name: made[name](frame) for name, frame in study.tables.items()}
+
+
+def _of_networks(frame: pd.DataFrame, first: str) -> str:
+    """Return a table of numbers as LaTeX, a row for each network or block, which the first column names."""
+    values = [name for name in map(str, frame) if name != first]
+    return latex.table(latex.numbers(frame, values), [first])
+
+
+def _convergence(study: Material, texts: Texts) -> Sequence[pd.DataFrame]:
+    """Return the table of convergence in its parts, with English headings."""
+    parts = study.speed_and_overfitting(texts)
+    return [part.set_axis([heading.en for heading in headings], axis=1).reset_index() for part, headings, _ in parts]
+
+
+def _curves(frame: pd.DataFrame) -> str:
+    """Return the table of published curves as LaTeX."""
+    shown = published.readable(frame)
+    numbers = [name for name in map(str, shown) if name not in ("figure", "variant", "metric", published.OUTSIDE)]
+    return latex.table(latex.numbers(shown, numbers), ["variant", published.OUTSIDE], ["figure", "metric"])
+
+
+def _claims(frame: pd.DataFrame) -> str:
+    """Return the table of claims as LaTeX, with adjusted intervals."""
+    headings = {"report": "reported", "here": "measured", "interval": "adjusted interval"}
+    shown = claim_tables.readable(frame, "adjusted").rename(columns=headings)
+    if not shown["reported"].any():
+        del shown["reported"]
+    numbers = [name for name in map(str, shown) if name not in ("section", "statement", "verdict")]
+    return latex.table(latex.numbers(shown, numbers), ["statement"], ["section", "verdict"])
+
+
+def _errata(frame: pd.DataFrame) -> str:
+    """Return the errata as LaTeX: what the report prints, and what is right."""
+    shown = frame[["section", "reported", "correct"]].astype(str)
+    return latex.table(shown.rename(columns={"reported": "the report", "correct": "right"}), ["the report", "right"], ["section"])
+
+
+def software(study: Material, own: Mapping[str, str], citation: Path, template: Path) -> str:
+    """Return the libraries that trained, and those that made the rest (`own`), with their versions, as BibTeX.
+
+    An entry for each, the papers that they ask to cite, and this project as its CITATION.cff describes it.
+    """
+    trained = study.libraries()
+    versions = {
+        name: ", ".join(dict.fromkeys(each[name] for each in (trained, own) if name in each)) for name in sorted({*trained, *own})
+    }
+    return latex.render(
+        template,
+        versions=versions,
+        names=CITED,
+        others=[name for name in versions if name not in CITED],
+        project=yaml.safe_load(citation.read_text(encoding="utf-8")),
+        kind=methods.study(study.settings)["kind"],
+    )
+
+
+def described(study: Material, template: Path) -> str:
+    """Return what was done as LaTeX: data, networks, trainings, tests."""
+    claims, labels = list(study.claims.values()), study.labels
+    first = {run.variant: run for run in reversed(study.runs)}
+    networks = methods.grouped((label, methods.network(first[variant])) for variant, label in labels.items())
+    return latex.render(
+        template,
+        data=methods.study(study.settings),
+        networks=networks,
+        aspects=methods.aspects(list(first.values()), labels),
+        seeds=study.settings["seeds"],
+        looks=study.settings["looks"],
+        claims=len(claims),
+        forms=methods.forms(claims),
+        level=f"{100 * study.alpha:.3g}\N{NO-BREAK SPACE}%",
+        trained=[name for name in study.libraries() if name in CITED],
+        versions=study.libraries(),
+        names=CITED,
+    )
+
+
+def example(study: Material, texts: Texts, template: Path) -> str:
+    """Return a document that includes all tables and figures."""
+    seeds = len(study.settings["seeds"])
+    captions = {name: _caption(comparison, seeds, texts) for name, comparison in study.comparisons.items()}
+    captions |= {"vgg16": VGG16} if "vgg16" in study.tables else {}
+    long = [name for name, frame in study.tables.items() if len(frame) > ROWS]
+    return latex.render(
+        template,
+        title=study.settings["title"],
+        captions=captions,
+        tables=[name for name in study.tables if name not in long],
+        long=long,
+    )
+
+
+def _caption(comparison: Comparison, seeds: int, texts: Texts) -> str:
+    """Return the caption of a comparison's figure, without the number that it has in a report."""
+    return f"{comparison.title}. {page.caption(replace(comparison, figure=''), seeds, texts).en}"
