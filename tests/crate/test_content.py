@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import frozen_studies
 import pytest
 import yaml
 from conftest import ROOT
@@ -20,6 +21,7 @@ from convnets.files import write_json
 from convnets.runs import layout
 from convnets.study import configuration, others
 from convnets.study.configuration import Configuration
+from convnets.workflow import freezing
 
 MARK = "marked-name"
 
@@ -155,3 +157,20 @@ def test_only_tables_of_the_study_get_into_its_crate(tmp_path: Path) -> None:
         "results/report/overview.html",
     }
     assert not (crate / ".snakemake").exists()
+
+
+def test_frozen_claims_come_along_and_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    config = frozen_studies.digits(outside)
+    config["variants"]["resnet"]["network"] = f"{outside}/networks.py:resnet"
+    frozen_studies.freeze(config)
+    write(config, tmp_path / "crate")
+    monkeypatch.chdir(tmp_path / "crate")
+    forget()
+    found = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+    standing = freezing.standing(configuration.resolve({**found, "runs_from": None}))
+    assert standing
+    assert standing.differences == []

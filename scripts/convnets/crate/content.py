@@ -21,6 +21,7 @@ from convnets.freshness.code import SCRIPTS
 from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, VERIFIED, Layout
 from convnets.study import others
 from convnets.study.configuration import Configuration
+from convnets.study.places import frozen_of
 
 ROOT = SCRIPTS.parent
 CODE = (
@@ -86,11 +87,12 @@ def configuration(config: Mapping[str, Any], study: Configuration) -> dict[str, 
 
 
 def own_files(study: Configuration) -> dict[Path, Path]:
-    """Return the study's own files with their places: networks with what they import beside them, published curves, data."""
+    """Return the study's own files with their places: networks with what they import beside them, curves, data, frozen claims."""
     networks = {settings.own.file for settings in study.variants.values() if settings.own.network}
     found = {source: target for file in sorted(networks) for source, target in network_files(file).items()}
     files = [curves for curves in study.published if curves] + ([] if study.kind == kinds.NEUTRAL else [study.source])
-    return found | {Path(path): place(Path(path)) for path in files}
+    frozen = {study.frozen: frozen_of(CONFIG)} if study.frozen.is_file() else {}
+    return found | {Path(path): place(Path(path)) for path in files} | frozen
 
 
 def network_files(file: Path) -> dict[Path, Path]:

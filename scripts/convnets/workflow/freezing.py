@@ -1,7 +1,7 @@
 """Freezing the claims of a study before its runs: their terms, the file, and what speaks against it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,16 @@ def _words(claim: Claim) -> dict[str, Any]:
 
 
 def _network(study: Configuration, variant: str) -> str:
-    """Return the digest of a variant: its settings, with the code of an own network; of another study, its finished runs."""
+    """Return the digest of a variant: its settings, with an own network's code for its path; elsewhere, its finished runs."""
     name, own = study_of(variant)
     if name:
         return fingerprint.digest({"runs": [_result(run) for run in others.runs_by_variant(study.studies[name]).get(own, ())]})
     settings = study.variants[variant]
-    modules: Mapping[str, str] = code.code_of_network(settings.own.file)["modules"] if settings.own.network else {}
-    return fingerprint.digest({"settings": settings.canonical(), "modules": modules})
+    found = settings.canonical()
+    if settings.own.network:
+        modules = code.code_of_network(settings.own.file)["modules"]
+        found["own"] = {**found["own"], "network": settings.own.function, "modules": modules}
+    return fingerprint.digest(found)
 
 
 def _result(run: Path) -> Sequence[Any]:
