@@ -55,6 +55,10 @@ watch: setup  ## show the progress of a workflow that runs elsewhere
 report: setup  ## write the whole report, <results>/report.html, from finished runs; trains nothing
 	@$(BIN)/python scripts/write_report.py --cores $(CORES) $(FILES)
 
+paper: setup  ## write what a paper takes of the study, <results>/paper: tables, figures, methods and software for LaTeX
+	@$(BIN)/python scripts/check_configuration.py $(FILES)
+	$(SNAKEMAKE) --logger convnets -- write_paper
+
 crate: setup  ## write <results>/crate/, an RO-Crate of code, runs, tables, figures and page, from finished runs; AGENT="Name" of who ran them
 	@$(BIN)/python scripts/write_crate.py --cores $(CORES) $(if $(AGENT),--agent "$(AGENT)") $(FILES)
 

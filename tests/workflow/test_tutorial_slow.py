@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,8 @@ def test_it_is_done_from_top_to_bottom(tmp_path: Path, real_batches: Path) -> No
     """Each block of YAML is appended to the file it names, or to the study; each command ends well, and says the lines below it."""
     folder = tmp_path / "clone"
     workflow.copy_project(folder, real_batches)
-    (folder / "config.smoke.yaml").write_text((ROOT / "config.smoke.yaml").read_text())
+    for name in ("config.smoke.yaml", "LICENSE", "installer.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
     (folder / "examples").symlink_to(ROOT / "examples")
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "mine").mkdir()
