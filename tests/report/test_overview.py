@@ -54,7 +54,7 @@ def test_numbers_stand_beside_those_of_2021(config: dict[str, Any], reference: l
     assert "117,072 2021: 138,357,544" in words(section(text, "section-3-1"))
     assert "VGG-16 parameters 138,357,544 as in 2021 MB 553.43 as in 2021" in words(section(text, "section-3-1"))
     changes = words(section(text, "changes"))
-    assert "3 · 1x1 head: test accuracy 2021 0.7309 here 0.7291 difference" in changes
+    assert "3 · 1x1 head: test accuracy 2021 0.7309 here 0.7287 difference \u22120.0022" in changes
     assert "2.1 · dropout 0.0 / dropout 0.5: final validation loss 2021 2 here 2.0981 difference +0.0981" in changes
     assert "2.4 · with augmentation \u2212 without: final validation loss 2021 \u22120.17 here" in changes
     measured, computed = changes.split("Measured: the number printed in 2021, from one run each")
