@@ -116,7 +116,7 @@ def test_files_without_paths_are_the_same_bytes(config: dict[str, Any], tmp_path
     config["dataset"] = {**config["dataset"], "source": str(tmp_path / MARK / "cifar-10-binary.tar.gz")}
     write(config, tmp_path / "crate")
     found = texts(tmp_path / "crate")
-    written = yaml.safe_load(found["config.yaml"])
+    written = yaml.safe_load((tmp_path / "crate" / "config.yaml").read_text(encoding="utf-8"))
     assert (written["dataset"]["source"], written["runs_from"], written["pathvars"]["results"]) == ("auto", "results", "again")
     assert MARK not in "".join(found.values())
     runs = [path for path in found if path.startswith("results/runs/")]

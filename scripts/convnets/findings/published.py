@@ -121,7 +121,7 @@ def _iterations(iterations: np.ndarray, is_outside: np.ndarray) -> str:
 
 def readable(found: pd.DataFrame) -> pd.DataFrame:
     """Return the table for readers."""
-    shown = found[["figure", "label", "metric"]].rename(columns={"label": "variant"})
+    shown = found[["figure", "label", "metric"]].astype(str).rename(columns={"label": "variant"})
     shown["inside of the band"] = [f"{inside} of {points}" for inside, points in zip(found["inside"], found["points"], strict=True)]
     shown["share"] = [f"{share:.0%}" for share in found["share"]]
     shown["share of our own runs"] = [
