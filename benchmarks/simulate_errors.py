@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Simulate how often tests err where runs vary otherwise than normally; write docs/error_rates.csv.
 
-Every hypothesis is true, and just so: two networks are alike, a mean is the number it is compared with, or a printed number is of one
-more run. Each row gives the share of studies in which the test rejects it, on the worse side of two, at a level of 5 % and at that of
-one of 40 claims.
+Every hypothesis is true, and just so: two networks are alike, a mean is the number that it is compared with, or a printed number is
+of one more run. Each row gives the share of studies in which the test rejects it, on the worse side of two, at a level of 5 % and at
+that of one of 40 claims.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from convnets.findings import inference  # noqa: E402
-from convnets.findings.inference import ALPHA  # noqa: E402
+from convnets.findings import inference
+from convnets.findings.inference import ALPHA
 
 CLAIMS = 40
 SHAPES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
