@@ -2,8 +2,8 @@
 """Simulate how often tests err where runs vary otherwise than normally; write docs/error_rates.csv.
 
 Every hypothesis is true, and just so: two networks are alike, a mean is the number that it is compared with, or a printed number is
-of one more run. Each row gives the share of studies in which the test rejects it, on the worse side of two, at a level of 5 % and at
-that of one of 40 claims.
+of one more run. Each row gives the share of studies in which the test rejects it, on the worse side of two, at a level of 5 % and
+at that of one of 40 claims.
 """
 
 import argparse
