@@ -10,6 +10,7 @@ from scipy import stats
 
 from convnets.errors import InputError
 from convnets.findings import published
+from convnets.study import published_curves
 
 CURVES = ROOT / "report" / "curves2021.csv"
 POINTS = 200
@@ -81,18 +82,18 @@ def test_points_at_other_iterations_do_not_count() -> None:
 def test_a_file_that_holds_no_curves_is_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "curves.csv").write_text(text)
     with pytest.raises(InputError, match=message):
-        published.read(tmp_path / "curves.csv")
+        published_curves.read(tmp_path / "curves.csv")
 
 
 def test_optional_columns_have_defaults(tmp_path: Path) -> None:
     (tmp_path / "curves.csv").write_text("variant,split,metric,iteration,value\nmlp,train,loss,1,2\n")
-    (row,) = published.read(tmp_path / "curves.csv").to_dict("records")
+    (row,) = published_curves.read(tmp_path / "curves.csv").to_dict("records")
     assert (row["figure"], row["run_of_figure"], row["uncertainty"]) == ("", "", 0.0)
 
 
 def test_the_reports_curves_are_whole() -> None:
     """Numbers of points, and values that the report's text prints or its figures mark, by the description of the readings."""
-    frame = published.read(CURVES)
+    frame = published_curves.read(CURVES)
     of = frame[frame["split"] == "validation"].set_index(["figure", "variant", "metric", "iteration"])["value"]
     assert of.loc["1", "conv2_dropout00", "loss", 20_387] == 1.8085
     assert of.loc["2", "conv1_dropout05", "loss", 20_387] == pytest.approx(1.159, abs=5e-4)

@@ -54,8 +54,8 @@ STALE = {
     ),
     "a row of the history left out": (
         "runs/records.py",
-        "(asdict(row) for row in rows)",
-        "(asdict(row) for row in list(rows)[1:])",
+        "[asdict(row) for row in rows]",
+        "[asdict(row) for row in list(rows)[1:]]",
     ),
     "files of a run": ("training/outcome.py", "result.model.save(temporary)", "pass"),
     "preparation of the data": ("data/dataset.py", "np.random.RandomState", "np.random.default_rng"),

@@ -12,9 +12,8 @@ import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
-from convnets.findings import published
 from convnets.report2021 import errata
-from convnets.study import configuration
+from convnets.study import configuration, published_curves
 
 
 def test_errata_are_computed() -> None:
@@ -37,7 +36,7 @@ def test_errata_are_computed() -> None:
 
 def test_what_is_read_off_the_figures_is_in_the_curves() -> None:
     """Accuracies at best and at the end, and losses, by figure and network."""
-    frame = published.read(ROOT / "report" / "curves2021.csv")
+    frame = published_curves.read(ROOT / "report" / "curves2021.csv")
     curves = frame[frame["split"] == "validation"].set_index(["figure", "variant", "metric"]).sort_index()
     texts = {erratum.id: " ".join(vars(erratum).values()) for erratum in errata.find()}
     for name, figure, variant, metrics in (

@@ -42,7 +42,10 @@ def write_model(path: Path) -> None:
 def epochs(count: int, number: int = 0) -> tuple[list[Epoch], list[Usage]]:
     """Return the history of so many epochs and what each used; each value and each time is another with another number."""
     numbers, more = range(1, count + 1), number / 64
-    history = [Epoch(n, 10 * n, 2 / n + more, 0.1 * n + more, 1.9 / n + more, 0.05 * n + more, 0.5) for n in numbers]
+    history = [
+        Epoch(n, 10 * n, 2 / n + more, 0.1 * n + more, 1.9 / n + more, 0.05 * n + more, 0.5, 1.8 / n + more, 0.2 * n + more)
+        for n in numbers
+    ]
     return history, [Usage(BEGAN + (10 + number) * n, 99.5 - number, 2**30 + n) for n in numbers]
 
 

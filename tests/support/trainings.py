@@ -170,7 +170,7 @@ def outcome(run: Path) -> tuple[list[list[str]], list[np.ndarray]]:
     import keras
 
     with (run / HISTORY).open(newline="") as file:
-        rows = [row[:-1] for row in csv.reader(file)]
+        rows = [row[:6] + row[7:] for row in csv.reader(file)]
     return rows, keras.models.load_model(run / MODEL).get_weights()
 
 

@@ -194,7 +194,7 @@ HARMLESS = {
     "training.loop docstring": ("Train a network by the protocol", "Train"),
     "training.loop format": ("done = begun or Part()\n", "done = (begun or Part())\n"),
     "report.figures docstring": ("Draw the lines of one panel, each given by", "Write labels"),
-    "report.figures format": ("1 / len(ends)) * (high - low)", "1/len(ends))*(high-low)"),
+    "report.line_labels format": ("1 / len(ends)) * (high - low)", "1/len(ends))*(high-low)"),
     "findings.variants docstring": ("Return the table of variants for readers", "Return it"),
     "report2021.memory format": ("BYTES_PER_PARAMETER * 8", "BYTES_PER_PARAMETER*8"),
     "tracking.connection docstring": ("Return the active run of one training, or None", "Return a run, or None"),

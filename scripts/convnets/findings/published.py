@@ -1,23 +1,14 @@
-"""Curves that were read off published figures: their file, and how much of each lies where one more run of ours would.
-
-A file is CSV with the columns `variant`, `split` (validation or train), `metric` (loss or accuracy), `iteration` and `value`;
-optional are `figure`, `uncertainty` (half-width of the reading error) and `run_of_figure`: the figure that shows the run first,
-whose reading alone is tested.
-"""
+"""How much of each published curve lies where one more run of ours would."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from convnets import tables
-from convnets.errors import InputError
 from convnets.findings.inference import CONFIDENCE
 
-NEEDED = ("variant", "split", "metric", "iteration", "value")
-VALUES = {"split": ("validation", "train"), "metric": ("loss", "accuracy")}
 COLUMNS = (
     *("figure", "variant", "label", "metric", "seeds", "points", "inside", "share", "own_share_mean", "own_share_lowest"),
     *("mean_difference", "outside"),
@@ -27,28 +18,6 @@ CAPTION = (
     "Validation curves. A point is inside of the pointwise {level:.0%} prediction band for one more run, which is widened by the "
     "reading error. Beside it: the share of its points that each run here has within the band of the others, mean and lowest.\n"
 )
-
-
-def read(path: Path) -> pd.DataFrame:
-    """Read a file of published curves; an InputError if it is none."""
-    try:
-        frame = pd.read_csv(path, dtype={"figure": str, "run_of_figure": str})
-    except (OSError, ValueError) as error:
-        raise InputError(f"the published curves in {path} cannot be read: {error}") from error
-    if missing := [name for name in NEEDED if name not in frame]:
-        raise InputError(f"{path} holds no published curves: it has no column {', '.join(missing)}")
-    for name, known in VALUES.items():
-        if not frame[name].isin(known).all():
-            raise InputError(f"{path}: the column {name} should hold {' and '.join(known)} only")
-    for name in ("figure", "run_of_figure"):
-        frame[name] = frame[name].fillna("") if name in frame else frame.get("figure", "")
-    frame["uncertainty"] = frame["uncertainty"].fillna(0.0) if "uncertainty" in frame else 0.0
-    return frame
-
-
-def of_figures(frame: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
-    """Return the curves of some figures, all if none is named."""
-    return frame[frame["figure"].isin(figures)] if figures else frame
 
 
 def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], labels: Mapping[str, str]) -> pd.DataFrame:

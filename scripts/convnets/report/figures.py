@@ -17,9 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from convnets.errors import InputError
-from convnets.findings import published
 from convnets.report.line_labels import label_ends
 from convnets.runs.layout import HISTORY, subject_of
+from convnets.study import published_curves
 from convnets.study.comparisons import PALETTE, Comparison, Member
 from convnets.style import STYLE
 
@@ -105,7 +105,7 @@ def curves(histories: Iterable[pd.DataFrame]) -> Curves:
 
 def read_published(path: Path, spec: Comparison) -> Published:
     """Return the published curves of a comparison."""
-    found = published.of_figures(published.read(path), spec.published.figures if spec.published else ())
+    found = published_curves.of_figures(published_curves.read(path), spec.published.figures if spec.published else ())
     drawn = {}
     for keys, points in found.groupby(["variant", "split"]):
         variant, split = map(str, keys)
