@@ -41,7 +41,8 @@ def test_errata_can_be_reached_and_left(config: dict[str, Any], reference: list[
     found = {erratum.id: erratum for erratum in errata.find()}
     assert sorted(found) == sorted(name for name, _ in ids)
     for name, heading in ids:
-        assert (found[name].title in html.unescape(heading)) and (found[name].title_es in html.unescape(heading))
+        assert found[name].title in html.unescape(heading)
+        assert found[name].title_es in html.unescape(heading)
     targets = set(re.findall(r' id="([\w-]+)"', text))
     for target in re.findall(r'href="#([\w-]+)"', text):
         assert target in targets, target
