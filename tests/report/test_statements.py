@@ -1,5 +1,6 @@
 """Claims, errata and answers in the overview: what each number is of, what leads where, what follows from which verdict."""
 
+import html
 import re
 from collections import Counter
 from typing import Any
@@ -22,7 +23,7 @@ def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[
 
     assert re.search(r"here 2\.\d+ \[[\d., ]+\] dropout 0\.0 / dropout 0\.5: final validation loss", line("dropout_loss_ratio"))
     assert "1x1 head \u2212 dense head: test accuracy" in line("conv1x1_classification")
-    assert "3 layers \u2212 2 layers: best validation accuracy (of 2, the one that decides)" in line("depth_three_best_accuracy")
+    assert "3 layers \u2212 2 layers: best validation accuracy (this one decides)" in line("depth_three_best_accuracy")
     there = "\u2212 2 layers: validation accuracy at the iteration of the lowest loss of 3 layers"
     assert f"3 layers: validation accuracy at the lowest loss {there}" in line("depth_three_accuracy_there")
     assert "VGG-16 fc \u2212 VGG-16 conv: parameters" in line("memory_fully_connected_majority")
@@ -31,18 +32,25 @@ def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[
     assert line("augmentation_losses").count("What it rests on") == 1
     assert re.search(r"5 seeds, p [=<] [\d.]+ adjusted for all claims\.", line("dropout_loss_ratio"))
     assert "Exact, without statistics." in line("memory_fewer_parameters")
-    assert "each for one claim by itself. Verdicts are adjusted for testing all claims at once" in words(text)
+    assert "confidence of the test behind the verdict, adjusted for testing all claims at once" in words(text)
 
 
 def test_errata_can_be_reached_and_left(config: dict[str, Any], reference: list[Run]) -> None:
     text = page_of(config, reference)
-    ids = re.findall(r'<div class="erratum" id="erratum-(\w+)">\s*<h4>([\w ]+)</h4>', text)
-    assert [(name, name.replace("_", " ")) for name in errata.ids()] == ids
+    ids = re.findall(r'<div class="erratum" id="erratum-(\w+)">\s*<h4>(.*?)</h4>', text)
+    found = {erratum.id: erratum for erratum in errata.find()}
+    assert sorted(found) == sorted(name for name, _ in ids)
+    for name, heading in ids:
+        assert found[name].title in html.unescape(heading)
+        assert found[name].title_es in html.unescape(heading)
     targets = set(re.findall(r' id="([\w-]+)"', text))
     for target in re.findall(r'href="#([\w-]+)"', text):
         assert target in targets, target
     loss = section(text, "section-2-4")
-    assert "Also concerned by: loss as error rate (2.1), chosen on what is reported (2.2)" in words(loss)
+    both = [
+        f"{found[name].title} ({where})" for name, where in (("loss_as_error_rate", "2.1"), ("chosen_on_what_is_reported", "2.2"))
+    ]
+    assert f"Also concerned by: {', '.join(both)}" in words(loss)
     assert 'href="#erratum-loss_as_error_rate"' in loss.split('id="claim-augmentation_loss"')[1].split("</tr>")[0]
     assert 'href="#claim-memory_table_head"' in text.split('id="erratum-table1_head"')[1].split("</div>")[0]
     numbers = [spec["number"] for spec in WRITTEN.sections]

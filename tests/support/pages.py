@@ -19,7 +19,7 @@ from convnets.study import configuration
 
 TABLES, FIGURES, TEXTS = studies.REFERENCE.parent / "tables", studies.REFERENCE.parent / "figures", ROOT / "report"
 WRITTEN = texts.read(TEXTS / "texts.yaml", "", is_own=False)
-SECTIONS = ["1", "2.1", "2.2", "2.3", "2.4", "3", "3.1"]
+SECTIONS = ["2.1", "2.2", "2.3", "2.4", "3", "3.1", "1"]
 APPENDIX = ["changes", "convergence", "configuration", "software", "hardware"]
 
 

@@ -49,15 +49,22 @@ class Judgement:
 
     @property
     def adjusted_interval(self) -> tuple[float, float]:
-        """The interval of the decisive finding at the confidence of the test behind the verdict, which is adjusted for all claims.
+        """The adjusted interval of the decisive finding.
 
         It lies inside of the bounds if the claim is reproduced, outside if it is contradicted, and over a bound if neither is
-        shown. To refute a claim takes one of its conditions, at one of its bounds, so these share the level. Of a single run, it is
-        the prediction interval outside of which its number is contradicted.
+        shown.
         """
-        tests = len(self.findings) * sum(map(math.isfinite, self.decisive.bounds))
+        return self.adjusted(self.decisive)
+
+    def adjusted(self, finding: Finding) -> tuple[float, float]:
+        """Return the interval of a finding at the confidence of the test behind the verdict, which is adjusted for all claims.
+
+        To refute a claim takes one of its conditions, at one of its bounds, so these share the level. Of a single run, it is the
+        prediction interval outside of which its number is contradicted.
+        """
+        tests = len(self.findings) * sum(map(math.isfinite, finding.bounds))
         is_shown = self.verdict == REPRODUCED and self.claim.test != SINGLE_RUN
-        return self.decisive.interval(1 - 2 * self.level / (1 if is_shown else tests))
+        return finding.interval(1 - 2 * self.level / (1 if is_shown else tests))
 
 
 def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) -> list[Judgement]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -14,11 +15,11 @@ from pydantic import TypeAdapter
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
-from convnets.findings import convergence, inference, looks, wording
+from convnets.findings import convergence, digits, inference, looks
 from convnets.findings.frozen import Standing
 from convnets.report.texts import Text, Texts
 from convnets.runs import reading
-from convnets.runs.run import FIXED_METRICS, Run
+from convnets.runs.run import Run
 from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.comparisons import Comparison
 from convnets.study.quantities import study_of
@@ -78,13 +79,15 @@ class Material:
         return f"{own} ({study})" if study else self.labels[variant]
 
     def quantities(self, variant: str, metrics: Iterable[str], printed: Mapping[str, float]) -> Iterable[tuple[str, str, str]]:
-        """Yield the mean of each metric over a variant's runs, its interval where it varies, and the number printed."""
+        """Yield the mean of each metric over a variant's runs, its standard deviation where it varies, and the number printed."""
         runs = self.runs_of(variant)
         for metric in metrics:
-            estimate = inference.estimate([run.value(metric) for run in runs])
-            number = "{:,.0f}".format if metric in WHOLE else wording.number
-            interval = "" if metric in FIXED_METRICS else wording.interval(*estimate.interval(), number)
-            yield shown(number(estimate.mean)), shown(interval), as_printed(printed.get(f"{variant}.{metric}"))
+            found = inference.estimate([run.value(metric) for run in runs])
+            number = partial(digits.known, interval=(found.mean - found.deviation, found.mean + found.deviation))
+            if metric in WHOLE and not found.has_spread:
+                number = "{:,.0f}".format
+            spread = f"\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{number(found.deviation)}" if found.has_spread else ""
+            yield shown(number(found.mean)), spread, as_printed(printed.get(f"{variant}.{metric}"))
 
     def printed(self, texts: Texts) -> Mapping[str, float]:
         """Return the number that the report prints for each quantity. Beside a report, claims of other sections are left out.
@@ -108,7 +111,7 @@ class Material:
 
     def configuration(self) -> tuple[Sequence[str], pd.DataFrame]:
         """Return the settings that all variants share, and a row for each variant with the others; names can break at spaces."""
-        flat = {run.variant: run.settings.flat() for run in self.runs}
+        flat = {run.variant: _with_effect(run.settings) for run in self.runs}
         rows = [{re.sub(r"[._]", " ", name): _value(value) for name, value in flat[variant].items()} for variant in self.labels]
         frame = pd.DataFrame(rows, index=list(self.labels.values())).fillna(UNKNOWN)  # an argument that only some optimizers have
         differs = frame.nunique() > 1
@@ -132,6 +135,14 @@ class Material:
             f"{max(record.peak_memory_bytes for record in records) / 1e6:,.0f}" if records else UNKNOWN,
             ", ".join(map(str, sorted({record.threads for record in records}))) or UNKNOWN,
         )
+
+
+def _with_effect(chosen: settings.Settings) -> dict[str, Any]:
+    """Return the settings that have an effect: a network without convolution blocks has no kernels, a 1x1 head no dropout."""
+    flat, network = chosen.flat(), chosen.network
+    idle = [] if network.filters else ["kernel_size"]
+    idle += ["dense_units", "dropout"] if network.head == "conv1x1" or not network.dense_units else []
+    return {name: value for name, value in flat.items() if name not in idle}
 
 
 def _value(value: object) -> str:

@@ -7,6 +7,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import jinja2
 
 from convnets.errors import InputError
 from convnets.findings import wording
-from convnets.report import statements
+from convnets.report import spanish, statements
 from convnets.report.material import Material, as_printed
 from convnets.report.statements import ClaimLine
 from convnets.report.texts import Text, Texts, join
@@ -86,14 +87,21 @@ def render(
     loader, undefined = jinja2.FileSystemLoader(template.parent), jinja2.StrictUndefined
     environment = jinja2.Environment(loader=loader, undefined=undefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"as_printed": as_printed, "named": lambda names, texts: [texts[name] for name in names]}
+    environment.filters |= {"in_spanish": spanish.numbers, "bilingual": _bilingual}
+    environment.filters["differing"] = lambda found: {name: one for name, one in found.items() if one.difference != "0"}
+    environment.filters["labelled"] = partial(spanish.label, known=texts.words)
+    found = sections(study, texts)
+    boxes = [box for section in found for box in section.errata]
     return environment.get_template(template.name).render(
         study=study,
         texts=texts,
-        sections=sections(study, texts),
+        sections=found,
+        titles={line.claim.id: line.title for section in found for line in section.claims},
+        errata_titles={box.id: _bilingual(box, "title") for box in boxes},
         printed=study.printed(texts),
         own=own,
         published=published,
-        pictures={name: _picture(path) for name, path in figures.items()},
+        pictures={name: _picture(path, texts.words) for name, path in figures.items()},
         style=style.read_text(encoding="utf-8"),
         statements=statements,
         caption=caption,
@@ -102,10 +110,17 @@ def render(
     )
 
 
-def _picture(path: Path) -> tuple[str, float, float]:
-    """Return an SVG file as a data URI, its width and its height."""
-    content = path.read_bytes()
-    found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
+def _bilingual(row: Any, name: str) -> Text:  # noqa: ANN401
+    """Return a field of a row in both languages."""
+    return Text(getattr(row, name), getattr(row, f"{name}_es"))
+
+
+def _picture(path: Path, known: Mapping[str, str]) -> tuple[Text, float, float]:
+    """Return an SVG file as a data URI, with its texts in each language, its width and its height."""
+    content = path.read_text(encoding="utf-8")
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
     if found is None:
         raise InputError(f"{path} is no SVG figure of this workflow")
-    return f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}", float(found[1]), float(found[2])
+    encoded = (base64.b64encode(each.encode()).decode("ascii") for each in (content, spanish.picture(content, known)))
+    uris = [f"data:image/svg+xml;base64,{each}" for each in encoded]
+    return Text(*uris), float(found[1]), float(found[2])

@@ -1,53 +1,55 @@
 """The claims and the errata as the overview shows them.
 
-Verdicts and numbers come from the tables. The names of measured quantities and the p-values are not in the tables, so the claims
-are judged again from the same runs.
+Verdicts come from the tables. The numbers of all conditions, their names and the p-values are not in the tables, so the claims are
+judged again from the same runs.
 """
 
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from convnets.findings import verdicts, wording
+from convnets.findings import digits, verdicts, wording
 from convnets.findings.conditions import Finding
-from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
+from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, Judgement
+from convnets.report import spanish
+from convnets.report.interval_plot import IntervalPlot, interval_plot
 from convnets.report.material import Material, as_printed, shown
 from convnets.report.texts import Text, Texts, join
 from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim
 from convnets.study.quantities import exact_numbers, reference_of, variant_and_metric
 
-FEW = 2  # a claim with more quantities than this shows only the deciding one
 VGG16 = "VGG-16"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measured number as text: the name of its quantity, its value and interval, the report's number, and the difference."""
+    """A measured number as text: the name of its quantity, its value and interval, the report's number, and the difference.
+
+    `plot` is a picture of them; None where nothing is known of how much the number varies. `decides` says whether the verdict rests
+    on it, of several.
+    """
 
     what: Text
     here: str
     interval: str
     then: str
     difference: str
-
-    @staticmethod
-    def of(what: Text, measured: float, low: float, high: float, reported: float) -> "Measure":
-        """Format numbers, of which any may be NaN."""
-        here = "" if math.isnan(measured) else shown(wording.number(measured))
-        less = measured - reported
-        difference = shown(f"{'+' if less > 0 else ''}{wording.number(less)}")
-        return Measure(what, here, shown(wording.interval(low, high)), as_printed(reported), difference)
+    plot: IntervalPlot | None = None
+    decides: bool = False
 
 
 @dataclass(frozen=True)
 class ClaimLine:
-    """A claim with its verdict. `basis` is a short form of `note`."""
+    """A claim with its verdict. `title` says it in a few words, `basis` is a short form of `note`."""
 
     claim: Claim
+    title: Text
+    statement: Text
     measures: tuple[Measure, ...]
     verdict: str
     basis: Text
@@ -66,27 +68,39 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
         members = comparison.members if comparison else ()
         labels: dict[str, str | Text] = {**study.labels, **{name: study.label(name) for name in judgement.claim.variants}}
         labels |= {member.variant: member.label for member in members}
+        labels = {name: spanish.label(text, texts.words) if isinstance(text, str) else text for name, text in labels.items()}
         labels |= {grid.id: texts.labels["best_of_grid"].fill(grid=grid.id) for grid in judgement.claim.grids}
-        measures = tuple(_measures(row, judgement, labels, texts))
+        measures = tuple(_measures(judgement, labels, texts))
         basis = join(" ", [_basis(judgement, texts), *_selections(judgement, labels, texts)])
-        yield ClaimLine(judgement.claim, measures, row["verdict"], basis, row["note"])
+        said = texts.claims.get(row["id"], {})
+        statement = Text(judgement.claim.statement, said["statement"] if said else judgement.claim.statement)
+        yield ClaimLine(judgement.claim, said.get("title", statement), statement, measures, row["verdict"], basis, row["note"])
 
 
-def _measures(
-    row: Mapping[Hashable, Any], judgement: Judgement, labels: Mapping[str, str | Text], texts: Texts
-) -> Iterable[Measure]:
-    """Yield the measured numbers of a claim: all of them if it compares few quantities with numbers, else the deciding one."""
+def _measures(judgement: Judgement, labels: Mapping[str, str | Text], texts: Texts) -> Iterable[Measure]:
+    """Yield each measured number of a claim, with the number that was printed of it."""
     claim, findings = judgement.claim, judgement.findings
-    if claim.test in OF_NUMBERS and 1 < len(findings) <= FEW:
-        for finding, reported in zip(findings, claim.reported, strict=True):
-            yield Measure.of(_what(finding, labels, texts), finding.measured, *finding.interval(), reported)
-        return
-    what = _what(judgement.decisive, labels, texts)
-    if len(findings) > 1:
-        kind = "last_of" if claim.is_exact and judgement.verdict == REPRODUCED else "deciding"
-        what = texts.labels[kind].fill(what=what, count=len(findings))
-    numbers = [math.nan if pd.isna(row[name]) else float(row[name]) for name in ("measured", "ci_low", "ci_high", "reported")]
-    yield Measure.of(what, *numbers)
+    for index, finding in enumerate(findings):
+        printed = claim.reported[index] if claim.test in OF_NUMBERS else next(iter(claim.reported), math.nan)
+        interval = judgement.adjusted(finding) if not claim.is_exact else (math.nan, math.nan)
+        number = partial(digits.known, interval=interval, printed=printed)
+        measured = finding.measured
+        less = measured - printed
+        yield Measure(
+            _what(finding, labels, texts),
+            "" if math.isnan(measured) else shown(number(measured)),
+            shown(wording.interval(*interval, number)),
+            as_printed(printed),
+            "" if math.isnan(less) else shown(f"{'+' if less > 0 else ''}{number(less)}"),
+            interval_plot(measured, interval, printed, None if claim.test == SINGLE_RUN else _allowed(finding)),
+            decides=len(findings) > 1 and finding is judgement.decisive and not claim.is_exact,
+        )
+
+
+def _allowed(finding: Finding) -> tuple[float, float]:
+    """Return what a condition allows, on the scale of the statement."""
+    low, high = finding.bounds
+    return (math.exp(low), math.exp(high)) if finding.condition.is_ratio else (low, high)
 
 
 def _what(finding: Finding, labels: Mapping[str, str | Text], texts: Texts) -> Text:

@@ -41,10 +41,13 @@ class Texts:
     sections: Sequence[Mapping[str, Any]]
     metrics: Mapping[str, Text]
     labels: Mapping[str, Text]
+    findings: Mapping[str, Text]
     verdicts: Mapping[str, Text]
     captions: Mapping[str, Text]
     appendix: Mapping[str, Any]
     columns: Mapping[str, Text]
+    claims: Mapping[str, Mapping[str, Any]]
+    words: Mapping[str, str]
 
 
 def read(path: Path, title: str, *, is_own: bool) -> Texts:
@@ -72,7 +75,7 @@ def read(path: Path, title: str, *, is_own: bool) -> Texts:
             labels["heading"] = labels["heading"].fill(title=title)
             appendix = found["appendix"]
             changed = {name: {**appendix[name], **own[name]} for name in ("other", "changes")}
-            found |= {"sections": [], "appendix": {**appendix, **changed}}
+            found |= {"sections": [], "claims": {}, "appendix": {**appendix, **changed}}
         return Texts(**found)
     except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"the texts in {path} cannot be read: {error}") from error

@@ -48,7 +48,10 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Erratum:
-    """An error of the report: where, what it prints, what is right, how that follows, and what follows for the conclusion."""
+    """An error of the report: where, what it prints, what is right, how that follows, and what follows for the conclusion.
+
+    `title` says it in a few words; the last five are the same in Spanish.
+    """
 
     id: str
     section: str
@@ -56,6 +59,12 @@ class Erratum:
     correct: str
     derivation: str
     consequence: str
+    title: str
+    reported_es: str
+    correct_es: str
+    derivation_es: str
+    consequence_es: str
+    title_es: str
 
 
 @cache
@@ -67,13 +76,18 @@ def find(texts: Path = TEXTS) -> tuple[Erratum, ...]:
     InputError
         The texts cannot be read, lack a part, or name a number that is not computed.
     """
-    numbers = _numbers()
     try:
         found = yaml.safe_load(texts.read_text(encoding="utf-8"))
-        filled = {id_: {part: text.format(**numbers) for part, text in parts.items()} for id_, parts in found.items()}
-        return tuple(Erratum(id_, **parts) for id_, parts in filled.items())
+        return tuple(_filled(id_, **parts) for id_, parts in found.items())
     except (OSError, yaml.YAMLError, AttributeError, TypeError, LookupError, ValueError) as error:
         raise InputError(f"the errata in {texts} cannot be read: {error!r}") from error
+
+
+def _filled(id_: str, section: str, **parts: Mapping[str, str]) -> Erratum:
+    numbers = _numbers()
+    english = {name: text["en"].format(**numbers) for name, text in parts.items()}
+    spanish = {f"{name}_es": text["es"].format(**numbers) for name, text in parts.items()}
+    return Erratum(id_, section, **english, **spanish)
 
 
 def ids() -> tuple[str, ...]:
@@ -81,6 +95,7 @@ def ids() -> tuple[str, ...]:
     return tuple(erratum.id for erratum in find())
 
 
+@cache
 def _numbers() -> Mapping[str, float | str]:
     """Return the numbers in the texts, in the order of the report."""
     convolutions = [block for block in vgg16.BLOCKS if block.kind == "conv"]
@@ -96,8 +111,8 @@ def _numbers() -> Mapping[str, float | str]:
     dense, conv1x1 = (network_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
     dense_blocks, blocks = (layers.convolution_blocks_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
     return {
-        "filters_printed": "; ".join(f"{block.name}: {block.layers} filters" for block in convolutions),
-        "filters_meant": "; ".join(f"{block.name}: {block.layers} layers of {block.width} filters" for block in convolutions),
+        "filters_printed": "; ".join(f"{block.name}: {block.layers}" for block in convolutions),
+        "filters_meant": "; ".join(f"{block.name}: {block.layers} x {block.width}" for block in convolutions),
         "without": without,
         "with_dropout": with_dropout,
         "difference": without - with_dropout,

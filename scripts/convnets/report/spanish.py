@@ -1,0 +1,44 @@
+"""The Spanish of what is not written in two languages: numbers, labels of networks, and the texts in figures."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from convnets.report.texts import Text
+
+# With commas between thousands, or decimals; no part of a version or of a name, and no number of a section.
+NUMBER = re.compile(r"secci\w+(?: [\d.]+,?(?: [ay])?)+|(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![\w]|[.,]\d)")
+DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+PARTS = re.compile(r"(, |; |\. )")
+
+
+def numbers(text: str) -> str:
+    """Write the numbers in a text as Spanish does: a decimal comma, thin spaces between thousands from 10,000 on, `[1; 2]`."""
+
+    def number(found: re.Match[str]) -> str:
+        if not found[0][0].isdigit():
+            return found[0]
+        whole, _, decimals = found[0].replace(",", "").partition(".")
+        grouped = f"{int(whole):,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if len(whole) > 4 else whole
+        return grouped + (f",{decimals}" if decimals else "")
+
+    return NUMBER.sub(number, re.sub(r"\[([^\[\]]+), ([^\[\]]+)\]", r"[\1; \2]", text))
+
+
+def words(text: str, known: Mapping[str, str]) -> str:
+    """Return a text with each part that is known in Spanish; `known` holds them by the English one, with # for each number."""
+    return numbers("".join(_part(part, known) for part in PARTS.split(text)))
+
+
+def _part(text: str, known: Mapping[str, str]) -> str:
+    found: Iterator[str] = iter(DIGITS.findall(text))
+    return re.sub("#", lambda _: next(found), known.get(DIGITS.sub("#", text), text))
+
+
+def label(text: str, known: Mapping[str, str]) -> Text:
+    """Return the label of a network in both languages."""
+    return Text(text, words(text, known))
+
+
+def picture(svg: str, known: Mapping[str, str]) -> str:
+    """Return an SVG figure with Spanish texts."""
+    return re.sub(r"(<text[^>]*>)([^<]+)(</text>)", lambda found: f"{found[1]}{words(found[2], known)}{found[3]}", svg)
