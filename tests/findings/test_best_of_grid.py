@@ -123,7 +123,10 @@ def test_the_table_and_the_page_say_what_was_selected(config: dict[str, Any], re
     label = "MLP, 100 hidden units, learning rate 0.00"
     counts = "; ".join(f"{label}{name[-1]} ({count})" for name, count in selected.items())
     assert line.basis.en.endswith(f"Selected from the 2 members of lr, with the number of seeds: {counts}.")
-    assert line.basis.es.endswith(f"Elegidas entre las 2 redes de lr, con el número de semillas: {counts}.")
+    spanish = counts.replace("hidden units", "unidades ocultas")
+    assert line.basis.es.replace("0,00", "0.00").endswith(
+        f"Elegidas entre las 2 redes de lr, con el número de semillas: {spanish}."
+    )
     measured = "best of the grid lr by validation accuracy, selected in each seed \u2212 1x1 head: test accuracy"
     assert line.measures[0].what.en == measured.replace("1x1 head", "3 conv layers, 1x1 head")
     assert "lr is the best of the grid lr by validation accuracy, selected in each seed" in row["note"]

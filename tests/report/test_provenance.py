@@ -54,7 +54,9 @@ def test_verified_runs_are_counted_apart(config: dict[str, Any], reference: list
 def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: list[Run]) -> None:
     text = words(section(page_of(config, reference), "configuration"))
     assert "All variants have: batch size 64, optimizer name rmsprop" in text
-    assert "MLP, 100 hidden units filters none kernel size 0 head dense dense units 100 dropout 0.5 epochs 50" in text
+    nothing = "\N{EM DASH}"  # a network without convolutions has no kernels, and a 1x1 head no dropout
+    assert f"MLP, 100 hidden units filters none kernel size {nothing} head dense dense units 100 dropout 0.5 epochs 50" in text
+    assert f"1x1 head filters 16, 32, 64 kernel size 5 head conv1x1 dense units {nothing} dropout {nothing} epochs 30" in text
     one = next(iter(reference))
     shared, differing = Material({}, {}, {}, {one.variant: "Only"}, [one], [], {}).configuration()
     assert len(shared) == len(one.settings.flat())

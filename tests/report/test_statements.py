@@ -23,7 +23,7 @@ def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[
 
     assert re.search(r"here 2\.\d+ \[[\d., ]+\] dropout 0\.0 / dropout 0\.5: final validation loss", line("dropout_loss_ratio"))
     assert "1x1 head \u2212 dense head: test accuracy" in line("conv1x1_classification")
-    assert "3 layers \u2212 2 layers: best validation accuracy (this one decides)" in line("depth_three_best_accuracy")
+    assert "3 layers \u2212 2 layers: best validation accuracy ( this one decides )" in line("depth_three_best_accuracy")
     there = "\u2212 2 layers: validation accuracy at the iteration of the lowest loss of 3 layers"
     assert f"3 layers: validation accuracy at the lowest loss {there}" in line("depth_three_accuracy_there")
     assert "VGG-16 fc \u2212 VGG-16 conv: parameters" in line("memory_fully_connected_majority")
@@ -91,9 +91,10 @@ def test_what_formulas_give_is_computed_not_measured(config: dict[str, Any], ref
 
 def test_a_figure_stands_in_the_page_once_and_in_halves(config: dict[str, Any], reference: list[Run]) -> None:
     shown = section(page_of(config, reference), "section-2-2")
-    assert shown.count("data:image/svg+xml") == 1
-    assert re.findall(r'viewBox="([^"]+)"', shown) == ["0 0 792.0 316.8", "0 16.0 396.0 300.8", "396.0 16.0 396.0 300.8"]
-    assert shown.count('href="#picture-depth"') == 2
+    assert shown.count("data:image/svg+xml") == 2  # in two languages
+    boxes = re.findall(r'<svg class="(?:whole|half)" viewBox="([^"]+)"', shown)
+    assert boxes == 2 * ["0 0 792.0 316.8", "0 16.0 396.0 300.8", "396.0 16.0 396.0 300.8"]
+    assert [shown.count(f'href="#picture-depth-{language}"') for language in ("en", "es")] == [2, 2]
     assert "wider than the screen" in words(section(page_of(config, reference), "section-1"))
 
 

@@ -3,6 +3,7 @@
 Lines are told apart by their labels and, between splits, by their dashes; colour only helps.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -43,7 +44,8 @@ class Size:
 
     `width` and `row_height`, of a row of panels, are in inches, `label` is the font's size of the lines' labels in points, and
     `style` what it changes in the common style. `wrap` is the number of characters of a line of such a label, None for no limit.
-    Panels of loss and accuracy stand side by side, or `is_stacked`. Where a caption says what is shown, it has no title.
+    Panels of loss and accuracy stand side by side, or `is_stacked`. Where a caption says what is shown, it has no title. `tallest`
+    is the greatest height of a whole figure in inches; labels that do not fit overlap.
     """
 
     width: float
@@ -53,6 +55,7 @@ class Size:
     wrap: int | None = None
     is_stacked: bool = False
     has_title: bool = True
+    tallest: float = math.inf
 
     def label_height(self, lines: int) -> float:
         """Return the height of a label of so many lines, with the space about it, as a fraction of that of a panel."""
@@ -151,6 +154,7 @@ def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published 
         height = size.row_height * max(1, *(len(lines) * _label_height(lines, size) for lines in drawn))  # room for all labels
         columns = 1 if size.is_stacked else len(QUANTITIES)
         rows = len(spec.rows) * len(QUANTITIES) // columns
+        height = min(height, size.tallest / rows)
         figure = Figure(figsize=(size.width, 0.5 * size.has_title + height * rows), layout="constrained")
         panels = iter(figure.subplots(rows, columns, squeeze=False).flat)
         for lines, splits in zip(drawn, spec.rows, strict=True):

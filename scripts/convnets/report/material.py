@@ -1,7 +1,7 @@
 """What the overview is made from, what its tables show of that, and how it writes numbers."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -83,9 +83,9 @@ class Material:
         runs = self.runs_of(variant)
         for metric in metrics:
             found = inference.estimate([run.value(metric) for run in runs])
-            number = partial(digits.known, interval=(found.mean - found.deviation, found.mean + found.deviation))
-            if metric in WHOLE and not found.has_spread:
-                number = "{:,.0f}".format
+            interval = (found.mean - found.deviation, found.mean + found.deviation)
+            is_whole = metric in WHOLE and not found.has_spread
+            number: Callable[[float], str] = "{:,.0f}".format if is_whole else partial(digits.known, interval=interval)
             spread = f"\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{number(found.deviation)}" if found.has_spread else ""
             yield shown(number(found.mean)), spread, as_printed(printed.get(f"{variant}.{metric}"))
 

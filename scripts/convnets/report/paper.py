@@ -36,8 +36,9 @@ VGG16 = (
     "VGG-16: the side and the channels of each feature map, and the parameters of each block. Blue are convolutions with ReLU, red "
     "max pooling, green fully connected layers."
 )
-ONE_COLUMN = Size(3.5, 1.8, 8, PRINT, wrap=16, is_stacked=True, has_title=False)
-TWO_COLUMNS = Size(7.16, 2.1, 8, PRINT, wrap=18, has_title=False)
+TALLEST = 8.4  # leaves room for a caption on a page of letter or A4
+ONE_COLUMN = Size(3.5, 1.8, 8, PRINT, wrap=16, is_stacked=True, has_title=False, tallest=TALLEST)
+TWO_COLUMNS = Size(7.16, 2.1, 8, PRINT, wrap=18, has_title=False, tallest=TALLEST)
 SIZES = {"one_column": (ONE_COLUMN, (3, 2, 3)), "two_columns": (TWO_COLUMNS, (8,))}  # each with the rows of VGG-16's blocks
 
 
