@@ -1,4 +1,4 @@
-"""The overview as one HTML page that loads nothing: the findings, in the order of the report's sections.
+"""The overview as one HTML page that loads nothing: what holds and what does not, then the findings by section of the report.
 
 Verdicts, errata and tables are read. Only means and intervals of single quantities are computed here.
 """
