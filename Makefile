@@ -24,7 +24,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Any of them takes CORES=2 (all, if not given), STUDY=FILE (in place of config.yaml), CONFIGFILE="FILES" (merged over the study);'
+	@echo 'Those that run or read a study take CORES=2 (all, if not given), STUDY=FILE (in place of config.yaml), CONFIGFILE="FILES" (merged over the study);'
 	@echo 'make ui takes PORT=5000, make setup PYTHON=python3.12. For example: make run CORES=2 CONFIGFILE=config.smoke.yaml'
 
 setup:  ## build .venv from the hash-pinned lock

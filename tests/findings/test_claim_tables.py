@@ -33,7 +33,7 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     assert float(ratio["measured"]) == pytest.approx(1.9216 / 0.9158, abs=1e-3)
     text = job.output("markdown").read_text(encoding="utf-8")
     assert text.startswith(
-        "56 claims. Of 18 exact ones, 11 reproduced, 7 contradicted. Of 38 about trained networks, 38 inconclusive.\n"
+        "56 claims. Of 18 exact, 11 reproduced, 7 contradicted. Of 38 about trained networks, 38 inconclusive.\n"
     )
     job = jobs.make("tabulate_errata", config, tmp_path)
     with job.output("csv").open(newline="", encoding="utf-8") as file:
@@ -62,8 +62,8 @@ def test_half_and_double_margins_give_their_own_verdicts() -> None:
     table = claim_tables.claims(verdicts.judge(listed, runs), half, double)
     assert list(table["at_half_margin"]) == [INCONCLUSIVE, INCONCLUSIVE, REPRODUCED, None]
     text = claim_tables.claims_markdown(table)
-    assert "Of 3 claims with a margin," in text
-    assert "would have another verdict at half or at double of it.\n\n| claim" in text.split("## Other margins")[1]
+    assert "Claims with a margin: 3." in text
+    assert "would have another verdict.\n\n| claim" in text.split("## Other margins")[1]
 
 
 def test_a_damaged_history_is_named(config: dict[str, Any], tmp_path: Path) -> None:

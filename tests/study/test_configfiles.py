@@ -97,3 +97,8 @@ def test_nested_values_of_the_command_line_are_no_texts() -> None:
     }
     with pytest.raises(InputError, match="YAML reads 010 as 8"):
         configfiles.from_command_line({"seeds": ["010"]}, {"seeds": ["010"]})
+
+
+def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is a folder; name a configuration file, such as .*study\.yaml"):
+        configfiles.read([tmp_path])

@@ -29,7 +29,7 @@ REFUSED = {
     "number read as text": (
         "training.optimizer.learning_rate",
         "1e-3",
-        ["training.optimizer.learning_rate", "'1e-3'", "1.000000e-03"],
+        ["training.optimizer.learning_rate", "'1e-3'", "1.0e-3"],
     ),
     "unknown optimizer": (
         "training.optimizer.name",

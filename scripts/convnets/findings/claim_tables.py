@@ -81,7 +81,7 @@ def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | No
 def tally(table: pd.DataFrame) -> str:
     """Return how many claims have which verdict, those that are exact and those about trained networks apart."""
     parts = [f"{len(table)} claims."]
-    for kind, name in ((EXACT, "exact ones"), (MEASURED, "about trained networks")):
+    for kind, name in ((EXACT, "exact"), (MEASURED, "about trained networks")):
         counts = table[table["kind"] == kind]["verdict"].value_counts()
         if counts.sum():
             found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
@@ -96,7 +96,7 @@ def _margins(table: pd.DataFrame) -> str:
     if known.empty:
         return ""
     other = known[(known["at_half_margin"] != known["verdict"]) | (known["at_double_margin"] != known["verdict"])]
-    count = f"Of {len(known)} claims with a margin, {len(other)} would have another verdict at half or at double of it."
+    count = f"Claims with a margin: {len(known)}. At half or at double of it, {len(other)} would have another verdict."
     head = f"\n## Other margins\n\n{count}\n"
     return head if other.empty else f"{head}\n{tables.markdown(other[[*columns]].rename(columns=columns))}"
 

@@ -69,6 +69,8 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
         except FileNotFoundError as error:
             hint = "" if path.is_absolute() else f" in {Path.cwd()}; name one with STUDY= or CONFIGFILE=, its path without spaces"
             raise InputError(f"the configuration file {path} does not exist{hint}") from error
+        except IsADirectoryError as error:
+            raise InputError(f"{path} is a folder; name a configuration file, such as {path / 'study.yaml'}") from error
         except UnicodeDecodeError as error:
             raise InputError(f"the configuration file {path} is not in UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
         except (OSError, yaml.YAMLError, InputError) as error:

@@ -62,7 +62,7 @@ def _explain(detail: ErrorDetails, keys: Keys, path: str, above: str, declared: 
         return f"{above}: the name {str(keys[-1])[:SHOWN]!r} is not allowed; a name is: {names}"
     if kind == "float_type" and isinstance(given, str):
         with suppress(ValueError):  # a text that Python, unlike YAML, takes for a number
-            return f"{path} is the text {given!r}; YAML wants a point in such a number: {float(given):e}"
+            return f"{path} is the text {given!r}; YAML wants a point in such a number: {_with_point(given)}"
     value = str(given) if isinstance(given, float) else json.dumps(given, ensure_ascii=False, default=str)
     needed = NEEDED.get(kind, "").format(**detail.get("ctx", {}))
     needed = needed if kind in NEEDED else detail["msg"].removeprefix("Value error, ").replace("Input", "it")
@@ -79,3 +79,9 @@ def _keys(detail: ErrorDetails, config: Any) -> list[int | str]:  # noqa: ANN401
             keys.append(key)
             config = config[key]
     return [*keys, detail["loc"][-1]] if detail["type"] == "missing" else keys
+
+
+def _with_point(number: str) -> str:
+    """Return a number as YAML reads it: 1e-3 as 1.0e-3."""
+    mantissa, _, exponent = f"{float(number):e}".partition("e")
+    return f"{float(mantissa)}e{int(exponent):+d}"

@@ -168,7 +168,7 @@ class Attempt:
                         result, metrics = outcome.produce(self.run, chosen, mark, data, observe, resumed, is_to_stop, record)
                 except loop.StoppedError as stopped:
                     self._keep(stopped.state)
-        except (loop.NonFiniteLossError, RefusedError) as error:
+        except (loop.NonFiniteLossError, RefusedError, InputError) as error:
             unfinished.failed(self.unfinished, mark, f"{self.name}: {error}")
             raise InputError(f"{self.name}: {error}") from error
         except tensorflow.errors.ResourceExhaustedError as error:
