@@ -181,6 +181,20 @@ def test_a_loss_that_is_not_finite_is_not_tried_again(training: Training, data: 
     Training(training.folder, settings_with(), data, SPLIT, training.store).make(number=2)  # with another fingerprint
 
 
+def test_a_network_that_is_refused_is_not_built_again(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def refuse(*_: object) -> None:
+        built.append(1)
+        raise InputError("mine.py:good returns (None, 9)")
+
+    monkeypatch.setattr(loop, "train", refuse)
+    for number in (1, 2, 3):
+        with pytest.raises(InputError, match=r"mlp100, seed 1: mine\.py:good returns"):
+            training.make(number=number)
+    assert len(built) == 1
+
+
 def test_a_value_that_keras_refuses_ends_it_before_its_first_epoch(
     training: Training, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
