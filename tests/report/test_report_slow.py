@@ -140,7 +140,7 @@ def test_the_report_reads_well_without_a_network(width: str, file: str, workflow
     for verdict, count in counts.items():
         assert page.locator(f".finding.{verdict} li").count() == count
         assert page.locator(f".claims .verdict.{verdict}").count() == count
-    assert page.locator(".overview .picture image").count() == 2 * 6  # in two languages
+    assert page.locator(".overview .picture image").count() == 3 * 6  # with texts in two languages
     halves = page.locator(".overview .picture .half:visible")
     wholes = [box for one in page.locator(".overview .picture .whole").all() if (box := one.bounding_box()) and box["width"]]
     assert (halves.count(), len(wholes)) == ((10, 1) if width == "phone" else (0, 6))

@@ -40,10 +40,12 @@ def test_parts_that_are_known_are_translated_with_their_numbers() -> None:
     assert spanish.label("2 layers", KNOWN) == Text("2 layers", "2 capas")
 
 
-def test_only_texts_of_a_figure_change() -> None:
-    svg = '<g id="validation"><text x="0.5">Loss (cross-entropy), validation</text><path d="M 0.5 1.5"/></g>'
-    shown = '<g id="validation"><text x="0.5">Pérdida (entropía cruzada), validación</text><path d="M 0.5 1.5"/></g>'
-    assert spanish.picture(svg, KNOWN) == shown
+def test_the_texts_of_a_figure_are_a_layer_in_each_language() -> None:
+    svg = '<svg id="s"><g id="validation"><text x="0.5">Loss (cross-entropy), validation</text><path d="M 0.5 1.5"/></g></svg>'
+    drawn, written = spanish.layers(svg, KNOWN)
+    assert drawn == '<svg id="s"><g id="validation"><path d="M 0.5 1.5"/></g></svg>'
+    assert written.en == '<svg id="s"><text x="0.5">Loss (cross-entropy), validation</text></svg>'
+    assert written.es == '<svg id="s"><text x="0.5">Pérdida (entropía cruzada), validación</text></svg>'
 
 
 def test_each_translation_keeps_its_numbers() -> None:

@@ -112,17 +112,20 @@ def render(
     )
 
 
-def _bilingual(row: Any, name: str) -> Text:  # noqa: ANN401
+def _bilingual(row: object, name: str) -> Text:
     """Return a field of a row in both languages."""
     return Text(getattr(row, name), getattr(row, f"{name}_es"))
 
 
-def _picture(path: Path, known: Mapping[str, str]) -> tuple[Text, float, float]:
-    """Return an SVG file as a data URI, with its texts in each language, its width and its height."""
+def _picture(path: Path, known: Mapping[str, str]) -> tuple[str, Text, float, float]:
+    """Return an SVG file as data URIs, one without texts and one of these in each language, its width and its height."""
     content = path.read_text(encoding="utf-8")
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
     if found is None:
         raise InputError(f"{path} is no SVG figure of this workflow")
-    encoded = (base64.b64encode(each.encode()).decode("ascii") for each in (content, spanish.picture(content, known)))
-    uris = [f"data:image/svg+xml;base64,{each}" for each in encoded]
-    return Text(*uris), float(found[1]), float(found[2])
+    drawn, written = spanish.layers(content, known)
+    return _uri(drawn), Text(_uri(written.en), _uri(written.es)), float(found[1]), float(found[2])
+
+
+def _uri(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}"

@@ -8,6 +8,7 @@ from convnets.report.texts import Text
 # With commas between thousands, or decimals; no part of a version or of a name, and no number of a section.
 NUMBER = re.compile(r"secci\w+(?: [\d.]+,?(?: [ay])?)+|(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![\w]|[.,]\d)")
 DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+TEXT = re.compile(r"(<text[^>]*>)([^<]+)</text>")
 PARTS = re.compile(r"(, |; |\. )")
 
 
@@ -39,6 +40,13 @@ def label(text: str, known: Mapping[str, str]) -> Text:
     return Text(text, words(text, known))
 
 
-def picture(svg: str, known: Mapping[str, str]) -> str:
-    """Return an SVG figure with Spanish texts."""
-    return re.sub(r"(<text[^>]*>)([^<]+)(</text>)", lambda found: f"{found[1]}{words(found[2], known)}{found[3]}", svg)
+def layers(svg: str, known: Mapping[str, str]) -> tuple[str, Text]:
+    """Return an SVG figure without its texts, and the texts alone in each language, to be laid over it."""
+    found = TEXT.findall(svg)
+    opening = re.search(r"<svg[^>]*>", svg)
+    head = opening[0] if opening else "<svg>"
+    english, spanish = (
+        f"{head}{''.join(f'{start}{write(text)}</text>' for start, text in found)}</svg>"
+        for write in (str, lambda text: words(text, known))
+    )
+    return TEXT.sub("", svg), Text(english, spanish)
