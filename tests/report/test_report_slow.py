@@ -174,6 +174,18 @@ def test_the_language_can_be_chosen(workflow: Workflow, reader: Reader) -> None:
     assert page.locator(".overview .lang[lang=es]:visible").count() == 0
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_figure_has_texts_in_the_chosen_language_only(width: str, workflow: Workflow, reader: Reader) -> None:
+    page = reader.open(workflow.results("report.html"), width)
+    layers = ".half use.lang" if width == "phone" else ".whole image.lang"
+    shown = f"""[...document.querySelectorAll('.overview .has-halves {layers}')]
+        .filter(one => getComputedStyle(one).display !== 'none').map(one => one.getAttribute('lang'))"""
+    count = 10 if width == "phone" else 5
+    assert page.evaluate(shown) == ["en"] * count
+    page.get_by_text("Español", exact=True).click()
+    assert page.evaluate(shown) == ["es"] * count
+
+
 def test_the_contents_lead_to_the_sections(workflow: Workflow, reader: Reader) -> None:
     page = reader.open(workflow.results("report.html"), "desktop")
     page.locator(".contents a[href='#section-2-3']").click()
