@@ -1,6 +1,7 @@
 """Claims, errata and answers in the overview: what each number is of, what leads where, what follows from which verdict."""
 
 import html
+import math
 import re
 from collections import Counter
 from typing import Any
@@ -10,6 +11,7 @@ from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 
 from convnets.findings import verdicts
 from convnets.report import statements
+from convnets.report.interval_plot import interval_plot
 from convnets.report2021 import errata
 from convnets.runs.run import METRICS, Run
 from convnets.study import quantities
@@ -33,6 +35,27 @@ def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[
     assert re.search(r"5 seeds, p [=<] [\d.]+ adjusted for all claims\.", line("dropout_loss_ratio"))
     assert "Exact, without statistics." in line("memory_fewer_parameters")
     assert "confidence of the test behind the verdict, adjusted for testing all claims at once" in words(text)
+
+
+def test_a_claims_picture_shows_what_it_allows_and_what_was_printed(config: dict[str, Any], reference: list[Run]) -> None:
+    """Read off in units of the number: a difference above 0.05, a ratio from 1.6 to 2.5, within 0.02, and a single run."""
+    found = material_of(config, studies.repeated(reference, 5))
+    lines = {line.claim.id: line for line in statements.claim_lines(found, WRITTEN)}
+    judged = {one.claim.id: one for one in verdicts.judge(list(found.claims.values()), found.runs)}
+    for name, low, high in (
+        ("dropout_loss_higher", 0.05, math.inf),
+        ("dropout_loss_ratio", 1.6, 2.5),
+        ("conv1x1_accuracy_similar", -0.02, 0.02),
+    ):
+        (measure,) = lines[name].measures
+        (finding,) = judged[name].findings
+        reported = next(iter(judged[name].claim.reported), math.nan)
+        interval = judged[name].adjusted(finding)
+        assert measure.plot == interval_plot(finding.measured, interval, reported, (low, high))
+    (measure,) = lines["conv1x1_accuracy"].measures
+    assert measure.plot is not None
+    assert (measure.plot.allowed, measure.plot.printed is not None) == (None, True)
+    assert lines["memory_fewer_parameters"].measures[0].plot is None  # exact
 
 
 def test_errata_can_be_reached_and_left(config: dict[str, Any], reference: list[Run]) -> None:
