@@ -166,3 +166,11 @@ def test_the_end_says_what_was_made_and_where_to_look(events: Events, steps: Ste
     assert list(events.summary()) == [Line("", f"all is made, in 1 s: {counts}")]
     write_json(overview, {})
     assert list(events.summary()) == [Line("", f"all is made, in 1 s: {counts}; see {overview}")]
+
+
+def test_the_end_of_a_paper_names_its_folder(steps: Steps) -> None:
+    paper = steps.study.layout.results / "paper"
+    paper.mkdir(parents=True)
+    events = Events(is_brief=False)
+    texts(events, record(LogEvent.RUN_INFO, stats={"write_paper": 1, "total": 1}), job(1, "write_paper"), finished(1))
+    assert list(events.summary()) == [Line("", f"all is made, in 1 s: 1 of 1 other step; see {paper}")]

@@ -68,6 +68,14 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"test": "equals", "reported": [1, 2], "quantities": ["mlp100.parameters", "mlp100.test_accuracy"]},
         ["claims.mine.quantities holds what is exact (mlp100.parameters) beside what varies by seed"],
     ),
+    "unlike numbers": (
+        {"quantities": ["mlp100.test_accuracy", "conv3_1x1.final_val_loss"]},
+        ["claims.mine.quantities compares unlike numbers (accuracy, loss); name metrics that measure the same"],
+    ),
+    "epochs and iterations to the same loss": (
+        {"quantities": ["mlp100.epochs_to_min_val_loss", "conv3_1x1.iterations_to_min_val_loss"]},
+        ["claims.mine.quantities compares unlike numbers (epoch, iterations)"],
+    ),
     "negative margin": ({"margin": -1}, ["claims.mine.margin is -1; it should be greater than or equal to 0"]),
 }
 

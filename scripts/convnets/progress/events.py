@@ -70,7 +70,7 @@ class Events:
         # Trainings (True) and other steps.
         self._total, self._done, self._failed = {True: 0, False: 0}, {True: 0, False: 0}, set[str]()
         self._cores, self._is_batch = 1, False  # or nodes, of a batch system
-        self._is_stopping = False
+        self._is_stopping = self._is_paper = False
 
     @property
     def is_planned(self) -> bool:
@@ -121,8 +121,9 @@ class Events:
                 f"{self._done[is_run]} of {counted(total, nouns[is_run])}" for is_run, total in self._total.items() if total
             )
             if self._done == self._total:
-                overview = self._planned.steps.study.layout.results / "report" / "overview.html"
-                see = f"; see {overview}" if overview.is_file() else ""
+                results = self._planned.steps.study.layout.results
+                made = results / "paper" if self._is_paper else results / "report" / "overview.html"
+                see = f"; see {made}" if made.exists() else ""
                 yield Line("", f"all is made, in {took}: {counts}{see}")
                 return
             failed = f"; failed: {', '.join(sorted(map(_short, self._failed)))}" if self._failed else ""
@@ -152,7 +153,7 @@ class Events:
         if steps is None or self._planned:  # a dry-run counts the jobs twice
             return
         counts = {rule: count for rule, count in record["stats"].items() if rule not in ("all", "total")}
-        trainings = counts.get(TRAINING, 0)
+        trainings, self._is_paper = counts.get(TRAINING, 0), "write_paper" in counts
         self._total = {True: trainings, False: sum(counts.values()) - trainings}
         stale = [run_of(step.stamp.parent) for step in steps.trainings() if steps.reasons(step.key)] if trainings else []
         forecast = Forecast(steps.study, ((variant, int(seed)) for variant, seed in stale))

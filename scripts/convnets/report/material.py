@@ -20,6 +20,7 @@ from convnets.findings.frozen import Standing
 from convnets.report.texts import Text, Texts
 from convnets.runs import reading
 from convnets.runs.run import Run
+from convnets.settings import keras_names
 from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.comparisons import Comparison
 from convnets.study.quantities import study_of
@@ -107,6 +108,7 @@ class Material:
         headings = {**texts.columns, **reaching}
         for table in texts.appendix["convergence"]["tables"]:
             names = [name for column in table["columns"] for name in (reaching if column == "reaching" else [column])]
+            names = [name for name in names if name in frame]  # older histories have no evaluated training images
             yield frame[names], [headings[name] for name in names], table["caption"]
 
     def configuration(self) -> tuple[Sequence[str], pd.DataFrame]:
@@ -138,9 +140,10 @@ class Material:
 
 
 def _with_effect(chosen: settings.Settings) -> dict[str, Any]:
-    """Return the settings that have an effect: a network without convolution blocks has no kernels, a 1x1 head no dropout."""
+    """Return the settings that have an effect: an MLP has no kernels, a 1x1 head no dropout, and not every optimizer a momentum."""
     flat, network = chosen.flat(), chosen.network
     idle = [] if network.filters else ["kernel_size"]
+    idle += [] if keras_names.momentum_of(flat["optimizer.name"]) is not None else ["optimizer.momentum"]
     idle += ["dense_units", "dropout"] if network.head == "conv1x1" or not network.dense_units else []
     return {name: value for name, value in flat.items() if name not in idle}
 

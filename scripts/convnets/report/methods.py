@@ -107,6 +107,18 @@ def forms(claims: Iterable[Claim]) -> Mapping[str, int]:
     return {form: len(ids) for form, ids in grouped(spelt).items()}
 
 
+def tests(claims: Iterable[Claim]) -> Mapping[str, bool]:
+    """Return which statistics the claims that vary by seed rest on, beside one-sided t tests."""
+    varying = [claim for claim in claims if not claim.is_exact]
+    kinds = {claim.test for claim in varying}
+    return {
+        "are_unpaired": any(len(claim.studies) > 1 for claim in varying),
+        "have_ratios": "ratio" in kinds,
+        "have_margins": not kinds.isdisjoint({"equals", "equivalent", "ratio"}),
+        "are_of_single_runs": "single_run" in kinds,
+    }
+
+
 def _form(claim: Claim) -> str:
     margin = f"{claim.margin:,g}"
     if claim.test in ("greater", "less") and len(claim.quantities) == 1:

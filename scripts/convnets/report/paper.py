@@ -124,6 +124,7 @@ def described(study: Material, template: Path) -> str:
         looks=study.settings["looks"],
         claims=len(claims),
         forms=methods.forms(claims),
+        tests=methods.tests(claims),
         level=f"{100 * study.alpha:.3g}\N{NO-BREAK SPACE}%",
         trained=[name for name in study.libraries() if name in CITED],
         versions=study.libraries(),

@@ -15,7 +15,15 @@ from pydantic.json_schema import SkipJsonSchema
 from convnets.errors import suggest
 from convnets.report2021.errata import ids as ids_of_errata
 from convnets.settings.section import Listed, OneOrMore, Printable, Section, Some, SomeDistinct, Text, Whole, each_once
-from convnets.study.quantities import exact_numbers, is_exact, problems_of_quantity, reference_of, study_of, variant_and_metric
+from convnets.study.quantities import (
+    exact_numbers,
+    is_exact,
+    measure_of,
+    problems_of_quantity,
+    reference_of,
+    study_of,
+    variant_and_metric,
+)
 
 # The kinds of test, each with the least and the most quantities that it takes.
 SINGLE_RUN = "single_run"
@@ -143,9 +151,12 @@ def problems(
     """
     for name, claim in claims.items():
         where = f"claims.{name}"
-        for index, quantity in enumerate(claim.quantities):
-            if quantity not in exact_numbers():
-                yield from problems_of_quantity(where, index, quantity, variants, grids, studies)
+        named = [(index, quantity) for index, quantity in enumerate(claim.quantities) if quantity not in exact_numbers()]
+        unknown = [text for place in named for text in problems_of_quantity(where, *place, variants, grids, studies)]
+        yield from unknown
+        measures = dict.fromkeys(map(measure_of, claim.quantities))
+        if len(measures) > 1 and claim.test not in OF_NUMBERS and not unknown:
+            yield f"{where}.quantities compares unlike numbers ({', '.join(measures)}); name metrics that measure the same"
         yield from _test_problems(where, claim)
         if claim.grids:
             yield f"{where}.grids is not a key here; a quantity names a grid as it names a variant: grid.test_accuracy"

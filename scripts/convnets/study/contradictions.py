@@ -121,7 +121,10 @@ def _of_variants(declared: Declaration) -> Iterator[str]:
         for member, values in grids.members(name, grid).items()
     }
     said: set[str] = set()
+    labels: dict[str, str] = {}
     for name, variant in declared.variants.items():
+        if (other := labels.setdefault(variant.label, name)) != name and name not in members:
+            yield f"variants.{name}.label is {variant.label!r}, as that of {other}; figures and tables could not tell the two apart"
         if name not in members:
             said.update(found := list(_of_variant(f"variants.{name}", variant, declared)))
             yield from found

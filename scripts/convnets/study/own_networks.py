@@ -1,10 +1,12 @@
 """What is wrong with networks of the user's own, as far as it can be told without building them."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from convnets import modules, settings
+from convnets.errors import suggest
 from convnets.study import quantities
 from convnets.study.declaration import Declaration, Variant
 
@@ -26,8 +28,34 @@ def problems(where: str, variant: Variant) -> Iterator[str]:
             modules.read_module(own.file)
         except (SyntaxError, ValueError) as error:
             yield f"{where}.network names {own.file}, which cannot be read: {error}"
+        else:
+            yield from _problems_of_function(where, own)
     for key in sorted(variant.model_fields_set & set(settings.Network.model_fields)):
         yield f"{where}.{key} has no effect with a network of your own; remove it, or pass it in {where}.arguments"
+
+
+def _problems_of_function(where: str, own: settings.Own) -> Iterator[str]:
+    """Yield what does not fit a function as its file defines it; nothing where it is made in another way, or imported."""
+    tree = ast.parse(own.file.read_bytes())
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+    if own.function not in names and "*" not in names:
+        yield f"{where}.network names {own.function!r}, which {own.file} does not define{_nearest(own.function, [*functions])}"
+    function = functions.get(own.function)
+    if function is None or function.decorator_list or function.args.kwarg:
+        return
+    known = [argument.arg for argument in [*function.args.args[2:], *function.args.kwonlyargs]]
+    for name in sorted(set(own.arguments) - set(known)):
+        yield f"{where}.arguments.{name} is no argument of {own.function} in {own.file}{_nearest(name, known)}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return suggest(name, known) if known else ""
 
 
 def problems_of_claims(declared: Declaration) -> Iterator[str]:

@@ -5,6 +5,7 @@ and `variant.val_accuracy@other` are taken at the iteration of the lowest valida
 `vgg16.block.unit` is a number of VGG-16 by formula. Quantities that do not vary by seed are exact.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 
@@ -50,6 +51,16 @@ def study_of(subject: str) -> tuple[str, str]:
     """Return the study of a variant and its id there: of `before:mlp` "before" and "mlp", of `mlp` "" and "mlp"."""
     study, _, variant = subject.rpartition(":")
     return study, variant
+
+
+# What metrics measure, by a part of their names; the first that fits.
+MEASURES = ("accuracy", "loss", "images_per_second", "seconds", "iterations", "epoch", "parameters", "megabytes", "bits", "layers")
+
+
+def measure_of(quantity: str) -> str:
+    """Return what a quantity measures, so that only like is compared with like: of `mlp.best_val_accuracy` "accuracy"."""
+    metric = re.split("@|_at_|_to_", quantity.rpartition(".")[2])[0]
+    return next((measure for measure in MEASURES if measure in metric), metric)
 
 
 def is_exact(quantity: str) -> bool:
