@@ -18,7 +18,7 @@ from conftest import ROOT
 from pages import APPENDIX, SECTIONS
 from reader import WIDTHS, Reader
 from staleness import settle
-from studies import REFERENCE
+from studies import FIRST, REFERENCE
 from waiting import wait_until
 from workflow import CONFIG, Workflow
 
@@ -106,7 +106,7 @@ def test_what_a_claim_says_is_what_the_overview_says(workflow: Workflow) -> None
 
 
 def test_a_record_that_is_added_or_removed_is_seen(workflow: Workflow) -> None:
-    record = Path(workflow.config["runs_from"], "runs", "mlp100", "seed1", "record.json")
+    record = Path(workflow.config["runs_from"], "runs", "mlp100", FIRST, "record.json")
     content = record.read_bytes()
     record.unlink()
     assert {"tabulate_convergence", "write_overview"} <= set(workflow.why())
@@ -116,7 +116,7 @@ def test_a_record_that_is_added_or_removed_is_seen(workflow: Workflow) -> None:
 
 def test_a_history_that_changes_is_seen(workflow: Workflow) -> None:
     """What is given is not as it was when the tables were made of it. Each table of the run is made again."""
-    history = Path(workflow.config["runs_from"], "runs", "mlp100", "seed1", "history.csv")
+    history = Path(workflow.config["runs_from"], "runs", "mlp100", FIRST, "history.csv")
     history.write_text(history.read_text().replace("0.508,", "0.509,"))
     made = {f"tabulate_{table}" for table in ("variants", "claims", "errata", "convergence", "curves")}
     settle(workflow, {"plot_comparison/mlp", "write_overview", *made})

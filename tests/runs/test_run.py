@@ -119,7 +119,7 @@ def test_what_is_kept_of_a_record_and_a_stamp(config: dict[str, Any], tmp_path: 
     """Little, since there may be thousands of runs."""
     variants = configuration.resolve(config).variants
     folder = tmp_path / "mlp100" / "seed1"
-    shutil.copytree(studies.REFERENCE / "mlp100" / "seed1", folder)
+    shutil.copytree(studies.REFERENCE / "mlp100" / studies.FIRST, folder)
     usage = [Usage(1.0, 90.0, 1), Usage(2.0, 100.0, 1)]
     record = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, usage, [[1]])
     records.write_record(folder / layout.RECORD, record)
