@@ -15,7 +15,10 @@ from convnets.errors import InputError
 from convnets.study import comparisons, configuration
 from convnets.study.declaration import Declaration
 
-VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
+VARIANTS = {
+    *("conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_1x1"),
+    *("conv3_augment", "conv3_textbook"),
+}
 
 
 def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> None:
@@ -25,7 +28,7 @@ def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> Non
         "dropout": ["conv2_dropout00", "conv2_dropout05"],
         "depth": ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05"],
         "mlp": ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05", "mlp100"],
-        "augmentation": ["conv3_dropout05", "conv3_augment"],
+        "augmentation": ["conv3_dropout05", "conv3_augment", "conv3_textbook"],
         "conv1x1": ["conv3_1x1", "conv3_dropout05"],
     }
     assert resolved.variants["conv2_dropout00"].network == settings.Network(
