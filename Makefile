@@ -69,7 +69,7 @@ verify: setup  ## let runs that new code or libraries made stale count as fresh,
 	@$(BIN)/python scripts/verify_runs.py --cores $(CORES) $(if $(RUN),--run $(RUN)) $(FILES)
 
 gate: setup  ## compare the verdicts with those of finished runs elsewhere: make gate BASELINE=FOLDER
-	@$(BIN)/python scripts/gate_study.py --baseline $(or $(BASELINE),$(error name the results folder of the baseline: make gate BASELINE=FOLDER)) $(FILES)
+	@$(BIN)/python scripts/gate_study.py --cores $(CORES) --baseline $(or $(BASELINE),$(error name the results folder of the baseline: make gate BASELINE=FOLDER)) $(FILES)
 
 freeze: setup  ## record the digest of the claims, and which seeds will judge them, before the runs
 	@$(BIN)/python scripts/freeze_claims.py $(FILES)

@@ -32,24 +32,32 @@ def main() -> None:
     """Judge both studies, write the table, print what differs."""
     parser = command.study_parser(__doc__)
     parser.add_argument("--baseline", type=Path, required=True, help="results folder of the baseline")
+    parser.add_argument("--cores", default="all", help="for runs that are verified: a number, or all (default)")
     arguments = parser.parse_args()
-    steps = planning.load(arguments.configfiles)
-    if _can_be_verified(steps):
-        subprocess.run([sys.executable, SCRIPTS / "verify_runs.py", *arguments.configfiles], check=False)
-        steps = steps.again()
     try:
+        steps = planning.load(arguments.configfiles)
+        file = steps.study.results / "tables" / "gate.csv"
+        file.unlink(missing_ok=True)
+        if _can_be_verified(steps):
+            verifying = [SCRIPTS / "verify_runs.py", "--cores", arguments.cores, *arguments.configfiles]
+            subprocess.run([sys.executable, *verifying], check=False)
+            steps = steps.again()
         rows, bits = _compare(steps, arguments.baseline)
     except InputError as error:
-        print(f"not comparable: {error}")
+        _say(f"not comparable: {error}")
         sys.exit(NOT_COMPARABLE)
     table = gate.frame(rows)
-    tables.write_csv(table, steps.study.results / "tables" / "gate.csv")
-    text = gate.summary(rows, bits)
+    tables.write_csv(table, file)
+    _say(gate.summary(rows, bits), tables.markdown(gate.readable(table)))
+    sys.exit(PASSES if all(row.passes for row in rows) else FAILS)
+
+
+def _say(text: str, table: str = "") -> None:
+    """Print what became of the verdicts, and add it with the table to the summary of a forge."""
     print(text)
     if summary := os.environ.get(SUMMARY):
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(f"## Gate\n\n{text}\n\n{tables.markdown(table)}\n")
-    sys.exit(PASSES if all(row.passes for row in rows) else FAILS)
+            file.write(f"## Gate\n\n{text}\n\n{table}\n")
 
 
 def _stale(steps: Steps) -> list[Step]:
@@ -81,7 +89,7 @@ def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
         )
     images = study.described.format
     runs = reading.read(
-        [study.layout.run(variant, seed) for variant in study.variants for seed in study.seeds], study.variants, images
+        [study.runs.run(variant, seed) for variant in study.variants for seed in study.seeds], study.variants, images
     )
     there = [run for found in others.runs_by_variant(folder).values() for run in found]
     baseline = reading.read_elsewhere(there, {}, images)
@@ -91,10 +99,16 @@ def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
     if len(tested) > 1:
         raise InputError(f"{folder} was tested on other images")
     rows = gate.compare(study.claims, runs, baseline, looks.alpha(study.looks))
-    if all(row.outcome == gate.LEFT_OUT for row in rows):
-        raise InputError(f"no claim can be compared; {rows[0].claim}: {rows[0].note}")
-    return rows, gate.same_bits(runs, baseline)
+    of_runs = {claim.id for claim in study.claims if claim.variants}
+    if all(row.outcome == gate.LEFT_OUT for row in rows if row.claim in of_runs):
+        left_out = next((f"; {row.claim}: {row.note}" for row in rows if row.note), "")
+        raise InputError(f"no claim about networks can be compared{left_out}")
+    equal, both = gate.same_bits(runs, baseline)
+    varying = [row for row in rows if row.p is not None]
+    if equal < both and varying and all(row.ci_low is None for row in varying):
+        raise InputError("no claim that varies by seed can be tested, since that takes two seeds or more; use more seeds")
+    return rows, (equal, both)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, failure=NOT_COMPARABLE)

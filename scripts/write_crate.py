@@ -34,8 +34,12 @@ def main() -> None:
     adopt(partial, study.results / "tables")
     origin = metadata.Origin(version("snakemake"), version_control.commit(), arguments.agent)
     metadata.write(partial, study, origin)
-    shutil.rmtree(crate, ignore_errors=True)
+    former = crate.with_name(".crate.former")
+    shutil.rmtree(former, ignore_errors=True)
+    if crate.exists():
+        crate.rename(former)
     partial.rename(crate)
+    shutil.rmtree(former, ignore_errors=True)
     print(f"{crate} ({sum(path.stat().st_size for path in crate.rglob('*') if path.is_file()) / 1e6:.1f} MB)")
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 from convnets.files import atomic_path
 from convnets.markdown import plain
 
-IDENTIFYING = ("id", "variant", "label", "network", "section")  # columns of text, even where a value looks like a number
+# Columns of text, even where a value looks like a number.
+IDENTIFYING = ("id", "variant", "label", "network", "section", "figure", "outside")
 DIGITS = 9  # significant digits in a CSV; the last bits of a sum depend on the order of addition
 
 

@@ -11,7 +11,7 @@ from images import FORMAT
 from measured import OTHER, Measured, runs
 from studies import claim
 
-from convnets.findings import gate
+from convnets.findings import gate, verdicts
 from convnets.findings.gate import FLIPPED, GAINED, LEFT_OUT, LOST, SAME, Row
 from convnets.runs import reading
 
@@ -93,6 +93,36 @@ def test_runs_that_share_seeds_and_data_are_compared_seed_by_seed() -> None:
     assert paired < independent
 
 
+def test_verdicts_are_as_strict_as_among_all_claims_of_the_study() -> None:
+    """Nine of ten claims are about a network that the baseline lacks; the tenth would be shown if it were the only one."""
+    close = [value + 0.006 * (1 + seed % 2) for seed, value in enumerate(MLP)]
+    study = [*runs("mlp", MLP), *runs("cnn", close), *runs("new", CNN)]
+    claims = [BETTER, *(claim("greater", "new.test_accuracy", "mlp.test_accuracy", id=f"new_{n}") for n in range(9))]
+    verdicts_of_study = {one.claim.id: one.verdict for one in verdicts.judge(claims, study)}
+    found = {one.claim: one for one in gate.compare(claims, study, [*runs("mlp", MLP), *runs("cnn", close)])}
+    assert verdicts.judge([BETTER], study)[0].verdict == "reproduced"
+    assert found["a_claim"].verdict == verdicts_of_study["a_claim"] == "inconclusive"
+
+
+def test_one_seed_tests_nothing_and_the_note_says_so() -> None:
+    found = row([*runs("mlp", [0.5]), *runs("cnn", [0.1])], [*runs("mlp", MLP), *runs("cnn", CNN)])
+    assert (found.outcome, found.passes, found.ci_low) == (LOST, True, None)
+    assert found.note == "not testable: that takes two seeds, which differ"
+
+
+def test_a_metric_that_older_histories_lack_leaves_its_claim_out_alone(model: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path, model).folder
+    now = reading.read_elsewhere([folder], {}, FORMAT)
+    (folder / "history.csv").write_text(_without_evaluation((folder / "history.csv").read_text()))
+    before = reading.read_elsewhere([folder], {}, FORMAT)
+    (name,) = {run.variant for run in now}
+    lacking = claim("greater", f"{name}.final_train_eval_loss", target=0.1, id="lacking")
+    there = claim("greater", f"{name}.test_accuracy", target=0.1, id="there")
+    found = {one.claim: one for one in gate.compare([lacking, there], now, before)}
+    assert (found["lacking"].outcome, found["there"].outcome) == (LEFT_OUT, SAME)
+    assert "has no final_train_eval_loss" in found["lacking"].note
+
+
 @pytest.mark.parametrize("effect", [0.0, 0.01, 0.03])
 def test_a_reseeded_study_of_the_same_truth_passes(effect: float) -> None:
     """Of three claims whose truth is the same in both studies, in at least 95 % of cases, whatever the effect."""
@@ -123,13 +153,27 @@ def test_runs_are_the_same_bits_by_weights_history_and_evaluation(model: Path, t
     text = (folders[1] / "history.csv").read_text()
     (folders[1] / "history.csv").write_text(text.replace("0.05,0.5", "0.06,0.5"))
     assert bits() == (0, 1)
-    (folders[1] / "history.csv").write_text(_with_evaluation(text))
+    (folders[1] / "history.csv").write_text(_without_evaluation(text))
     assert bits() == (1, 1)
     assert gate.summary([], (1, 1)).startswith("the same bits")
     assert gate.summary([], (0, 1)).startswith("the same verdicts, up to chance")
 
 
-def _with_evaluation(history: str) -> str:
-    """Return a history with the columns that older ones lack."""
-    head, *rows = history.splitlines()
-    return "\n".join([f"{head},train_eval_loss,train_eval_accuracy", *(f"{row},0.5,0.5" for row in rows)]) + "\n"
+def test_an_epoch_in_the_middle_counts_as_any_other(model: Path, tmp_path: Path) -> None:
+    """One that is neither the best nor among the last, of which a run keeps its validation alone."""
+    folders = [write_run(tmp_path / name, model, count=12).folder for name in ("here", "there")]
+    for folder, loss in zip(folders, ("5.0", "6.0"), strict=True):
+        record = json.loads((folder / "record.json").read_text())
+        (folder / "record.json").write_text(json.dumps({**record, "weights": list("abcdefghijkl")}))
+        head, first, second, *rows = (folder / "history.csv").read_text().splitlines()
+        cells = second.split(",")
+        cells[4:6] = [loss, "0.01"]
+        (folder / "history.csv").write_text("\n".join([head, first, ",".join(cells), *rows]) + "\n")
+    here, there = (reading.read_elsewhere([folder], {}, FORMAT) for folder in folders)
+    assert gate.same_bits(here, there) == (0, 1)
+    assert gate.same_bits(here, here) == (1, 1)
+
+
+def _without_evaluation(history: str) -> str:
+    """Return a history without the columns that older ones lack."""
+    return "".join(",".join(row.split(",")[:-2]) + "\n" for row in history.splitlines())

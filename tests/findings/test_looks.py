@@ -9,7 +9,7 @@ from measured import runs
 from studies import claim
 
 from convnets.errors import InputError
-from convnets.findings import looks, verdicts
+from convnets.findings import looks, verdicts, wording
 from convnets.findings.inference import ALPHA
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 from convnets.study import configuration
@@ -50,6 +50,14 @@ def test_the_next_look_is_worth_it_where_it_would_decide_an_open_claim() -> None
     assert looks.next_look([decided], PLANNED) == "every claim is decided; the next look (10 seeds) would decide nothing more"
     assert looks.next_look([is_open], (3, (5, 10, 20))) == ""
     assert looks.next_look([is_open], (1, ())) == ""
+
+
+def test_more_seeds_here_promise_nothing_of_another_study() -> None:
+    """Of which there are as many runs as there are."""
+    both = claim("greater", "cnn.test_accuracy", "before:mlp.test_accuracy")
+    (found,) = verdicts.judge([both], [*runs("cnn", CLOSE[0]), *runs("before:mlp", CLOSE[1])], looks.alpha(PLANNED))
+    assert looks.next_look([found], PLANNED) == "the next look (10 seeds) would probably decide 0 of 1 open claims"
+    assert "seeds of each study would decide it" in wording.note(found)
 
 
 @pytest.mark.parametrize("truth", [0.0, 1e-9])

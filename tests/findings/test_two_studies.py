@@ -70,6 +70,18 @@ def test_within_a_study_runs_are_paired_also_where_the_other_study_has_other_see
     assert found[1].p_inside == pytest.approx(stats.ttest_ind(cnn, HERE, equal_var=False, alternative="less").pvalue)
 
 
+@pytest.mark.parametrize("here", [HERE[:1], HERE[:3]])
+def test_of_three_studies_that_cannot_all_be_paired_none_are(here: list[float]) -> None:
+    """Although two of them could: their lists differ in length then, and a single run decides nothing."""
+    three = claim("greater", "mlp.test_accuracy", "before:mlp.test_accuracy", "other:mlp.test_accuracy")
+    there, other = [value - 0.1 for value in THERE], [value - 0.2 for value in THERE]
+    judgement = judged(three, runs("mlp", here), runs("before:mlp", there), runs("other:mlp", other, 11))
+    assert judgement.findings[0].estimate.count == len(here)
+    assert not judgement.findings[0].estimate.is_paired or len(here) == 1
+    assert judgement.verdict == (INCONCLUSIVE if len(here) == 1 else REPRODUCED)
+    assert "are not paired, since their seeds differ" in wording.note(judgement)
+
+
 def test_a_ratio_of_two_studies_is_that_of_geometric_means() -> None:
     alike = claim("ratio", "mlp.test_accuracy", "before:mlp.test_accuracy", target=1, margin=1.1)
     (found,) = judged(alike, runs("mlp", HERE), runs("before:mlp", THERE, 11)).findings

@@ -12,7 +12,7 @@ from pages import APPENDIX, SECTIONS, TEXTS, WRITTEN, material_of, page_of, sect
 
 from convnets.errors import InputError
 from convnets.findings import inference, wording
-from convnets.report import material, texts
+from convnets.report import material, page, texts
 from convnets.runs.run import Run
 
 
@@ -103,6 +103,13 @@ def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Ru
         "\u00a0", " "
     )
     assert "117,072 \u00b1" not in words(text)  # what does not vary has none
+
+
+def test_a_caption_counts_the_seeds_of_each_variant(config: dict[str, Any], reference: list[Run]) -> None:
+    few = [run for run in studies.repeated(reference, 5) if run.variant != "conv1_dropout05" or run.seed < 4]
+    found = material_of(config, few)
+    assert "Mean and standard deviation of 3/5 seeds;" in page.caption(found.comparisons["depth"], found, WRITTEN).en
+    assert "Mean and standard deviation of 5 seeds;" in page.caption(found.comparisons["dropout"], found, WRITTEN).en
 
 
 def test_an_interval_below_zero_has_true_minus_signs() -> None:

@@ -1,30 +1,34 @@
 """What a paper takes of a study: texts and tables in LaTeX, methods, software, figures."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import jobs
 import numpy as np
+import pages
 import pandas as pd
 import pytest
 import studies
+import yaml
 from conftest import ROOT
 from matplotlib.text import Text
 
 from convnets import settings, tables
+from convnets.findings import published
 from convnets.report import figures, latex, methods, paper
+from convnets.runs.run import Run
 from convnets.workflow.frame import Job
 
 TABLES = studies.REFERENCE.parent / "tables"
+CURVES = ["figure", "run_of_figure", "split", "variant", "metric", "iteration", "value", "uncertainty"]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """Return the job of a paper of the committed runs, done."""
-    import yaml
-
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) | {"seeds": [*range(11, 21)]}
     names = ("variants", "convergence", "curves", "claims", "errata", "memory", "vgg16")
     files = [path for name in ("metrics", "stamp") for path in sorted(studies.REFERENCE.glob(f"*/seed*/{name}.json"))]
@@ -142,6 +146,41 @@ def test_the_methods_say_what_was_done(made: Job) -> None:
 def test_the_methods_name_the_statistics_that_were_used(test: str, quantities: tuple[str, ...], named: set[str]) -> None:
     found = methods.tests([studies.claim(test, *quantities)])
     assert {name for name, is_named in found.items() if is_named} == named
+
+
+def test_a_table_without_rows_is_left_out(config: dict[str, Any], reference: list[Run]) -> None:
+    """As that of published curves is, of a study of one seed."""
+    assert "figure" in latex.table(pd.DataFrame({"figure": [], "a long heading": []}, dtype=object), ["figure"])
+    study = pages.material_of(config, reference)
+    study = replace(study, tables={**study.tables, "curves": published.table(pd.DataFrame(columns=CURVES), {}, {})})
+    assert paper.tables(study, pages.WRITTEN)["curves"] == "% This table has no rows.\n"
+    document = paper.example(study, pages.WRITTEN, ROOT / "report" / "example.tex.jinja")
+    assert ("variants.tex" in document, "curves.tex" in document) == (True, False)
+
+
+def test_methods_without_recorded_libraries_are_whole_sentences(config: dict[str, Any], reference: list[Run]) -> None:
+    study = pages.material_of(config, [replace(run, libraries=None) for run in reference])
+    text = paper.described(study, ROOT / "report" / "methods.tex.jinja")
+    assert "\nThe workflow is made with Snakemake" in text
+    assert "Trainings used" not in text
+
+
+def test_people_are_cited_as_the_citation_names_them(config: dict[str, Any], reference: list[Run], tmp_path: Path) -> None:
+    people = [{"family-names": "Author", "given-names": "Ana"}, {"name": "A Group"}]
+    (tmp_path / "CITATION.cff").write_text(yaml.safe_dump({"title": "It", "version": "1", "authors": people}))
+    template = ROOT / "report" / "software.bib.jinja"
+    text = paper.software(pages.material_of(config, reference), {}, tmp_path / "CITATION.cff", template)
+    entry = text.split("@misc{convnets,\n")[1].split("}\n\n")[0]
+    assert "  author = {Author, Ana and {A Group}},\n  title = {It},\n  note = {Version 1},\n" in entry
+
+
+def test_claims_that_were_changed_after_the_freeze_are_marked(config: dict[str, Any], reference: list[Run]) -> None:
+    study = pages.material_of(config, reference)
+    frame = study.tables["claims"].astype({"frozen": object})
+    for marks, is_shown in ((["yes"], False), (["yes", "changed"], True)):
+        frame["frozen"] = [*marks, *["yes"] * (len(frame) - len(marks))]
+        text = paper.tables(replace(study, tables={**study.tables, "claims": frame}), pages.WRITTEN)["claims"]
+        assert ("changed" in text) == is_shown
 
 
 def test_settings_that_no_phrase_knows_are_told_too() -> None:

@@ -72,6 +72,13 @@ def test_a_folder_without_finished_runs(config: dict[str, Any], tmp_path: Path) 
         configuration.resolve(study(config, tmp_path / "nothing"))
 
 
+def test_a_folder_that_is_named_twice(config: dict[str, Any], before: Path) -> None:
+    given = study(config, before)
+    given["studies"]["again"] = f"{before}/."
+    with pytest.raises(InputError, match=r"studies\.again is the folder of studies\.before; name each folder once"):
+        configuration.resolve(given)
+
+
 def test_its_runs_are_read_with_the_settings_of_their_stamps(before: Path) -> None:
     folders = others.runs_of(["before:mlp"], {"before": before})
     found = reading.read_elsewhere(folders, {"before": str(before)}, FORMAT)

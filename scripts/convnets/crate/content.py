@@ -104,7 +104,7 @@ def network_files(file: Path) -> dict[Path, Path]:
 
 def files_of_runs(study: Configuration) -> dict[Path, Path]:
     """Return the files of the study's runs, of those of other studies that it names, and of their data, each with its place."""
-    own, crate = Layout(study.runs_from or study.results), Layout(Path(RESULTS))
+    own, crate = study.runs, Layout(Path(RESULTS))
     runs = {own.run(*key): crate.run(*key) for key in product(study.variants, study.seeds)}
     found = {own.manifest: crate.manifest}
     for run in others.runs_of(study.variants_elsewhere(), study.studies):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
+from convnets.errors import InputError
 from convnets.findings import inference, pairing
 from convnets.findings.conditions import Finding
 from convnets.findings.inference import ALPHA, Estimate
@@ -48,7 +49,10 @@ def compare(claims: Sequence[Claim], runs: Sequence[Run], baseline: Sequence[Run
     """Return a row for each claim, from the runs of this study and of the baseline; `alpha` is the error that verdicts allow."""
     reasons = {claim.id: _reason(claim, baseline) for claim in claims}
     compared = [claim for claim in claims if not reasons[claim.id]]
-    pairs = list(zip(judge(compared, runs, alpha), judge(compared, baseline, alpha), strict=True))
+    # As strict as among all claims of the study, so that its verdicts are those of its table.
+    varying_of_all = sum(not claim.is_exact for claim in claims)
+    level = alpha * sum(not claim.is_exact for claim in compared) / max(1, varying_of_all)
+    pairs = list(zip(judge(compared, runs, level), judge(compared, baseline, level), strict=True))
     varying = [(here, there) for here, there in pairs if not here.claim.is_exact]
     differences = {here.claim.id: _difference(here, there) for here, there in varying}
     adjusted = inference.holm([p for _, p in differences.values()])
@@ -95,13 +99,19 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame([asdict(row) for row in rows], dtype=object)
 
 
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table for readers, with fewer digits."""
+    return table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value))
+
+
 def _content(run: Run) -> object:
     """Return what two runs of the same bits have in common; of a run without digests of its weights, the run itself."""
     if not run.record or not run.record.weights:
         return id(run)
     # What older histories lack is left out: it follows from the weights.
     history = [replace(row, seconds=0.0, train_eval_loss=None, train_eval_accuracy=None) for row in run.landmarks]
-    return tuple(run.record.weights), history, run.metrics.test_accuracy, run.metrics.test_loss
+    validation = (run.val_losses, run.val_accuracies)  # of all epochs, where the history holds landmarks
+    return tuple(run.record.weights), history, validation, run.metrics.test_accuracy, run.metrics.test_loss
 
 
 def _reason(claim: Claim, baseline: Sequence[Run]) -> str:
@@ -110,10 +120,14 @@ def _reason(claim: Claim, baseline: Sequence[Run]) -> str:
         return "it is about another study"
     if {variant_and_metric(quantity)[1] for quantity in claim.quantities} & TIMES:
         return "it is about times"
-    there = {variant: {run.seed for run in baseline if run.variant == variant} for variant in claim.variants}
-    if missing := [variant for variant, seeds in there.items() if not seeds]:
+    there = {run.variant for run in baseline}
+    if missing := [variant for variant in claim.variants if variant not in there]:
         return f"the baseline has no finished run of {', '.join(missing)}"
-    return "" if not there or set.intersection(*there.values()) else "the baseline's runs of it share no seed"
+    try:
+        judge([claim], baseline)
+    except InputError as error:  # no common seed, or a metric that older histories lack
+        return f"in the baseline, {error}"
+    return ""
 
 
 def _row(
@@ -130,7 +144,8 @@ def _row(
         return Row(name, *verdicts, outcome, outcome != FLIPPED)
     found, p = differences[name][0], p_values[name]
     passes = outcome != FLIPPED and not (outcome == LOST and p <= ALPHA)
-    note = "within chance" if outcome == LOST and passes else ""
+    chance = "within chance" if found.has_spread else "not testable: that takes two seeds, which differ"
+    note = chance if outcome == LOST and passes else ""
     low, high = map(_number, found.interval())
     return Row(name, *verdicts, outcome, passes, _number(found.mean), low, high, p, note)
 

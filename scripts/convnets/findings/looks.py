@@ -34,7 +34,8 @@ def next_look(judgements: Sequence[Judgement], planned: Planned) -> str:
         return ""
     if not is_open:
         return f"every claim is decided; the next look ({counts[look]} seeds) would decide nothing more"
-    needed = {judgement.claim.id: wording.seeds_needed(judgement) for judgement in is_open}
+    # More seeds here add nothing to what is known of another study.
+    needed = {one.claim.id: wording.seeds_needed(one) for one in is_open if len(one.claim.studies) < 2}
     likely = [name for name, count in needed.items() if count is not None and count <= counts[look]]
     text = f"the next look ({counts[look]} seeds) would probably decide {len(likely)} of {len(is_open)} open claims"
     return f"{text}: {', '.join(likely)}" if likely else text

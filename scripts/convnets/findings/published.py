@@ -41,6 +41,8 @@ def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], 
             continue
         by_iteration = np.array([run.set_index("iteration")[f"val_{metric}"].reindex(points["iteration"]) for run in runs])
         known = np.isfinite(by_iteration).all(0)
+        if not known.any():
+            continue
         values, points = by_iteration[:, known], points[known]
         away = np.abs(points["value"] - values.mean(0)).to_numpy()
         allowed = np.hypot(half_width(values), points["uncertainty"])
@@ -90,7 +92,7 @@ def _iterations(iterations: np.ndarray, is_outside: np.ndarray) -> str:
 
 def readable(found: pd.DataFrame) -> pd.DataFrame:
     """Return the table for readers."""
-    shown = found[["figure", "label", "metric"]].astype(str).rename(columns={"label": "variant"})
+    shown = found[["figure", "label", "metric"]].fillna("").astype(str).rename(columns={"label": "variant"})
     shown["inside of the band"] = [f"{inside} of {points}" for inside, points in zip(found["inside"], found["points"], strict=True)]
     shown["share"] = [f"{share:.0%}" for share in found["share"]]
     shown["share of our own runs"] = [

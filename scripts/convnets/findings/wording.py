@@ -205,7 +205,8 @@ def _advice(judgement: Judgement) -> str:
         return "What is measured lies on the bound of the claim."
     needed = seeds_needed(judgement)
     count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
-    return f"At the mean and spread measured, {count} seeds would decide it with a probability of {inference.POWER:.0%}."
+    of_each = " of each study" if len(judgement.claim.studies) > 1 else ""
+    return f"At the mean and spread measured, {count} seeds{of_each} would decide it with a probability of {inference.POWER:.0%}."
 
 
 def _is_on_bound(judgement: Judgement) -> bool:

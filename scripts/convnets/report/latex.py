@@ -103,7 +103,7 @@ def _rows(frame: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _heading(column: "pd.Series[str]") -> list[str]:
     """Return the lines of a heading, about as wide as the cells."""
-    return textwrap.wrap(str(column.name), max(9, *map(len, column)), break_long_words=False)
+    return textwrap.wrap(str(column.name), max([9, *map(len, column)]), break_long_words=False)
 
 
 def _stacked(lines: Sequence[str], alignment: str) -> str:

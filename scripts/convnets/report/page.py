@@ -57,9 +57,11 @@ def sections(study: Material, texts: Texts) -> list[Section]:
     return [*found, Section("other", texts.appendix["other"], comparisons, others)] if comparisons or others else found
 
 
-def caption(comparison: Comparison, seeds: int, texts: Texts) -> Text:
-    """Return the caption of a comparison's figure."""
-    spread = texts.captions["one_run"] if seeds == 1 else texts.captions["spread"].fill(count=seeds)
+def caption(comparison: Comparison, study: Material, texts: Texts) -> Text:
+    """Return the caption of a comparison's figure, with the numbers of seeds of the variants in it."""
+    counts = sorted({len(study.runs_of(member.variant)) for member in comparison.members})
+    count = "/".join(map(str, counts))
+    spread = texts.captions["one_run"] if counts == [1] else texts.captions["spread"].fill(count=count)
     splits = dict.fromkeys(split for row in comparison.rows for split in row)
     drawn = join(texts.captions["and"], [texts.captions[split] for split in splits])
     number = f"{comparison.figure}. " if comparison.figure else ""

@@ -8,6 +8,7 @@ import pandas as pd
 import yaml
 
 from convnets.findings import claim_tables, published, variants
+from convnets.findings.frozen import UNCHANGED
 from convnets.report import latex, methods, page
 from convnets.report.figures import Size
 from convnets.report.latex import ROWS
@@ -16,7 +17,6 @@ from convnets.report.texts import Texts
 from convnets.report2021 import memory
 from convnets.study.comparisons import Comparison
 
-# The widths are those of IEEE's journals; of ACM's and Elsevier's they differ by a few points.
 # The software that has an entry of its own in software.bib.
 CITED = {"keras": "Keras", "matplotlib": "Matplotlib", "mlflow": "MLflow", "numpy": "NumPy", "pandas": "pandas"}
 CITED |= {"scipy": "SciPy", "snakemake": "Snakemake", "tensorflow": "TensorFlow"}
@@ -36,6 +36,7 @@ VGG16 = (
     "VGG-16: the side and the channels of each feature map, and the parameters of each block. Blue are convolutions with ReLU, red "
     "max pooling, green fully connected layers."
 )
+# The widths are those of IEEE's journals, in inches.
 TALLEST = 8.4  # leaves room for a caption on a page of letter or A4
 ONE_COLUMN = Size(3.5, 1.8, 8, PRINT, wrap=16, is_stacked=True, has_title=False, tallest=TALLEST)
 TWO_COLUMNS = Size(7.16, 2.1, 8, PRINT, wrap=18, has_title=False, tallest=TALLEST)
@@ -53,7 +54,7 @@ def tables(study: Material, texts: Texts) -> Mapping[str, str]:
         "memory": lambda frame: _of_networks(memory.readable(frame).drop(columns="note"), "network"),
         "vgg16": lambda frame: _of_networks(memory.readable_blocks(frame), "block"),
     }
-    return {name: made[name](frame) for name, frame in study.tables.items()}
+    return {name: "% This table has no rows.\n" if frame.empty else made[name](frame) for name, frame in study.tables.items()}
 
 
 def _of_networks(frame: pd.DataFrame, first: str) -> str:
@@ -81,8 +82,11 @@ def _claims(frame: pd.DataFrame) -> str:
     shown = claim_tables.readable(frame, "adjusted").rename(columns=headings)
     if not shown["reported"].any():
         del shown["reported"]
-    numbers = [name for name in map(str, shown) if name not in ("section", "statement", "verdict")]
-    return latex.table(latex.numbers(shown, numbers), ["statement"], ["section", "verdict"])
+    if set(frame["frozen"].dropna()) - {UNCHANGED}:
+        shown["frozen"] = frame["frozen"].fillna("")
+    texts = ("section", "verdict", "frozen")
+    numbers = [name for name in map(str, shown) if name not in (*texts, "statement")]
+    return latex.table(latex.numbers(shown, numbers), ["statement"], texts)
 
 
 def _errata(frame: pd.DataFrame) -> str:
@@ -94,7 +98,7 @@ def _errata(frame: pd.DataFrame) -> str:
 def software(study: Material, own: Mapping[str, str], citation: Path, template: Path) -> str:
     """Return the libraries that trained, and those that made the rest (`own`), with their versions, as BibTeX.
 
-    An entry for each, the papers that they ask to cite, and this project as its CITATION.cff describes it.
+    An entry for each, papers about them, and this project as its CITATION.cff describes it.
     """
     trained = study.libraries()
     versions = {
@@ -134,19 +138,18 @@ def described(study: Material, template: Path) -> str:
 
 def example(study: Material, texts: Texts, template: Path) -> str:
     """Return a document that includes all tables and figures."""
-    seeds = len(study.settings["seeds"])
-    captions = {name: _caption(comparison, seeds, texts) for name, comparison in study.comparisons.items()}
+    captions = {name: _caption(comparison, study, texts) for name, comparison in study.comparisons.items()}
     captions |= {"vgg16": VGG16} if "vgg16" in study.tables else {}
     long = [name for name, frame in study.tables.items() if len(frame) > ROWS]
     return latex.render(
         template,
         title=study.settings["title"],
         captions=captions,
-        tables=[name for name in study.tables if name not in long],
+        tables=[name for name, frame in study.tables.items() if name not in long and not frame.empty],
         long=long,
     )
 
 
-def _caption(comparison: Comparison, seeds: int, texts: Texts) -> str:
+def _caption(comparison: Comparison, study: Material, texts: Texts) -> str:
     """Return the caption of a comparison's figure, without the number that it has in a report."""
-    return f"{comparison.title}. {page.caption(replace(comparison, figure=''), seeds, texts).en}"
+    return f"{comparison.title}. {page.caption(replace(comparison, figure=''), study, texts).en}"

@@ -101,6 +101,11 @@ class Configuration:
         return Layout(self.results)
 
     @property
+    def runs(self) -> Layout:
+        """The paths of its finished runs: of those given, or of its own."""
+        return Layout(self.runs_from or self.results)
+
+    @property
     def plan(self) -> Plan:
         """The plan of tracking."""
         titles: dict[str, dict[str, str]] = {name: {} for name in self.labels}

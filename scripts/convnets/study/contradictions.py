@@ -42,7 +42,10 @@ def find(declared: Declaration) -> Iterator[str]:
     yield from _of_optimizer("training", declared.training.optimizer)
     yield from _of_variants(declared)
     studies = {name: others.runs_by_variant(Path(folder)) for name, folder in declared.studies.items()}
+    folders: dict[Path, str] = {}
     for name, found in studies.items():
+        if (other := folders.setdefault(Path(declared.studies[name]).resolve(), name)) != name:
+            yield f"studies.{name} is the folder of studies.{other}; name each folder once"
         if not found:
             yield f"studies.{name} is {declared.studies[name]}, which holds no finished runs: no runs/VARIANT/seedN with all files"
     for name, comparison in declared.comparisons.items():

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,8 +66,8 @@ def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
         sys.exit(status)
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`. An `InputError`, or a file that cannot be read or written, becomes one log line and status 1.
+def run(main: Callable[[], None], failure: int = 1) -> None:
+    """Run a script's `main`. An `InputError`, or a file that cannot be read or written, becomes one log line and status `failure`.
 
     SIGTERM and SIGINT raise `SystemExit`, so that every `finally` runs: partial files are removed and tracked runs are closed. The
     status is 128 plus the signal's number, as schedulers expect.
@@ -87,13 +88,17 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(0)
     except OSError as error:
         if error.errno not in (*FULL, *FORBIDDEN):
-            raise
+            traceback.print_exc()
+            sys.exit(failure)
         verb = "written" if error.errno in FULL else "read or written"
         message = f"{error.filename or 'a file'} cannot be {verb}: {os.strerror(error.errno)}"
+    except Exception:
+        traceback.print_exc()
+        sys.exit(failure)
     else:
         return
     logging.getLogger(__name__).error("error: %s", message)
-    sys.exit(1)
+    sys.exit(failure)
 
 
 def _flush() -> None:

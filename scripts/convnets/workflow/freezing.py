@@ -12,7 +12,6 @@ from convnets.findings import frozen
 from convnets.findings.frozen import DIGEST, NETWORKS, Terms
 from convnets.freshness import code, fingerprint
 from convnets.runs import layout, unfinished
-from convnets.runs.layout import Layout
 from convnets.study import others
 from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.configuration import Configuration
@@ -122,7 +121,7 @@ def _result(run: Path) -> Sequence[Any]:
 
 def _runs(study: Configuration) -> Iterator[Path]:
     """Yield the folder of each run, finished or begun, that would judge the claims."""
-    there = Layout(study.runs_from) if study.runs_from else study.layout
+    there = study.runs
     for variant in (name for name in study.variants_of_claims() if not study_of(name)[0]):
         for seed in planned_seeds(study):
             folder, begun = there.run(variant, seed), there.trainings / unfinished.name_of(variant, seed)

@@ -11,8 +11,7 @@ from convnets.study.configuration import Configuration
 def runs_of(study: Configuration) -> list[Run]:
     """Return the runs of the variants that claims name, of this study and of others; an InputError if one cannot be read."""
     named = study.variants_of_claims()
-    layout = study.layout
-    own = [layout.run(variant, seed) for variant in named if variant in study.variants for seed in study.seeds]
+    own = [study.runs.run(variant, seed) for variant in named if variant in study.variants for seed in study.seeds]
     elsewhere = others.runs_of(named, study.studies)
     images = study.described.format
     studies = {name: str(folder) for name, folder in study.studies.items()}
