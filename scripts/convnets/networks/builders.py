@@ -1,6 +1,6 @@
 """Keras models from network settings.
 
-Protocol of the course's hand-out: convolutions with 'same' padding, Glorot uniform weights and biases of 0.05; the 1x1 head
+Protocol of the course's code: convolutions with 'same' padding, Glorot uniform weights and biases of 0.05; the 1x1 head
 is the report's own code (section 3).
 """
 

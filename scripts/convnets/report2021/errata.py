@@ -2,7 +2,7 @@
 
 The texts stand in `report/errata.yaml`. Their numbers are computed here: by the formulas of layer shapes, and from what the report
 itself prints. They are about the report's own networks and its own protocol, whatever is trained here. The report does not state
-how it trained; the settings are those of the course's hand-out, which it follows.
+how it trained; the settings are those of the course's code, which it follows (docs/protocol.md).
 """
 
 import math
@@ -102,8 +102,8 @@ def _numbers() -> Mapping[str, float | str]:
     without, with_dropout = PRINTED_ACCURACIES
     # The standard deviation of an accuracy that comes from drawing the images at random (binomial).
     deviations = [math.sqrt(accuracy * (1 - accuracy) / TEST_IMAGES) for accuracy in PRINTED_ACCURACIES]
-    per_epoch, validated, tested = (count // BATCH_SIZE for count in (TRAINING_IMAGES, VALIDATION_IMAGES, TEST_IMAGES))
-    validated, tested = validated * BATCH_SIZE, tested * BATCH_SIZE  # in whole batches
+    per_epoch, validated = (count // BATCH_SIZE for count in (TRAINING_IMAGES, VALIDATION_IMAGES))
+    validated *= BATCH_SIZE  # in whole batches
     (accuracy_without, loss_without), (accuracy_with, loss_with), (accuracy_again, _) = ENDS.values()
     counts, stack, vgg_head = vgg16.parameters(), vgg16.convolution_stack_parameters(), vgg16.head_parameters()
     vgg, row = sum(counts.values()), counts["conv5"] + vgg_head
@@ -120,10 +120,8 @@ def _numbers() -> Mapping[str, float | str]:
         "deviation": math.hypot(*deviations),
         "apart": (without - with_dropout) / math.hypot(*deviations),
         "between_runs": accuracy_with - accuracy_again,
+        "between_dropouts": accuracy_with - accuracy_without,
         "conv1x1_accuracy": PRINTED_CONV1X1,
-        "hits_without": round(without * tested),
-        "hits_with_dropout": round(with_dropout * tested),
-        "hits_conv1x1": round(PRINTED_CONV1X1 * tested),
         "error_without": 1 - accuracy_without,
         "error_with_dropout": 1 - accuracy_with,
         "error_ratio": (1 - accuracy_without) / (1 - accuracy_with),
@@ -134,7 +132,6 @@ def _numbers() -> Mapping[str, float | str]:
         "validation": VALIDATION_IMAGES,
         "test": TEST_IMAGES,
         "validated": validated,
-        "tested": tested,
         "batch": BATCH_SIZE,
         "epochs": EPOCHS,
         "mlp_epochs": MLP_EPOCHS,
