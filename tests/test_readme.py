@@ -26,12 +26,12 @@ def test_the_comparison_with_the_report_is_the_committed_runs() -> None:
     with (TABLES / "variants.csv").open(newline="") as file:
         table = {row["variant"]: row for row in csv.DictReader(file)}
     expected = {
-        "2 conv layers, dropout 0.0: test accuracy": [("conv2_dropout00", "test_accuracy")],
-        "2 conv layers, dropout 0.5: test accuracy": [("conv2_dropout05", "test_accuracy")],
+        "2 conv layers, dropout 0.0: best accuracy, most likely of the test images": [("conv2_dropout00", "test_accuracy")],
+        "2 conv layers, dropout 0.5: best accuracy, most likely of the test images": [("conv2_dropout05", "test_accuracy")],
         "dropout 0.0: final validation loss": [("conv2_dropout00", "final_val_loss"), ("conv2_dropout05", "final_val_loss")],
         "3 conv layers: final validation loss without augmentation": [("conv3_dropout05", "final_val_loss")],
         "3 conv layers: final validation loss with augmentation": [("conv3_augment", "final_val_loss")],
-        "1x1 head: test accuracy": [("conv3_1x1", "test_accuracy")],
+        "1x1 head: best accuracy, most likely of the test images": [("conv3_1x1", "test_accuracy")],
     }
     rows = [line.split(" | ") for line in REPORT.split("| | report | here |\n")[1].split("\n\n")[0].splitlines()[1:]]
     found = {what.removeprefix("| "): here.removesuffix(" |") for what, _, here in rows}
