@@ -74,6 +74,19 @@ def test_the_page_marks_them(study: Study, tmp_path: Path) -> None:
     assert "Other seeds than those frozen" not in text
 
 
+def test_a_study_of_other_seeds_says_so_once(study: Study, tmp_path: Path) -> None:
+    freeze(edited(study, lambda one: one.update(seeds=[11, 12])))
+    steps = jobs.steps_of(given(study), tmp_path)
+    for rule in ("tabulate_variants", "tabulate_convergence", "plot_comparison/networks"):
+        jobs.done(steps[rule], tmp_path)
+    table = jobs.done(steps["tabulate_claims"], tmp_path)
+    assert column(table) == dict.fromkeys(IDS, "other seeds")
+    assert "but for other seeds than these.\n- other seeds: 1 to 3 (frozen: 11, 12)\n" in table.output("markdown").read_text()
+    text = pages.words(jobs.done(steps["write_overview"], tmp_path).output("html").read_text(encoding="utf-8"))
+    assert text.count("but for other seeds than these.") == 1
+    assert "Changed after" not in text
+
+
 def test_only_what_shows_claims_is_stale_when_they_are_frozen(study: Study, tmp_path: Path) -> None:
     def fingerprints(steps: Steps) -> dict[str, str]:
         return {key: step.fingerprint for key, step in steps.all.items()}

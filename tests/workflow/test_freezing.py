@@ -119,12 +119,21 @@ def test_added_and_removed_claims_and_other_seeds_are_named(study: Study) -> Non
 
     def edit(one: Study) -> None:
         claims(one)["late"] = claims(one).pop(IDS[2])
-        one["seeds"] = [4, 5, 6]
+        one["seeds"] = [3, 4, 5]
 
     found = standing(edited(study, edit))
-    assert (found.marks["late"], found.removed, found.seeds) == ("added", (IDS[2],), "4 to 6 (frozen: 1 to 3)")
-    assert found.differences[0] == "other seeds: 4 to 6 (frozen: 1 to 3)"
+    assert (found.marks["late"], found.removed, found.seeds) == ("added", (IDS[2],), "3 to 5 (frozen: 1 to 3)")
+    assert found.differences[0] == "other seeds: 3 to 5 (frozen: 1 to 3)"
     assert found.differences[-2:] == ["added after: late", f"removed after: {IDS[2]}"]
+
+
+def test_of_a_study_without_the_seeds_frozen_nothing_was(study: Study) -> None:
+    """Nor is it compared: it is another study, as a first look at few images is."""
+    freeze(study)
+    found = standing(edited(study, lambda one: (one.update(seeds=[4, 5]), claims(one)[IDS[1]].update(margin=0.02))))
+    assert (set(found.marks.values()), found.changes, found.removed) == ({"other seeds"}, {}, ())
+    assert found.differences == ["other seeds: 4, 5 (frozen: 1 to 3)"]
+    assert found.described.endswith(", but for other seeds than these.")
 
 
 def test_the_next_planned_look_changes_nothing(study: Study) -> None:

@@ -69,7 +69,7 @@ def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | No
     shown = readable(table, "ci")
     shown["here"] = (shown["here"] + " " + shown.pop("interval")).str.strip()
     shown.insert(1, "claim", table["id"])
-    if standing:
+    if standing and not standing.is_other:
         shown["frozen"] = table["frozen"]
     notes = "".join(f"- **{claim}**: {note}\n" for claim, note in zip(table["id"], table["note"], strict=True))
     head = f"{tally(table)}\n" + (f"\n{look}\n" if look else "")

@@ -17,7 +17,7 @@ from convnets.files import read_json
 from convnets.freshness import fingerprint
 from convnets.runs.run import Run
 
-UNCHANGED, CHANGED, ADDED = "yes", "changed", "added"  # in the table of claims
+UNCHANGED, CHANGED, ADDED, OTHER = "yes", "changed", "added", "other seeds"  # in the table of claims
 DIGEST, NETWORKS = "digest", "networks"
 NAMES = {"judged_together": "claims judged together"}  # of terms, in words
 SHOWN = 12  # characters of a commit
@@ -31,6 +31,7 @@ class Standing:
     """How claims stand to those frozen.
 
     `marks` holds `UNCHANGED`, `CHANGED` or `ADDED` for each claim of the study, `changes` says of each changed one what changed.
+    Of a study that has none of the seeds frozen, no claim was frozen: each has the mark `OTHER`, and nothing else is said.
     `removed` are the claims that were frozen and are no longer in the study. `seeds` says how the seeds differ from those frozen;
     it is empty if they do not. `early` are the runs of the study that began before the claims were frozen, where runs are given.
     """
@@ -42,6 +43,11 @@ class Standing:
     removed: tuple[str, ...]
     seeds: str
     early: tuple[str, ...] = ()
+
+    @property
+    def is_other(self) -> bool:
+        """Whether the study has none of the seeds frozen."""
+        return OTHER in self.marks.values()
 
     @property
     def added(self) -> list[str]:
@@ -62,6 +68,8 @@ class Standing:
         """When the claims were frozen, and how many of the study's are as they were then."""
         kept = sum(mark == UNCHANGED for mark in self.marks.values())
         at = f" at commit {self.commit}" if self.commit else ""
+        if self.is_other:
+            return f"Claims were frozen on {self.time}{at}, but for other seeds than these."
         return f"Claims were frozen on {self.time}{at}; {kept} of {len(self.marks)} are unchanged since."
 
 
@@ -94,12 +102,15 @@ def compare(frozen: Terms, now: Terms, runs: Sequence[Run] = ()) -> Standing:
     plans = [f"{in_words(terms['seeds'])}{_planned(terms['looks'])}" for terms in (now, frozen)]
     seeds = "" if plans[0] == plans[1] else f"{plans[0]} (frozen: {plans[1]})"
     removed = tuple(name for name in old if name not in new)
+    is_other = set(now["seeds"]).isdisjoint(frozen["seeds"])
+    if is_other:
+        marks, changes, removed = dict.fromkeys(new, OTHER), {}, ()
     commit = re.sub(rf"(?<=^[0-9a-f]{{{SHOWN}}})[0-9a-f]+", "", frozen["commit"] or "")
     time, judging = (
         datetime.fromisoformat(frozen["time"]).timestamp(),
         {name for terms in new.values() for name in _networks(terms)},
     )
-    early = [run for run in runs if run.variant in judging and run.record and run.record.began < time]
+    early = [run for run in runs if run.variant in judging and run.record and run.record.began < time and not is_other]
     names = [f"{run.variant}/seed{run.seed}" for run in early]
     shown = names if len(names) <= FEW else [*names[: FEW - 1], f"{len(names) - FEW + 1} others"]
     return Standing(frozen["time"], commit, marks, changes, removed, seeds, tuple(shown))

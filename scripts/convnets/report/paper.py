@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from convnets.findings import claim_tables, published, variants
-from convnets.findings.frozen import UNCHANGED
+from convnets.findings.frozen import OTHER, UNCHANGED
 from convnets.report import latex, methods, page
 from convnets.report.figures import Size
 from convnets.report.latex import ROWS
@@ -82,7 +82,7 @@ def _claims(frame: pd.DataFrame) -> str:
     shown = claim_tables.readable(frame, "adjusted").rename(columns=headings)
     if not shown["reported"].any():
         del shown["reported"]
-    if set(frame["frozen"].dropna()) - {UNCHANGED}:
+    if set(frame["frozen"].dropna()) - {UNCHANGED, OTHER}:
         shown["frozen"] = frame["frozen"].fillna("")
     texts = ("section", "verdict", "frozen")
     numbers = [name for name in map(str, shown) if name not in (*texts, "statement")]
