@@ -34,6 +34,7 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     shutil.copytree(REFERENCE, folder / "given" / "runs")
     config = {**copy.deepcopy(CONFIG), "seeds": COMMITTED["seeds"], "runs_from": str(folder / "given")}
     project = Workflow(folder / "project", folder / "batches", config)
+    shutil.copy(ROOT / "config.frozen.json", project.folder)
     done = project.script("write_report", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "results/report.html (" in done.stdout
