@@ -134,17 +134,18 @@ def test_the_methods_say_what_was_done(made: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "quantities", "named"),
+    ("test", "quantities", "note", "named"),
     [
-        ("greater", ("a.test_loss", "b.test_loss"), set()),
-        ("ratio", ("a.test_loss", "b.test_loss"), {"have_ratios", "have_margins"}),
-        ("equivalent", ("a.test_loss", "before:a.test_loss"), {"have_margins", "are_unpaired"}),
-        ("single_run", ("a.test_loss",), {"are_of_single_runs"}),
-        ("equivalent", ("a.parameters", "b.parameters"), set()),
+        ("greater", ("a.test_loss", "b.test_loss"), "", set()),
+        ("ratio", ("a.test_loss", "b.test_loss"), "", {"have_ratios", "have_margins"}),
+        ("equivalent", ("a.test_loss", "before:a.test_loss"), "Paired by seed.", {"have_margins"}),
+        ("equivalent", ("a.test_loss", "before:a.test_loss"), "Compared by Welch's test.", {"have_margins", "are_unpaired"}),
+        ("single_run", ("a.test_loss",), "", {"are_of_single_runs"}),
+        ("equivalent", ("a.parameters", "b.parameters"), "", set()),
     ],
 )
-def test_the_methods_name_the_statistics_that_were_used(test: str, quantities: tuple[str, ...], named: set[str]) -> None:
-    found = methods.tests([studies.claim(test, *quantities)])
+def test_the_methods_name_the_statistics_that_were_used(test: str, quantities: tuple[str, ...], note: str, named: set[str]) -> None:
+    found = methods.tests([studies.claim(test, *quantities)], [note])
     assert {name for name, is_named in found.items() if is_named} == named
 
 

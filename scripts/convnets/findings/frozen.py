@@ -5,7 +5,6 @@ and labels are none of it. The file bears a digest of itself, so that an edit by
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,7 +104,8 @@ def compare(frozen: Terms, now: Terms, runs: Sequence[Run] = ()) -> Standing:
     is_other = set(now["seeds"]).isdisjoint(frozen["seeds"])
     if is_other:
         marks, changes, removed = dict.fromkeys(new, OTHER), {}, ()
-    commit = re.sub(rf"(?<=^[0-9a-f]{{{SHOWN}}})[0-9a-f]+", "", frozen["commit"] or "")
+    sha, dash, dirty = (frozen["commit"] or "").partition("-")
+    commit = f"{sha[:SHOWN]}{dash}{dirty}"
     time, judging = (
         datetime.fromisoformat(frozen["time"]).timestamp(),
         {name for terms in new.values() for name in _networks(terms)},

@@ -26,6 +26,7 @@ REMARKS = (
     ),
     (TIMES, "Times depend on the machine and on what else it did."),
 )
+WELCH = "Welch's test"  # of runs that are not paired
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
 # The metrics that are taken on the images by which a grid's member is selected.
 OF_VALIDATION = {
@@ -131,7 +132,7 @@ def _pairing(judgement: Judgement) -> str:
     if not (why := pairing.obstacle(list(of_study.values()))):
         return "Runs of the studies are paired by seed: they share split and data."
     counts = ", ".join(f"{len(found)} of {study or 'this study'}" for study, found in of_study.items())
-    return f"Runs of the studies are not paired, since {why}: means of {counts} are compared by Welch's test."
+    return f"Runs of the studies are not paired, since {why}: means of {counts} are compared by {WELCH}."
 
 
 def _values(quantities: Sequence[str], runs: RunsBySubject) -> str:

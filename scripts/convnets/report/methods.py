@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from convnets.findings.wording import WELCH
 from convnets.runs.run import Run
 from convnets.settings import Settings
 from convnets.study.claims import Claim
@@ -107,12 +108,11 @@ def forms(claims: Iterable[Claim]) -> Mapping[str, int]:
     return {form: len(ids) for form, ids in grouped(spelt).items()}
 
 
-def tests(claims: Iterable[Claim]) -> Mapping[str, bool]:
-    """Return which statistics the claims that vary by seed rest on, beside one-sided t tests."""
-    varying = [claim for claim in claims if not claim.is_exact]
-    kinds = {claim.test for claim in varying}
+def tests(claims: Iterable[Claim], notes: Iterable[str]) -> Mapping[str, bool]:
+    """Return which statistics the claims that vary by seed rest on, beside one-sided t tests; `notes` are those of their table."""
+    kinds = {claim.test for claim in claims if not claim.is_exact}
     return {
-        "are_unpaired": any(len(claim.studies) > 1 for claim in varying),
+        "are_unpaired": any(WELCH in note for note in notes),
         "have_ratios": "ratio" in kinds,
         "have_margins": not kinds.isdisjoint({"equals", "equivalent", "ratio"}),
         "are_of_single_runs": "single_run" in kinds,

@@ -128,7 +128,7 @@ def described(study: Material, template: Path) -> str:
         looks=study.settings["looks"],
         claims=len(claims),
         forms=methods.forms(claims),
-        tests=methods.tests(claims),
+        tests=methods.tests(claims, study.tables["claims"]["note"] if claims else ()),
         level=f"{100 * study.alpha:.3g}\N{NO-BREAK SPACE}%",
         trained=[name for name in study.libraries() if name in CITED],
         versions=study.libraries(),
