@@ -39,6 +39,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Wo
     for name in (".venv", "benchmarks", "tests"):
         (workflow.folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
     shutil.copy(ROOT / "config.reference.yaml", workflow.folder)
+    (workflow.folder / "docs").mkdir()
+    for name in ("README.md", "docs/report2021.md"):  # which `make reference` fills in
+        shutil.copy(ROOT / name, workflow.folder / name)
     workflow.edit("config.reference.yaml", "seeds: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]", "seeds: [1]")
     call("make run", workflow)
     return workflow
