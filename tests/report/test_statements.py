@@ -126,5 +126,5 @@ def test_a_verdict_that_changes_is_shown(config: dict[str, Any], reference: list
     found = material_of(config, reference)
     found.tables["claims"].loc[0, "verdict"] = "contradicted"
     lines = list(statements.claim_lines(found, WRITTEN))
-    assert Counter(line.verdict for line in lines) == {"reproduced": 10, "contradicted": 8, "inconclusive": 39}
+    assert Counter(line.verdict for line in lines) == {"reproduced": 10, "contradicted": 8, "inconclusive": 41}
     assert lines[0].verdict == "contradicted"

@@ -45,7 +45,7 @@ def test_a_runs_metrics_follow_from_its_curve(run: Run) -> None:
 def test_a_metric_that_an_older_history_lacks_is_an_error(run: Run) -> None:
     older = studies.with_history(run, [replace(row, train_eval_loss=None, train_eval_accuracy=None) for row in run.landmarks])
     assert older.value("final_val_loss") == 1.4
-    with pytest.raises(InputError, match=r"mlp100/seed1 has no final_eval_loss_gap: .* train it again"):
+    with pytest.raises(InputError, match=rf"mlp100/{studies.FIRST} has no final_eval_loss_gap: .* train it again"):
         older.value("final_eval_loss_gap")
 
 
@@ -120,7 +120,7 @@ def test_only_a_run_of_one_thread_tells_whether_it_was_disturbed(
 def test_what_is_kept_of_a_record_and_a_stamp(config: dict[str, Any], tmp_path: Path) -> None:
     """Little, since there may be thousands of runs."""
     variants = configuration.resolve(config).variants
-    folder = tmp_path / "mlp100" / "seed1"
+    folder = tmp_path / "mlp100" / studies.FIRST
     shutil.copytree(studies.REFERENCE / "mlp100" / studies.FIRST, folder)
     usage = [Usage(1.0, 90.0, 1), Usage(2.0, 100.0, 1)]
     record = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, usage, [[1]])

@@ -166,7 +166,10 @@ def test_a_member_of_a_grid_is_the_run_of_a_variant_with_its_settings(study: Mad
     member = study.steps()["train_variant/lr__learning_rate_0p001/seed1"]
     study.config["grids"] = {}
     optimizer = {"learning_rate": 0.001}
-    study.config["variants"]["lr__learning_rate_0p001"] = {**study.config["variants"]["conv2"], "optimizer": optimizer}
+    study.config["variants"]["lr__learning_rate_0p001"] = {
+        **{**study.config["variants"]["conv2"], "label": "slower"},
+        "optimizer": optimizer,
+    }
     assert study.steps()["train_variant/lr__learning_rate_0p001/seed1"].fingerprint == member.fingerprint
 
 
