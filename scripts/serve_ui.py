@@ -78,6 +78,7 @@ def _serve(uri: str, port: int, page: str, log: Path) -> None:
                 _open(page)
             process.wait()
         except SystemExit as stop:
+            print("MLflow is ending, which takes some seconds", flush=True)
             process.terminate()
             if stop.code != INTERRUPTED:
                 raise

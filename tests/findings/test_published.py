@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from scipy import stats
 
+from convnets import tables
 from convnets.errors import InputError
 from convnets.findings import published
 from convnets.study import published_curves
@@ -54,6 +55,21 @@ def test_what_lies_outside_is_named_and_a_reading_error_widens_the_band() -> Non
     assert row["mean_difference"] == pytest.approx(20 / POINTS)
     (row,) = published.table(curve(away, uncertainty=5.0), {"mlp": ours}, {"mlp": "MLP"}).to_dict("records")
     assert row["inside"] == POINTS
+
+
+def test_a_table_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    """Also without a figure, and where the only iteration outside looks like a number."""
+    ours = runs(5)
+    away = np.mean([run["val_loss"] for run in ours], axis=0)
+    away[4] += 5
+    found = published.table(curve(away, figure="", run_of_figure=""), {"mlp": ours}, {"mlp": "MLP"})
+    tables.write_csv(found, tmp_path / "curves.csv")
+    assert published.readable(tables.read(tmp_path / "curves.csv")).iloc[0][["figure", published.OUTSIDE]].tolist() == ["", "50"]
+
+
+def test_a_curve_without_common_iterations_is_left_out() -> None:
+    elsewhere = curve(np.ones(POINTS)).assign(iteration=7)
+    assert published.table(elsewhere.drop_duplicates("iteration"), {"mlp": runs(5)}, {"mlp": "MLP"}).empty
 
 
 def test_each_run_is_tested_once_and_few_runs_are_not() -> None:
