@@ -105,8 +105,9 @@ def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
         raise InputError(f"no claim about networks can be compared{left_out}")
     equal, both = gate.same_bits(runs, baseline)
     varying = [row for row in rows if row.p is not None]
-    if equal < both and varying and all(row.ci_low is None for row in varying):
-        raise InputError("no claim that varies by seed can be tested, since that takes two seeds or more; use more seeds")
+    is_same, is_tested = both and equal == both, any(row.ci_low is not None for row in varying)
+    if varying and not is_same and not is_tested and all(row.passes for row in rows):
+        raise InputError("no claim that varies by seed can be tested, since that takes two seeds or more in both studies")
     return rows, (equal, both)
 
 

@@ -28,7 +28,9 @@ def raised(position: int, **by: float) -> Change:
     def change(history: list[Epoch], seed: int) -> list[Epoch]:
         found = list(history)
         row = found[position]
-        found[position] = replace(row, **{name: getattr(row, name) + value * (1 + 0.01 * seed) for name, value in by.items()})
+        found[position] = replace(
+            row, **{name: getattr(row, name) + value * (1 + 0.01 * (seed - SEEDS[0])) for name, value in by.items()}
+        )
         return found
 
     return change

@@ -23,7 +23,7 @@ def test_each_number_says_what_it_is_of(config: dict[str, Any], reference: list[
     def line(name: str) -> str:
         return words(text.split(f'<tr id="claim-{name}">')[1].split('<tr id="claim-')[0])
 
-    assert re.search(r"here 2\.\d+ \[[\d., ]+\] dropout 0\.0 / dropout 0\.5: final validation loss", line("dropout_loss_ratio"))
+    assert re.search(r"here \d\.\d+ \[[\d., ]+\] dropout 0\.0 / dropout 0\.5: final validation loss", line("dropout_loss_ratio"))
     assert "1x1 head \u2212 dense head: test accuracy" in line("conv1x1_classification")
     assert "3 layers \u2212 2 layers: best validation accuracy ( this one decides )" in line("depth_three_best_accuracy")
     there = "\u2212 2 layers: validation accuracy at the iteration of the lowest loss of 3 layers"
@@ -86,7 +86,7 @@ def test_each_section_answers_its_question_by_its_verdicts(config: dict[str, Any
     for number in SECTIONS:
         assert 'class="answer"' in section(before, f"section-{number.replace('.', '-')}"), number
     assert "Whether it curbs overfitting is open; whether test accuracies" in words(section(before, "section-2-1"))
-    several = section(page_of(config, studies.repeated(reference, 5)), "section-2-1")
+    several = section(page_of(config, studies.repeated(reference, 5, deviation=0.0005)), "section-2-1")
     assert "It curbs overfitting; test accuracies with and without it are alike." in words(several)
     assert "rise of the validation loss" in words(section(before, "section-2-3"))
     assert "More on this: Speed and overfitting" in words(section(before, "section-2-3"))

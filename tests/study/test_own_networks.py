@@ -23,6 +23,10 @@ def narrow(shape, classes, width=8, *, depth=1):
     raise NotImplementedError
 
 
+def by_place(shape, classes, /, width=8):
+    raise NotImplementedError
+
+
 deep = partial(narrow, depth=9)
 """
 
@@ -77,7 +81,8 @@ def test_a_function_that_does_not_fit_is_refused(name: str, arguments: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"), [("narrow", {"width": 4, "depth": 2}), ("deep", {"width": 4}), ("network", {"any": 1})]
+    ("name", "arguments"),
+    [("narrow", {"width": 4, "depth": 2}), ("by_place", {"width": 4}), ("deep", {"width": 4}), ("network", {"any": 1})],
 )
 def test_functions_that_fit_are_taken(name: str, arguments: dict[str, int], tmp_path: Path) -> None:
     """One that is made in another way is built to tell."""

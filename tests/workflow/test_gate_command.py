@@ -24,7 +24,7 @@ def gate(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
 
     def run(runs: Path, baseline: Path = BASELINE, change: Change = lambda _: None) -> "subprocess.CompletedProcess[str]":
         study = yaml.safe_load((DIGITS / "study.yaml").read_text(encoding="utf-8"))
-        study["runs_from"] = str(runs)
+        study |= {"runs_from": str(runs), "pathvars": {"results": "results"}}
         study["dataset"]["source"] = str(DIGITS / "digits.npz")
         study["variants"]["resnet"]["network"] = f"{DIGITS}/networks.py:resnet"
         change(study)
@@ -59,7 +59,7 @@ def test_a_doctored_history_fails_the_claims_that_rest_on_it(
 ) -> None:
     done = gate(doctored(tmp_path / "doctored", "resnet", 0.2))
     assert done.returncode == 1, done.stdout + done.stderr
-    table = pd.read_csv(tmp_path / "results" / "study" / "tables" / "gate.csv").set_index("claim")
+    table = pd.read_csv(tmp_path / "results" / "tables" / "gate.csv").set_index("claim")
     failed = set(table.index[~table["passes"]])
     assert "residual_is_better" in failed
     assert "fewer_parameters" not in failed
@@ -71,7 +71,7 @@ def test_what_cannot_be_compared_has_a_status_of_its_own(
     gate: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     """And no table of a former call stays."""
-    table = tmp_path / "results" / "study" / "tables" / "gate.csv"
+    table = tmp_path / "results" / "tables" / "gate.csv"
     assert gate(BASELINE).returncode == 0
     assert table.is_file()
     missing = commands.run("gate_study", "--baseline", BASELINE, "nowhere.yaml", cwd=tmp_path)
@@ -89,5 +89,19 @@ def test_what_cannot_be_compared_has_a_status_of_its_own(
     def one_seed(study: dict[str, Any]) -> None:
         study["seeds"] = [1]
 
-    short = gate(doctored(tmp_path / "doctored", "resnet", 0.2), change=one_seed)
-    assert (short.returncode, "no claim that varies by seed can be tested" in short.stdout) == (2, True)
+    other = shutil.copytree(BASELINE, tmp_path / "other")
+    for run in other.glob("runs/*/seed1"):
+        shutil.rmtree(run)
+    for runs, baseline in ((doctored(tmp_path / "doctored", "resnet", 0.2), BASELINE), (BASELINE, other)):
+        short = gate(runs, baseline, change=one_seed)
+        assert (short.returncode, "no claim that varies by seed can be tested" in short.stdout) == (2, True)
+
+
+def test_an_exact_claim_that_flips_fails_whatever_the_seeds(
+    gate: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    larger = doctored(tmp_path / "larger", "resnet", 0.2)
+    for file in larger.glob("runs/resnet/*/metrics.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"parameters": 10**9}))
+    done = gate(larger, change=lambda study: study.update(seeds=[1]))
+    assert (done.returncode, "FAILS: fewer_parameters: flipped" in done.stdout) == (1, True)

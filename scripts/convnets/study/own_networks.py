@@ -38,7 +38,8 @@ def _problems_of_function(where: str, own: settings.Own) -> Iterator[str]:
     """Yield what does not fit a function as its file defines it; nothing where it is made in another way, or imported."""
     tree = ast.parse(own.file.read_bytes())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assigned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names = set(assigned)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
@@ -47,9 +48,10 @@ def _problems_of_function(where: str, own: settings.Own) -> Iterator[str]:
     if own.function not in names and "*" not in names:
         yield f"{where}.network names {own.function!r}, which {own.file} does not define{_nearest(own.function, [*functions])}"
     function = functions.get(own.function)
-    if function is None or function.decorator_list or function.args.kwarg:
+    if function is None or function.decorator_list or function.args.kwarg or own.function in assigned:
         return
-    known = [argument.arg for argument in [*function.args.args[2:], *function.args.kwonlyargs]]
+    by_name = [*function.args.args[max(0, 2 - len(function.args.posonlyargs)) :], *function.args.kwonlyargs]
+    known = [argument.arg for argument in by_name]
     for name in sorted(set(own.arguments) - set(known)):
         yield f"{where}.arguments.{name} is no argument of {own.function} in {own.file}{_nearest(name, known)}"
 
