@@ -70,6 +70,7 @@ def test_an_argument_of_one_optimizer_differs_from_none(reference: list[Run]) ->
     runs = [replace(first, settings=first.settings.updated({"training": changes})), second]
     _, differing = Material({}, {}, {}, {first.variant: "A", second.variant: "B"}, runs, [], {}).configuration()
     assert list(differing["optimizer weight decay"]) == ["0.5", "\N{EM DASH}"]
+    assert list(differing["optimizer momentum"]) == ["\N{EM DASH}", "0.0"]  # adamw has none
     rates = list(differing["optimizer learning rate"])
     assert rates == ['{"PolynomialDecay": {"decay_steps": 9, "initial_learning_rate": 0.1}}', "0.0005"]
 

@@ -105,3 +105,12 @@ def test_an_exact_claim_that_flips_fails_whatever_the_seeds(
         file.write_text(json.dumps(json.loads(file.read_text()) | {"parameters": 10**9}))
     done = gate(larger, change=lambda study: study.update(seeds=[1]))
     assert (done.returncode, "FAILS: fewer_parameters: flipped" in done.stdout) == (1, True)
+
+
+def test_an_error_that_nobody_foresaw_is_no_flipped_verdict(
+    gate: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "tables").touch()
+    done = gate(BASELINE)
+    assert (done.returncode, "NotADirectoryError" in done.stderr) == (2, True)
