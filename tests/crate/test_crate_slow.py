@@ -31,6 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     shutil.copytree(REFERENCE, folder / "given" / "runs")
     seeds = yaml.safe_load((ROOT / "config.reference.yaml").read_text(encoding="utf-8"))["seeds"]
     made = Workflow(folder / "project", folder / "batches", {**CONFIG, "seeds": seeds, "runs_from": str(folder / "given")})
+    shutil.copy(ROOT / "config.frozen.json", made.folder)
     for name in content.CODE:
         if not (made.folder / name).exists():
             shutil.copy(ROOT / name, made.folder)
