@@ -38,7 +38,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Wo
     workflow.configfiles()
     for name in (".venv", "benchmarks", "tests"):
         (workflow.folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
-    shutil.copy(ROOT / "config.reference.yaml", workflow.folder)
+    for name in ("config.reference.yaml", "config.frozen.json"):
+        shutil.copy(ROOT / name, workflow.folder)
     (workflow.folder / "docs").mkdir()
     for name in ("README.md", "docs/report2021.md"):  # which `make reference` fills in
         shutil.copy(ROOT / name, workflow.folder / name)
@@ -234,6 +235,13 @@ def test_a_command_of_the_docs_ends_well(command: str, finished: Workflow) -> No
         "make run CONFIGFILE=mine.yaml": "all is made",
     }
     assert expected.get(command, "") in printed
+    if command == "make why":  # by default, seed 1 is trained, and claims are frozen for others
+        assert "other seeds: 1 (frozen: 11 to 20)" in printed
+    if command == "make reference":
+        quoted = [line for line in (finished.folder / "README.md").read_text().splitlines() if line.startswith("> ")]
+        tally = finished.results("reference", "tables", "claims.md").read_text().splitlines()[0]
+        assert " ".join(line.removeprefix("> ") for line in quoted) == tally
+        assert tally.startswith("59 claims. Of 18 exact, ")
     if command == "make run CONFIGFILE=mine.yaml":
         assert "conv4_wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
         text = finished.results("figures", "depth.svg").read_text()

@@ -129,7 +129,6 @@ def _numbers() -> Mapping[str, float | str]:
         "loss_with": PRINTED_LOSSES[0],
         "loss_without": PRINTED_LOSSES[1],
         "training": TRAINING_IMAGES,
-        "validation": VALIDATION_IMAGES,
         "test": TEST_IMAGES,
         "validated": validated,
         "batch": BATCH_SIZE,
