@@ -32,6 +32,16 @@ def test_a_quotation_that_differs_is_put_right(pattern: str) -> None:
     assert quoted.filled(changed) == REPORT
 
 
+def test_what_is_said_of_exact_claims_that_are_contradicted_follows_from_the_table() -> None:
+    with (quoted.TABLES / "claims.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    contradicted = [row["id"] for row in rows if (row["kind"], row["verdict"]) == ("exact", "contradicted")]
+    others = [name for name in contradicted if not name.startswith("memory_")]
+    assert (len(contradicted), others) == (7, ["augmentation_data_set"])
+    assert "Six of the seven exact ones that are contradicted are numbers of one table, on memory." in README
+    assert "Six of the seven exact statements that are contradicted are numbers of one table, on memory;" in REPORT
+
+
 def test_the_readme_fits_three_screens() -> None:
     assert len(README.splitlines()) <= 120
 
