@@ -56,7 +56,7 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
     "a ratio of losses that is three": ("conv2_dropout00", raised(-1, val_loss=1.1), {"dropout_loss_ratio": CONTRADICTED}),
     "accuracies that are alike but for one seed": (
         "conv3_1x1",
-        raised_for(13, 8, val_accuracy=0.08),
+        raised_for(13, 8, val_accuracy=0.25),
         {"conv1x1_accuracy_similar": INCONCLUSIVE},
     ),
     "accuracies that are no longer alike": (
@@ -65,9 +65,9 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
         {
             "conv1x1_accuracy_similar": CONTRADICTED,
             "conv1x1_accuracy_better": REPRODUCED,
+            "conv1x1_curves_similar": INCONCLUSIVE,  # on average over all epochs, near its margin
         },
     ),
-    "times that are alike": ("conv3_augment", as_slow_as("conv3_dropout05", 1.05), {"augmentation_speed": REPRODUCED}),
     "times that are far apart": ("conv3_augment", as_slow_as("conv3_dropout05", 1.6), {"augmentation_speed": CONTRADICTED}),
     "the slowest": ("mlp100", as_slow_as("conv3_dropout05", 1.5), {"mlp_slowest": REPRODUCED}),
     "an epoch in the middle": (
@@ -78,7 +78,7 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
     "a last loss in one seed": (
         "conv3_augment",
         raised_for(12, -1, val_loss=0.5),
-        {"augmentation_loss": INCONCLUSIVE},
+        {"augmentation_loss": INCONCLUSIVE, "augmentation_overfitting": INCONCLUSIVE},
     ),
 }
 
