@@ -1,4 +1,4 @@
-"""The crate of three seeds of the committed runs: valid, free of the machine, and enough to make tables and page again. Slow: a minute or two."""
+"""The crate of three seeds of the committed runs: valid, free of the machine, all made again from it. Slow: a minute or two."""
 
 import json
 import os
