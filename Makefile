@@ -115,6 +115,7 @@ reference: setup  ## copy figures, tables, histories and summaries from results/
 	tar xf results/reference.tar -C results/reference && rm results/reference.tar
 	$(BIN)/snakemake --cores $(CORES) --configfile config.reference.yaml --logger convnets -- results/from_reference/report/overview.html
 	cp results/from_reference/report/overview.html results/reference/report/
+	$(BIN)/python tests/support/quoted.py
 
 ui: setup  ## open the MLflow user interface on the runs, on 127.0.0.1
 	$(BIN)/python scripts/serve_ui.py --port $(PORT) $(FILES)

@@ -117,7 +117,8 @@ def measure_step(arguments: argparse.Namespace) -> None:
 
 def measure_workflow(arguments: argparse.Namespace) -> None:
     """Compare wall times over all variants."""
-    names = ["conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"]
+    names = ["conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_1x1"]
+    names += ["conv3_augment", "conv3_textbook"]
 
     def of_plain() -> float:
         started = time.monotonic()

@@ -16,6 +16,7 @@ from convnets.networks import builders, formulas
 from convnets.settings import Settings
 from convnets.study import configfiles, configuration
 from convnets.training import graphs, loop, optimizers
+from convnets.training.augmentation import Offsets
 
 import tensorflow as tf  # isort: skip
 
@@ -58,7 +59,8 @@ def step(settings: Settings, data: dataset.Dataset, images: ImageFormat, iterati
     """Return the floating-point operations a second of training steps; validation and all else are left out."""
     classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
     optimizer = optimizers.built_optimizer(settings, classifier)
-    run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    offsets = Offsets(settings.training.augmentation, 1, (len(data.train), data.mean.shape[-1])).variable
+    run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation, offsets=offsets)
     rng = np.random.default_rng(1)
     order = rng.integers(len(data.train), size=(iterations, settings.training.batch_size), dtype=np.int32)
     seed = np.array([1, 2], np.int32)

@@ -25,6 +25,7 @@ VARIANTS = {
     "conv3_dropout05": {"filters": [16, 32, 64]},
     "mlp100": {"filters": [], "units": 100, "epochs": 50},
     "conv3_augment": {"filters": [16, 32, 64], "augment": True},
+    "conv3_textbook": {"filters": [16, 32, 64], "augment": True},
     "conv3_1x1": {"filters": [16, 32, 64], "head": "conv1x1"},
 }
 

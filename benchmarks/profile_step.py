@@ -24,6 +24,7 @@ from convnets.networks import builders
 from convnets.settings import Network
 from convnets.study import configfiles, configuration
 from convnets.training import graphs, loop, optimizers
+from convnets.training.augmentation import Offsets
 
 import tensorflow as tf  # isort: skip
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip
@@ -105,7 +106,8 @@ def main() -> None:
     data = dataset.load(arguments.dataset)
     classifier = builders.build(settings.network, data.mean, data.deviation, 10, settings.training.precision)
     optimizer = optimizers.built_optimizer(settings, classifier)
-    run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation)
+    offsets = Offsets(settings.training.augmentation, 1, (len(data.train), data.mean.shape[-1])).variable
+    run = graphs.training_function(classifier, optimizer, data.train, settings.training.augmentation, offsets=offsets)
     batch, seed = settings.training.batch_size, np.array([1, 2], np.int32)
     order = np.random.default_rng(1).integers(len(data.train), size=(STEPS, batch), dtype=np.int32)
     while arguments.beside:

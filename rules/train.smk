@@ -32,7 +32,7 @@ rule train_variant:
         "../envs/training.yaml"
     threads: 1
     resources:
-        # Requested from a batch system. A training takes up to 1,390 MB, and the two Snakemakes around it up to 180 MB each.
+        # Requested from a batch system. A training takes up to 1,521 MB, and the two Snakemakes around it up to 180 MB each.
         mem_mb=training_memory,
         runtime=training_minutes,
         attempt=number_of_attempt,

@@ -15,7 +15,7 @@ from convnets.settings.section import Neutral, Section
 TODAY = {
     "network": {"filters": [16, 32, 64], "kernel_size": 5, "head": "dense", "dense_units": [50], "dropout": 0.5},
     "training": {
-        "epochs": 30,
+        "epochs": 29,
         "batch_size": 64,
         "optimizer": {"name": "rmsprop", "learning_rate": 0.0005, "momentum": 0.0},
         "precision": "float32",
@@ -154,4 +154,4 @@ def test_sections_are_merged_field_by_field_but_an_optimizer_with_a_name() -> No
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().network.dropout = 0.1  # type: ignore[misc]
-    assert Settings() == Settings(training=Training(epochs=30)) != Settings(training=Training(epochs=31))
+    assert Settings() == Settings(training=Training(epochs=29)) != Settings(training=Training(epochs=30))

@@ -112,7 +112,7 @@ def test_a_study_with_own_files_is_resolved_in_its_crate_alone(tmp_path: Path, m
 
 
 def test_files_without_paths_are_the_same_bytes(config: dict[str, Any], tmp_path: Path) -> None:
-    config |= {"runs_from": os.path.relpath(REFERENCE.parent), "seeds": [1, 2]}
+    config |= {"runs_from": os.path.relpath(REFERENCE.parent), "seeds": [11, 12]}
     config["dataset"] = {**config["dataset"], "source": str(tmp_path / MARK / "cifar-10-binary.tar.gz")}
     write(config, tmp_path / "crate")
     found = texts(tmp_path / "crate")
@@ -120,7 +120,7 @@ def test_files_without_paths_are_the_same_bytes(config: dict[str, Any], tmp_path
     assert (written["dataset"]["source"], written["runs_from"], written["pathvars"]["results"]) == ("auto", "results", "again")
     assert MARK not in "".join(found.values())
     runs = [path for path in found if path.startswith("results/runs/")]
-    assert len(runs) == 7 * 2 * 4
+    assert len(runs) == 8 * 2 * 4
     for path in runs:
         assert found[path] == (REFERENCE.parents[1] / "reference" / path.removeprefix("results/")).read_bytes().decode("latin-1")
 
@@ -129,7 +129,7 @@ def test_runs_of_other_studies_come_along(config: dict[str, Any], tmp_path: Path
     before = shutil.copytree(REFERENCE.parent, tmp_path / MARK / "before")
     quantities = ["before:mlp100.test_accuracy", "mlp100.test_accuracy"]
     claim = {"section": "1", "statement": "As before.", "test": "equivalent", "quantities": quantities, "margin": 0.01}
-    given = {"runs_from": os.path.relpath(REFERENCE.parent), "seeds": [1, 2], "studies": {"before": str(before)}}
+    given = {"runs_from": os.path.relpath(REFERENCE.parent), "seeds": [11, 12], "studies": {"before": str(before)}}
     study = write({**config, **given, "claims": {"as_before": claim}}, tmp_path / "crate")
     assert MARK not in "".join(texts(tmp_path / "crate").values())
     named = others.runs_of(study.variants_elsewhere(), study.studies)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ ORIGIN = metadata.Origin(snakemake="9.27.1", commit="c0ffee")
 
 @pytest.fixture
 def study(config: dict[str, Any]) -> Configuration:
-    return configuration.resolve({**config, "title": "A study", "runs_from": str(REFERENCE.parent), "seeds": [1, 2]})
+    return configuration.resolve({**config, "title": "A study", "runs_from": str(REFERENCE.parent), "seeds": [11, 12]})
 
 
 @pytest.fixture
 def crate(config: dict[str, Any], study: Configuration, tmp_path: Path) -> Path:
     """The files of a crate, with the committed tables and page."""
     folder = tmp_path / "crate"
-    content.write({**config, "seeds": [1, 2]}, study, folder)
+    content.write({**config, "seeds": [11, 12]}, study, folder)
     for name in ("tables", "report"):
         shutil.copytree(REFERENCE.parent / name, folder / "results" / name)
     return folder
@@ -69,16 +70,22 @@ def test_a_training_tells_its_times_its_hardware_its_data_and_its_model(crate: P
     found = described(crate, study)
     actions = {name for name, entity in found.items() if entity["@type"] == "CreateAction"}
     assert names(found["./"], "mentions") == actions
-    assert len(actions) == 1 + 7 * 2
-    run = found["#training-mlp100-seed1"]
-    # As record.json and stamp.json of the committed run have them.
-    assert (run["startTime"], run["endTime"][:17]) == ("2026-11-24T22:23:37.143+00:00", "2026-11-24T22:24:")
+    assert len(actions) == 1 + 8 * 2
+    run = found["#training-mlp100-seed11"]
+    folder = REFERENCE / "mlp100" / "seed11"
+    record, stamp = (json.loads((folder / f"{name}.json").read_text()) for name in ("record", "stamp"))
+    times = [
+        datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+        for seconds in (record["began"], record["usage"][-1]["ended"])
+    ]
+    assert (run["startTime"], run["endTime"][:17]) == (times[0], times[1][:17])
     assert names(run, "instrument") == {"scripts/train_variant.py"}
-    assert {found[name]["value"] for name in names(run, "resourceUsage")} == {"AMD EPYC", "CPU, 1 thread", 1334374400}
+    used = {record["processor"], "CPU, 1 thread", record["peak_memory_bytes"]}
+    assert {found[name]["value"] for name in names(run, "resourceUsage")} == used
     digests = {found[name]["sha256"] for name in names(run, "object") if name.startswith("#images")}
-    assert {digest[:8] for digest in digests} == {"38be88c9", "8c4614f5", "8193b3fb"}
-    assert found["#model-mlp100-seed1"]["sha256"].startswith("033eeecf")
-    assert names(run, "result") >= {f"results/runs/mlp100/seed1/{name}" for name in ("history.csv", "metrics.json", "stamp.json")}
+    assert digests == set(record["data"].values())
+    assert found["#model-mlp100-seed11"]["sha256"] == stamp["outputs"]["model.keras"]
+    assert names(run, "result") >= {f"results/runs/mlp100/seed11/{name}" for name in ("history.csv", "metrics.json", "stamp.json")}
     whole = found["#workflow-run"]
     assert whole["startTime"] <= run["startTime"] < run["endTime"] <= whole["endTime"]
     assert found["./"]["datePublished"] == whole["endTime"][:10]
@@ -94,7 +101,7 @@ def test_a_folder_of_pictures_is_described_as_a_whole(
     write_pictures(Path("pictures"), channels=3)
     dataset = {"kind": "images", "source": "pictures"}
     variants = {"mlp100": {**config["variants"]["mlp100"], "batch_size": 8}}
-    changed = {"dataset": dataset, "seeds": [1], "runs_from": str(REFERENCE.parent), "variants": variants, "replicates": None}
+    changed = {"dataset": dataset, "seeds": [11], "runs_from": str(REFERENCE.parent), "variants": variants, "replicates": None}
     own = {**{key: value for key, value in config.items() if key not in ("claims", "comparisons", "memory")}, **changed}
     study = configuration.resolve(own)
     content.write(own, study, tmp_path / "crate")
@@ -111,10 +118,12 @@ def test_nobody_is_named_who_was_not_given(crate: Path, study: Configuration, mo
         monkeypatch.setenv(variable, "/marked-name")
     found = described(crate, study)
     assert "marked-name" not in json.dumps(found)
-    assert "agent" not in found["#training-mlp100-seed1"]
+    assert "agent" not in found["#training-mlp100-seed11"]
     found = described(crate, study, metadata.Origin("9.27.1", None, "Ada Lovelace"))
     assert found["#agent"] == {"@id": "#agent", "@type": "Person", "name": "Ada Lovelace"}
-    assert found["#training-mlp100-seed1"]["agent"] == found["#workflow-run"]["agent"] == found["./"]["author"] == {"@id": "#agent"}
+    assert (
+        found["#training-mlp100-seed11"]["agent"] == found["#workflow-run"]["agent"] == found["./"]["author"] == {"@id": "#agent"}
+    )
 
 
 def test_the_same_files_give_the_same_bytes(crate: Path, study: Configuration) -> None:
@@ -126,7 +135,7 @@ def test_the_same_files_give_the_same_bytes(crate: Path, study: Configuration) -
 
 def test_a_run_without_a_record_has_no_times(crate: Path, study: Configuration) -> None:
     for name in ("record.json", "stamp.json"):
-        (crate / "results" / "runs" / "mlp100" / "seed1" / name).unlink()
-    run = described(crate, study)["#training-mlp100-seed1"]
+        (crate / "results" / "runs" / "mlp100" / "seed11" / name).unlink()
+    run = described(crate, study)["#training-mlp100-seed11"]
     assert "startTime" not in run
     assert run["description"] == "How this run was trained is not recorded."

@@ -16,7 +16,7 @@ from convnets.runs import layout, reading, records
 from convnets.runs.records import Epoch
 from convnets.study import configuration
 
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = range(11, 21)
 FILES = (layout.HISTORY, layout.METRICS)
 
 Change = Callable[[list[Epoch], int], list[Epoch]]
@@ -28,7 +28,9 @@ def raised(position: int, **by: float) -> Change:
     def change(history: list[Epoch], seed: int) -> list[Epoch]:
         found = list(history)
         row = found[position]
-        found[position] = replace(row, **{name: getattr(row, name) + value * (1 + 0.01 * seed) for name, value in by.items()})
+        found[position] = replace(
+            row, **{name: getattr(row, name) + value * (1 + 0.01 * (seed - SEEDS[0])) for name, value in by.items()}
+        )
         return found
 
     return change
@@ -54,7 +56,7 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
     "a ratio of losses that is three": ("conv2_dropout00", raised(-1, val_loss=1.1), {"dropout_loss_ratio": CONTRADICTED}),
     "accuracies that are alike but for one seed": (
         "conv3_1x1",
-        raised_for(3, 8, val_accuracy=0.08),
+        raised_for(13, 8, val_accuracy=0.25),
         {"conv1x1_accuracy_similar": INCONCLUSIVE},
     ),
     "accuracies that are no longer alike": (
@@ -63,9 +65,9 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
         {
             "conv1x1_accuracy_similar": CONTRADICTED,
             "conv1x1_accuracy_better": REPRODUCED,
+            "conv1x1_curves_similar": INCONCLUSIVE,  # on average over all epochs, near its margin
         },
     ),
-    "times that are alike": ("conv3_augment", as_slow_as("conv3_dropout05", 1.05), {"augmentation_speed": REPRODUCED}),
     "times that are far apart": ("conv3_augment", as_slow_as("conv3_dropout05", 1.6), {"augmentation_speed": CONTRADICTED}),
     "the slowest": ("mlp100", as_slow_as("conv3_dropout05", 1.5), {"mlp_slowest": REPRODUCED}),
     "an epoch in the middle": (
@@ -75,8 +77,8 @@ DOCTORED: dict[str, tuple[str, Change, dict[str, str]]] = {
     ),
     "a last loss in one seed": (
         "conv3_augment",
-        raised_for(2, -1, val_loss=0.5),
-        {"augmentation_loss": INCONCLUSIVE},
+        raised_for(12, -1, val_loss=0.5),
+        {"augmentation_loss": INCONCLUSIVE, "augmentation_overfitting": INCONCLUSIVE},
     ),
 }
 

@@ -95,7 +95,7 @@ def test_the_board_shows_what_trains_and_counts_what_waits(events: Events, steps
     begin(steps, "mlp100", 1, 3)
     with held(steps, "mlp100", 1):
         board = events.board()
-    assert [(one.name, len(one.history), one.epochs) for one in board.trainings] == [(RUN, 3, 50)]
+    assert [(one.name, len(one.history), one.epochs) for one in board.trainings] == [(RUN, 3, 49)]
     assert board.others == ["1 training starting"]
     assert board.seconds is not None
     assert board.seconds >= 0.5 * 47

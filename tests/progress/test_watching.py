@@ -47,7 +47,7 @@ def test_what_begins_stops_goes_on_and_ends_is_a_line_each(steps: Steps) -> None
     assert board.seconds == pytest.approx(expected)
     assert lines(watch) == [("stopped", f"{RUN} after epoch 3")]
     with held(steps, "mlp100", 1):
-        assert lines(watch) == [("training", f"{RUN} (after epoch 3 of 50)")]
+        assert lines(watch) == [("training", f"{RUN} (after epoch 3 of 49)")]
     make(steps, KEY)
     assert lines(watch) == [("finished", RUN)]
     assert watch.board().runs == (1, len(steps.trainings()))

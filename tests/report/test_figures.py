@@ -28,6 +28,8 @@ def history(epochs: int, offset: float = 0.0) -> pd.DataFrame:
             "val_loss": 1.9 / numbers + offset,
             "val_accuracy": 0.9 - 0.8 / numbers,
             "seconds": 1.0,
+            "train_eval_loss": 1.8 / numbers + offset,
+            "train_eval_accuracy": 1 - 0.8 / numbers,
         }
     )
 
@@ -47,7 +49,7 @@ def drawn(config: dict[str, Any], name: str, seeds: int) -> tuple[comparisons.Co
     return spec, figures.comparison(spec, runs)
 
 
-@pytest.mark.parametrize(("name", "panels", "lines"), [("dropout", 2, 2), ("mlp", 2, 4), ("augmentation", 4, 2), ("conv1x1", 2, 4)])
+@pytest.mark.parametrize(("name", "panels", "lines"), [("dropout", 2, 2), ("mlp", 2, 4), ("augmentation", 4, 3), ("conv1x1", 2, 4)])
 def test_a_comparison_has_loss_left_accuracy_right_and_a_labelled_line_each(
     name: str, panels: int, lines: int, config: dict[str, Any]
 ) -> None:
@@ -67,10 +69,10 @@ def test_a_comparison_has_loss_left_accuracy_right_and_a_labelled_line_each(
     curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
     expected = [(number, member.colors[split], split) for number, member in enumerate(spec.members) for split in splits]
     for line, (number, color, split) in zip(curves, expected, strict=True):
-        column = "val_loss" if split == "validation" else "train_loss"
+        column = {"validation": "val_loss", "train": "train_loss", "train_eval": "train_eval_loss"}[split]
         np.testing.assert_allclose(line.get_ydata(), history(5, number)[column])
         assert line.get_color() == color
-        assert line.is_dashed() == (split == "train")
+        assert line.is_dashed() == (split != "validation")
 
 
 def test_evaluated_training_images_are_drawn_where_histories_have_them(config: dict[str, Any]) -> None:
@@ -79,11 +81,11 @@ def test_evaluated_training_images_are_drawn_where_histories_have_them(config: d
     evaluated = history(5).assign(train_eval_loss=[5, 4, 3, 2, 1.0], train_eval_accuracy=[0.1, 0.2, 0.3, 0.4, 0.5])
     whole = {member.variant: figures.curves([evaluated]) for member in spec.members}
     loss, accuracy = figures.comparison(spec, whole).axes
-    assert [list(line.get_ydata()) for line in loss.lines[:3:2]] == [[5, 4, 3, 2, 1]] * 2
+    assert [list(line.get_ydata()) for line in loss.lines[:5:2]] == [[5, 4, 3, 2, 1]] * 3
     assert loss.get_title(loc="left") == "Loss (cross-entropy), training images"
-    assert [line.get_color() for line in accuracy.lines[:3:2]] == [member.colors["train"] for member in spec.members]
+    assert [line.get_color() for line in accuracy.lines[:5:2]] == [member.colors["train"] for member in spec.members]
     with pytest.raises(InputError, match="the histories of 'with augmentation' have no train_eval_loss; train its runs again"):
-        figures.comparison(spec, {**whole, "conv3_augment": figures.curves([evaluated, history(5)])})
+        figures.comparison(spec, {**whole, "conv3_augment": figures.curves([evaluated, history(5).iloc[:, :7]])})
 
 
 def test_published_curves_are_thin_lines_with_labels_beside(config: dict[str, Any]) -> None:
@@ -93,13 +95,13 @@ def test_published_curves_are_thin_lines_with_labels_beside(config: dict[str, An
     runs = {member.variant: figures.curves([history(5, number)]) for number, member in enumerate(spec.members)}
     loss, accuracy = figures.comparison(spec, runs, beside).axes
     thin = [line for line in loss.lines if line.get_linewidth() < 1]
-    assert [line.get_color() for line in thin] == [spec.members[0].colors[split] for split in ("train", "validation")]
+    assert [line.get_color() for line in thin] == [spec.members[0].colors[split] for split in ("train_eval", "validation")]
     assert [line.is_dashed() for line in thin] == [True, False]
     assert len(thin[1].get_xdata()) == 28
     assert (thin[1].get_xdata()[-1], thin[1].get_ydata()[-1]) == (20_387, 0.8484)
     for axes in (loss, accuracy):
         labels = {text.get_text() for text in axes.texts}
-        assert {"1x1 head, training", "1x1 head, training, 2021", "1x1 head, validation, 2021"} < labels
+        assert {"1x1 head, training images", "1x1 head, batches, 2021", "1x1 head, validation, 2021"} < labels
         assert len(labels) == 6
 
 

@@ -17,9 +17,9 @@ def test_runs_that_are_not_finished_have_no_report(tmp_path: Path) -> None:
     done = project.script("write_report")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "7 runs are missing or stale, and the report trains nothing: make run first" in done.stderr
+    assert "8 runs are missing or stale, and the report trains nothing: make run first" in done.stderr
     assert "conv1_dropout05/seed1: not made yet" in done.stderr
-    assert "and 2 more" in done.stderr
+    assert "and 3 more" in done.stderr
     assert not project.results().exists()
 
 

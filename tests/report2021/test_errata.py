@@ -96,7 +96,8 @@ def test_errata_are_about_the_reports_networks(config: dict[str, Any]) -> None:
     assert (resolved.images["train"], resolved.images["validation"]) == (errata.TRAINING_IMAGES, errata.VALIDATION_IMAGES)
     trainings = {name: variant.training for name, variant in resolved.variants.items()}
     assert {training.batch_size for training in trainings.values()} == {errata.BATCH_SIZE}
-    assert {name: training.epochs for name, training in trainings.items()} == {
+    # Validated after the first iteration of each epoch, the report's curves end before the last of its epochs is trained.
+    assert {name: training.epochs + 1 for name, training in trainings.items()} == {
         name: errata.MLP_EPOCHS if name == "mlp100" else errata.EPOCHS for name in trainings
     }
 

@@ -53,15 +53,15 @@ def test_opening_takes_no_library_but_pandas() -> None:
 
 def test_a_study_without_claims_and_with_an_unfinished_run(tmp_path: Path) -> None:
     shutil.copytree(REFERENCE / "mlp100", tmp_path / "runs" / "mlp100")
-    shutil.copytree(REFERENCE / "mlp100" / "seed1", tmp_path / "runs" / "mlp100" / "seed10")
-    (tmp_path / "runs" / "mlp100" / "seed1" / "metrics.json").unlink()
-    (tmp_path / "runs" / "mlp100" / "seed2" / "record.json").unlink()
-    (tmp_path / "runs" / "mlp100" / "seed3" / "verified.json").write_text("[]")
+    shutil.copytree(REFERENCE / "mlp100" / "seed11", tmp_path / "runs" / "mlp100" / "seed100")
+    (tmp_path / "runs" / "mlp100" / "seed11" / "metrics.json").unlink()
+    (tmp_path / "runs" / "mlp100" / "seed12" / "record.json").unlink()
+    (tmp_path / "runs" / "mlp100" / "seed13" / "verified.json").write_text("[]")
     results = convnets.load(tmp_path)
-    assert list(results.runs.seed) == [2, 3, 4, 5, 10]
-    assert set(results.curves.seed) == {2, 3, 4, 5, 10}
-    assert results.runs.processor.isna().tolist() == [True, False, False, False, False]
-    assert results.runs.verified.tolist() == [False, True, False, False, False]
+    assert list(results.runs.seed) == [*range(12, 21), 100]
+    assert set(results.curves.seed) == {*range(12, 21), 100}
+    assert results.runs.processor.isna().tolist() == [True, *[False] * 9]
+    assert results.runs.verified.tolist() == [False, True, *[False] * 8]
     assert results.claims.empty
     assert list(results.claims.columns) == list(pd.read_csv(STUDY / "tables" / "claims.csv").columns)
 
@@ -70,8 +70,8 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no finished run .* name the folder of the results"):
         convnets.load(tmp_path)
     shutil.copytree(REFERENCE / "mlp100", tmp_path / "runs" / "mlp100")
-    (tmp_path / "runs" / "mlp100" / "seed1" / "metrics.json").write_text("{")
-    with pytest.raises(InputError, match=r"mlp100/seed1 cannot be read: .*; remove the folder to train this run again"):
+    (tmp_path / "runs" / "mlp100" / "seed11" / "metrics.json").write_text("{")
+    with pytest.raises(InputError, match=r"mlp100/seed11 cannot be read: .*; remove the folder to train this run again"):
         convnets.load(tmp_path)
 
 

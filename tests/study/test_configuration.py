@@ -15,7 +15,10 @@ from convnets.errors import InputError
 from convnets.study import comparisons, configuration
 from convnets.study.declaration import Declaration
 
-VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
+VARIANTS = {
+    *("conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_1x1"),
+    *("conv3_augment", "conv3_textbook"),
+}
 
 
 def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> None:
@@ -25,7 +28,7 @@ def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> Non
         "dropout": ["conv2_dropout00", "conv2_dropout05"],
         "depth": ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05"],
         "mlp": ["conv1_dropout05", "conv2_dropout05", "conv3_dropout05", "mlp100"],
-        "augmentation": ["conv3_dropout05", "conv3_augment"],
+        "augmentation": ["conv3_dropout05", "conv3_augment", "conv3_textbook"],
         "conv1x1": ["conv3_1x1", "conv3_dropout05"],
     }
     assert resolved.variants["conv2_dropout00"].network == settings.Network(
@@ -37,10 +40,13 @@ def test_the_default_configuration_is_the_reports(config: dict[str, Any]) -> Non
     assert resolved.variants["conv3_1x1"].network == settings.Network(
         filters=(16, 32, 64), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0
     )
-    assert {name: variant.training.epochs for name, variant in resolved.variants.items() if variant.training.epochs != 30} == {
-        "mlp100": 50
+    assert {name: variant.training.epochs for name, variant in resolved.variants.items() if variant.training.epochs != 29} == {
+        "mlp100": 49
     }
     assert resolved.variants["conv3_augment"].training.augmentation == settings.Augmentation(
+        horizontal_flip="batch", channel_offset=0.05, accumulate=True
+    )
+    assert resolved.variants["conv3_textbook"].training.augmentation == settings.Augmentation(
         horizontal_flip=True, channel_offset=0.05
     )
     for variant in resolved.variants.values():
@@ -83,7 +89,7 @@ def test_part_of_a_section_suffices(config: dict[str, Any]) -> None:
     resolved = configuration.resolve({"variants": config["variants"], **given})
     changed = resolved.variants["conv3_dropout05"]
     assert changed.training.optimizer == settings.Optimizer(name="rmsprop", learning_rate=0.01, momentum=0.0)
-    assert (changed.network.filters, changed.network.dropout, changed.training.epochs) == ((16, 32, 64), 0.1, 30)
+    assert (changed.network.filters, changed.network.dropout, changed.training.epochs) == ((16, 32, 64), 0.1, 29)
     assert (resolved.dataset["split_seed"], resolved.dataset["validation_fraction"], resolved.dataset["subset"]) == (2, 0.1, None)
 
 
@@ -164,14 +170,14 @@ def test_any_valid_variant_resolves_to_what_it_says(variant: dict[str, Any], dat
 
 
 def test_flat_names_every_setting_once(config: dict[str, Any]) -> None:
-    flat = configuration.resolve(config).variants["conv3_augment"].flat()
+    flat = configuration.resolve(config).variants["conv3_textbook"].flat()
     expected = {
         "filters": [16, 32, 64],
         "kernel_size": 5,
         "head": "dense",
         "dense_units": [50],
         "dropout": 0.5,
-        "epochs": 30,
+        "epochs": 29,
         "batch_size": 64,
         "optimizer.name": "rmsprop",
         "optimizer.learning_rate": 0.0005,

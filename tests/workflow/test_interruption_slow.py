@@ -23,9 +23,10 @@ from convnets.study.stores import Store
 
 EPOCHS = 150
 SPLIT = split_of(256, 64, 64)
+AUGMENTED = {"horizontal_flip": "batch", "channel_offset": 0.05, "accumulate": True}
 VARIANTS: dict[str, dict[str, Any]] = {
     "dropout": {"filters": [8, 8]},
-    "augmentation": {"filters": [8], "augmentation": {"horizontal_flip": True, "channel_offset": 0.05}},
+    "augmentation": {"filters": [8], "augmentation": AUGMENTED},
     "conv1x1": {"filters": [8, 8], "head": "conv1x1", "dense_units": [], "dropout": 0.0},
     # Of 64 iterations an epoch, after 50 of which the graph is left.
     "mlp": {

@@ -53,7 +53,7 @@ def check(workflow: Workflow, channels: int) -> None:
 
 
 def test_arrays(tmp_path: Path) -> None:
-    workflow = project(tmp_path, "arrays")
+    workflow = project(tmp_path, "arrays", standardise="pixel")
     source = workflow.folder / "data"
     own_data.write_arrays(workflow.folder / "written.npz", class_names=np.array(NAMES)).rename(source)
     made = workflow.made()

@@ -18,7 +18,10 @@ from snakemake.utils import update_config
 from workflow import CONFIG, ROOT, Workflow, jobs_of
 
 RUN_FILES = ("history.csv", "metrics.json", "model.keras", "record.json")
-VARIANTS = {"conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_augment", "conv3_1x1"}
+VARIANTS = {
+    *("conv1_dropout05", "conv2_dropout00", "conv2_dropout05", "conv3_dropout05", "mlp100", "conv3_1x1"),
+    *("conv3_augment", "conv3_textbook"),
+}
 TINY = {
     "dataset": {"subset": {"train": 640, "validation": 128, "test": 128}},
     "training": {"epochs": 2},
@@ -35,8 +38,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Wo
     workflow.configfiles()
     for name in (".venv", "benchmarks", "tests"):
         (workflow.folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
-    shutil.copy(ROOT / "config.reference.yaml", workflow.folder)
-    workflow.edit("config.reference.yaml", "seeds: [1, 2, 3, 4, 5]", "seeds: [1]")
+    for name in ("config.reference.yaml", "config.frozen.json"):
+        shutil.copy(ROOT / name, workflow.folder)
+    (workflow.folder / "docs").mkdir()
+    for name in ("README.md", "docs/report2021.md"):  # which `make reference` fills in
+        shutil.copy(ROOT / name, workflow.folder / name)
+    workflow.edit("config.reference.yaml", "seeds: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]", "seeds: [1]")
     call("make run", workflow)
     return workflow
 
@@ -93,7 +100,7 @@ def test_the_longest_trainings_began_first(finished: Workflow) -> None:
     logs = [path.read_text() for path in sorted((finished.folder / ".snakemake" / "log").glob("*.snakemake.log"))]
     order = [job.split("/")[1] for log in logs for job in jobs_of(log) if job.startswith("train_variant/")]
     assert len(order) == len(VARIANTS)
-    assert set(order[:2]) == {"conv3_dropout05", "conv3_augment"}
+    assert set(order[:3]) == {"conv3_dropout05", "conv3_augment", "conv3_textbook"}  # of equal cost
     assert set(order[-2:]) == {"conv1_dropout05", "mlp100"}
 
 
@@ -171,7 +178,7 @@ def test_the_tracking_store_holds_one_run_for_each_summary(finished: Workflow) -
         assert run.data.tags["fingerprint"] == metrics["fingerprint"]
         numbers = {key: value for key, value in metrics.items() if key not in ("variant", "seed", "fingerprint", "mlflow_run_id")}
         assert numbers.items() <= run.data.metrics.items()
-        assert len(run.data.params) == 14
+        assert len(run.data.params) == 14 + (variant == "conv3_augment")  # it accumulates
         assert run.data.params["epochs"] == str(metrics["epochs"])
         figures = {Path(item.path).stem for item in client.list_artifacts(run.info.run_id, "figures")}
         comparisons = {key.removeprefix("comparison.") for key in run.data.tags if key.startswith("comparison.")}
@@ -228,6 +235,13 @@ def test_a_command_of_the_docs_ends_well(command: str, finished: Workflow) -> No
         "make run CONFIGFILE=mine.yaml": "all is made",
     }
     assert expected.get(command, "") in printed
+    if command == "make why":  # by default, seed 1 is trained, and claims are frozen for others
+        assert "other seeds: 1 (frozen: 11 to 20)" in printed
+    if command == "make reference":
+        quoted = [line for line in (finished.folder / "README.md").read_text().splitlines() if line.startswith("> ")]
+        tally = finished.results("reference", "tables", "claims.md").read_text().splitlines()[0]
+        assert " ".join(line.removeprefix("> ") for line in quoted) == tally
+        assert tally.startswith("59 claims. Of 18 exact, ")
     if command == "make run CONFIGFILE=mine.yaml":
         assert "conv4_wide" in {row["variant"] for row in rows(finished.results("tables", "variants.csv"))}
         text = finished.results("figures", "depth.svg").read_text()

@@ -141,9 +141,12 @@ def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published 
     with mpl.rc_context({**STYLE, **size.style}):
         drawn = [
             [
-                *(_line(member, split, found[member.variant], size, several=len(splits) > 1) for member, split in shown),
                 *(
-                    _line(member, split, curves, size, several=len(splits) > 1, more=f", {spec.published.label}")
+                    _line(member, split, found[member.variant], size, [SPLITS[split][1]] * (len(splits) > 1))
+                    for member, split in shown
+                ),
+                *(
+                    _line(member, split, curves, size, [*_of_published(split, several=len(splits) > 1), spec.published.label])
                     for member, split in shown
                     if spec.published and (curves := (beside or {}).get((member.variant, OF_PUBLISHED[split])))
                 ),
@@ -168,9 +171,15 @@ def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published 
         return figure
 
 
-def _line(member: Member, split: str, curves: Curves, size: Size, *, several: bool, more: str = "") -> Line:
-    """Return the line of a member in a row of panels, which shows one split or several; its label ends with `more`."""
-    label = member.label + (f", {SPLITS[split][1]}" if several else "") + more
+def _of_published(split: str, *, several: bool) -> list[str]:
+    """Return what a published curve is of, where its row of panels shows several splits or measures that one in another way."""
+    kind = OF_PUBLISHED[split]
+    return ["batches"] if kind != split else [SPLITS[kind][1]] * several
+
+
+def _line(member: Member, split: str, curves: Curves, size: Size, more: Iterable[str]) -> Line:
+    """Return the line of a member in a row of panels; its label ends with `more`."""
+    label = ", ".join([member.label, *more])
     if size.wrap:
         label = fill(label, size.wrap, max_lines=MOST_LINES, placeholder=" \N{HORIZONTAL ELLIPSIS}")
     return curves, split, label, member.colors[split]

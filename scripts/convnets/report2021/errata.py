@@ -2,7 +2,7 @@
 
 The texts stand in `report/errata.yaml`. Their numbers are computed here: by the formulas of layer shapes, and from what the report
 itself prints. They are about the report's own networks and its own protocol, whatever is trained here. The report does not state
-how it trained; the settings are those of the course's code, which it follows.
+how it trained; the settings are those of the course's code, which it follows (docs/protocol.md).
 """
 
 import math
@@ -129,7 +129,6 @@ def _numbers() -> Mapping[str, float | str]:
         "loss_with": PRINTED_LOSSES[0],
         "loss_without": PRINTED_LOSSES[1],
         "training": TRAINING_IMAGES,
-        "validation": VALIDATION_IMAGES,
         "test": TEST_IMAGES,
         "validated": validated,
         "batch": BATCH_SIZE,

@@ -104,7 +104,7 @@ class Augmentation(Section):
 class Training(Section):
     """How a network is trained."""
 
-    epochs: Count = Field(30, description="passes over the training images")
+    epochs: Count = Field(29, description="passes over the training images")
     batch_size: Count = Field(64, description="images per iteration")
     optimizer: Optimizer = Field(Optimizer(), description="a Keras optimizer; who names one gives its learning rate too")
     precision: Literal["float32", "mixed_bfloat16", "auto"] = Field(

@@ -84,7 +84,7 @@ class Dataset(Section):
         None, description="images: [height, width] that pictures are resized to; null: all are of one size"
     )
     standardise: Annotated[Literal["channel", "pixel"], Neutral("pixel")] = Field(
-        "pixel", description="mean and deviation of each channel, or of each pixel position, over the training images"
+        "channel", description="mean and deviation of each channel, or of each pixel position, over the training images"
     )
     subset: Subset | None = Field(None, description="null for all images, or the first so many of each split")
     validation_fraction: float = Field(
