@@ -65,7 +65,7 @@ def test_the_page_marks_them(study: Study, tmp_path: Path) -> None:
     for rule in ("tabulate_variants", "tabulate_convergence", "tabulate_claims", "plot_comparison/networks"):
         jobs.done(steps[rule], tmp_path)
     text = pages.words(jobs.done(steps["write_overview"], tmp_path).output("html").read_text(encoding="utf-8"))
-    assert "seeds were frozen on 2026-01-01T00:00:00+00:00" in text
+    assert "seeds were frozen on 2026-01-01 at commit" in text
     assert ": 1 of 3 claims are unchanged since." in text
     assert f"Changed after it was frozen : {IDS[1]}" in text
     assert "Changed after it was frozen : margin 0.02 (frozen: 0.03)" in text
