@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+EPOCHS, MLP_EPOCHS = 29, 49  # of config.yaml and of plain_keras.py
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -55,8 +56,8 @@ def workflow(folder: Path, scale: float, precision: str) -> float:
     """
     overlay = folder / "overlay.yaml"
     epochs = {
-        "training": {"epochs": max(1, round(30 * scale)), "precision": precision},
-        "variants": {"mlp100": {"epochs": max(1, round(50 * scale))}},
+        "training": {"epochs": max(1, round(EPOCHS * scale)), "precision": precision},
+        "variants": {"mlp100": {"epochs": max(1, round(MLP_EPOCHS * scale))}},
     }
     places = {name: str(folder / name) for name in ("results", "logs", "benchmarks")}
     overlay.write_text(json.dumps({"pathvars": places, **epochs}))
@@ -91,7 +92,7 @@ def measure_throughput(arguments: argparse.Namespace) -> None:
     epochs = 3  # beside the first
 
     def of_plain() -> float:
-        return plain(arguments.dataset, [arguments.variant], (1 + epochs) / 30)[0]["images_per_second"]
+        return plain(arguments.dataset, [arguments.variant], (1 + epochs) / EPOCHS)[0]["images_per_second"]
 
     def ours(precision: str) -> float:
         return sum(side_by_side("throughput", arguments.dataset, arguments.variant, precision, epochs))

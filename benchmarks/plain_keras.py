@@ -18,12 +18,13 @@ import mlflow
 import numpy as np
 from keras import layers
 
+EPOCHS = 29
 VARIANTS = {
     "conv1_dropout05": {"filters": [16]},
     "conv2_dropout00": {"filters": [16, 32], "dropout": 0.0},
     "conv2_dropout05": {"filters": [16, 32]},
     "conv3_dropout05": {"filters": [16, 32, 64]},
-    "mlp100": {"filters": [], "units": 100, "epochs": 50},
+    "mlp100": {"filters": [], "units": 100, "epochs": 49},
     "conv3_augment": {"filters": [16, 32, 64], "augment": True},
     "conv3_textbook": {"filters": [16, 32, 64], "augment": True},
     "conv3_1x1": {"filters": [16, 32, 64], "head": "conv1x1"},
@@ -97,7 +98,7 @@ def main():
         model = build(**settings)
         best = keras.callbacks.ModelCheckpoint(arguments.folder / f"{name}.keras", monitor="val_accuracy", save_best_only=True)
         clock = Clock()
-        epochs = max(1, round(settings.get("epochs", 30) * arguments.scale))
+        epochs = max(1, round(settings.get("epochs", EPOCHS) * arguments.scale))
         with mlflow.start_run(run_name=name):
             model.fit(
                 *splits["train"],

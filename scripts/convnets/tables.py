@@ -20,7 +20,10 @@ def read(path: Path) -> pd.DataFrame:
 def means(table: pd.DataFrame, metric: str, digits: int) -> list[str]:
     """Return the mean of a metric in each row as text, with its standard deviation if there is one; empty without a mean."""
     pairs = zip(table[f"{metric}_mean"], table[f"{metric}_std"], strict=True)
-    texts = [f"{mean:,.{digits}f}" + (f" ± {deviation:,.{digits}f}" if pd.notna(deviation) else "") for mean, deviation in pairs]
+    texts = [
+        f"{significant(mean):,.{digits}f}" + (f" ± {deviation:,.{digits}f}" if pd.notna(deviation) else "")
+        for mean, deviation in pairs
+    ]
     return [text.replace("nan", "") for text in texts]
 
 

@@ -105,6 +105,21 @@ def test_published_curves_are_thin_lines_with_labels_beside(config: dict[str, An
         assert len(labels) == 6
 
 
+def test_a_published_curve_keeps_the_gaps_of_its_figure(config: dict[str, Any]) -> None:
+    """Figure 4 hides losses with augmentation below 0.80: no line may be drawn over them."""
+    spec = configuration.resolve(config).comparisons["augmentation"]
+    beside = figures.read_published(ROOT / "report" / "curves2021.csv", spec)
+    runs = {member.variant: figures.curves([history(5, number)]) for number, member in enumerate(spec.members)}
+    loss = figures.comparison(spec, runs, beside).axes[0]
+    color = next(member for member in spec.members if member.variant == "conv3_augment").colors["validation"]
+    (line,) = (line for line in loss.lines if line.get_linewidth() < 1 and line.get_color() == color)
+    values = np.asarray(line.get_ydata())
+    assert (np.isfinite(values).sum(), len(values)) == (21, 27)
+    assert np.nanmin(values) >= 0.80
+    dots = [line.get_xdata().tolist() for line in loss.lines if line.get_linestyle() == "None" and line.get_color() == color]
+    assert [12_654] in dots  # a point without neighbours
+
+
 def test_several_seeds_draw_their_mean_and_spread(config: dict[str, Any]) -> None:
     _, figure = drawn(config, "dropout", seeds=3)
     loss = figure.axes[0]

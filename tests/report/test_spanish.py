@@ -26,6 +26,7 @@ KNOWN = {
         ("Keras 3.15.1", "Keras 3.15.1"),
         ("en las secciones 2.2 a 2.4, con 0.5", "en las secciones 2.2 a 2.4, con 0,5"),
         ("la sección 2.3.", "la sección 2.3."),
+        ("2.3 \N{MIDDLE DOT} dropout 0.5", "2.3 \N{MIDDLE DOT} dropout 0,5"),
         ("conv1_1, x0.5y", "conv1_1, x0.5y"),
         ("termina en 0.5.", "termina en 0,5."),
     ],
@@ -36,16 +37,17 @@ def test_numbers_are_written_as_in_spanish(text: str, written: str) -> None:
 
 def test_parts_that_are_known_are_translated_with_their_numbers() -> None:
     assert spanish.words("Figure 2. 3 layers, validation", KNOWN) == "Figura 2. 3 capas, validación"
-    assert spanish.words("3 layers, dropout 0.5", KNOWN) == "3 capas, dropout 0,5"
-    assert spanish.label("2 layers", KNOWN) == Text("2 layers", "2 capas")
+    assert spanish.words("3 layers, dropout 0.5", KNOWN) == "3 capas, dropout 0.5"
+    assert spanish.label("2 layers, rate 0.001", KNOWN) == Text("2 layers, rate 0.001", "2 capas, rate 0.001")
 
 
 def test_the_texts_of_a_figure_are_a_layer_in_each_language() -> None:
-    svg = '<svg id="s"><g id="validation"><text x="0.5">Loss (cross-entropy), validation</text><path d="M 0.5 1.5"/></g></svg>'
+    written = '<text x="0.5">Loss (cross-entropy), validation</text><text>0.001</text>'
+    svg = f'<svg id="s"><g id="validation">{written}<path d="M 0.5 1.5"/></g></svg>'
     drawn, written = spanish.layers(svg, KNOWN)
     assert drawn == '<svg id="s"><g id="validation"><path d="M 0.5 1.5"/></g></svg>'
-    assert written.en == '<svg id="s"><text x="0.5">Loss (cross-entropy), validation</text></svg>'
-    assert written.es == '<svg id="s"><text x="0.5">Pérdida (entropía cruzada), validación</text></svg>'
+    assert written.en == '<svg id="s"><text x="0.5">Loss (cross-entropy), validation</text><text>0.001</text></svg>'
+    assert written.es == '<svg id="s"><text x="0.5">Pérdida (entropía cruzada), validación</text><text>0,001</text></svg>'
 
 
 def test_each_translation_keeps_its_numbers() -> None:

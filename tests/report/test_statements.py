@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from typing import Any
 
+import pytest
 import studies
 from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 
 from convnets.findings import verdicts
 from convnets.report import statements
 from convnets.report.interval_plot import interval_plot
+from convnets.report.texts import Text
 from convnets.report2021 import errata
 from convnets.runs.run import METRICS, Run
 from convnets.study import quantities
@@ -89,7 +91,8 @@ def test_each_section_answers_its_question_by_its_verdicts(config: dict[str, Any
     several = section(page_of(config, studies.repeated(reference, 5, deviation=0.0005)), "section-2-1")
     assert "It curbs overfitting; test accuracies with and without it are alike." in words(several)
     assert "rise of the validation loss" in words(section(before, "section-2-3"))
-    assert "More on this: Speed and overfitting" in words(section(before, "section-2-3"))
+    assert "VGG-16 has 138,357,544 parameters; the report counts them right" in words(section(before, "section-1"))
+    assert "On overfitting, and more on speed: Speed and overfitting" in words(section(before, "section-2-3"))
     config["claims"] = {name: claim for name, claim in config["claims"].items() if not name.startswith("dropout_")}
     assert 'class="answer"' not in section(page_of(config, reference), "section-2-1")
 
@@ -99,6 +102,14 @@ def test_answers_rest_on_claims_that_there_are(config: dict[str, Any]) -> None:
         for part in spec["answer"]:
             assert config["claims"][part["claim"]]["section"] == spec["number"]
             assert set(part) == {"claim", *verdicts.VERDICTS}
+
+
+def test_an_answer_names_a_number_of_a_claim_about_one_number_only(config: dict[str, Any], reference: list[Run]) -> None:
+    lines = list(statements.claim_lines(material_of(config, reference), WRITTEN))
+    several = next(line for line in lines if len(line.measures) > 1)
+    said = dict.fromkeys(verdicts.VERDICTS, Text("{here} parameters", "{here} parámetros"))
+    with pytest.raises(KeyError, match="here"):
+        statements.answer([{"claim": several.claim.id, **said}], lines)
 
 
 def test_every_metric_has_a_name_in_both_languages() -> None:

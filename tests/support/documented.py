@@ -44,6 +44,7 @@ ELSEWHERE = {
 }
 NOT_RUN = {
     "make run STUDY=studies/bfloat16.yaml": "an hour",
+    "make run STUDY=studies/rmsprop2021.yaml": "a quarter of an hour",
     "make run CONFIGFILE=config.study.yaml": "hours",
     "make run STUDY=mine/study.yaml CONFIGFILE=mine/fresh.yaml": "twelve more runs, as those before it",
     "make reference CONFIGFILE=config.study.yaml": "of the runs that the former makes; make reference is run",

@@ -26,10 +26,10 @@ APPENDIX = ["changes", "convergence", "configuration", "software", "hardware"]
 def material_of(
     config: dict[str, Any], runs: list[Run], chosen: dict[str, Any] | None = None, verified: Sequence[str] = ()
 ) -> Material:
-    """Return what the page of these runs is made from; tables that no run changes are the committed ones."""
+    """Return what the page of these runs is made from; tables that no run changes, and that of curves, are the committed ones."""
     resolved = configuration.resolve(config)
     judged = verdicts.judge(resolved.claims, runs)
-    found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata")}
+    found = {name: pd.read_csv(TABLES / f"{name}.csv") for name in ("vgg16", "memory", "errata", "curves")}
     found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged).to_csv(index=False)))
     found["variants"] = variants.table([run.metrics for run in runs], verified, resolved.labels)
     found["convergence"] = convergence.table(runs, resolved.labels, resolved.accuracies)

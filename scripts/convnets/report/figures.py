@@ -226,12 +226,15 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = S
 
 
 def _draw_published(axes: Axes, found: Curves, column: str, style: tuple[str, str, Any]) -> list[tuple[float, float, str, str]]:
-    """Draw a published curve, thin, over gaps; return its end as of a line, or nothing if it has no such points."""
+    """Draw a published curve, thin, with its gaps; return its end as of a line, or nothing if it has no such points."""
     label, color, dashes = style
     values = found.mean.get(column, np.array([]))
-    if not len(known := np.flatnonzero(np.isfinite(values))):
+    is_known = np.isfinite(values)
+    if not is_known.any():
         return []
-    axes.plot(
-        found.iterations[known], values[known], color=color, linestyle=dashes, linewidth=0.45 * mpl.rcParams["lines.linewidth"]
-    )
-    return [(float(values[known[-1]]), float(found.iterations[known[-1]]), label, color)]
+    width = 0.45 * mpl.rcParams["lines.linewidth"]
+    axes.plot(found.iterations, values, color=color, linestyle=dashes, linewidth=width)
+    is_alone = is_known & ~np.append(False, is_known[:-1]) & ~np.append(is_known[1:], False)
+    axes.plot(found.iterations[is_alone], values[is_alone], "o", color=color, markersize=2 * width, markeredgewidth=0)
+    last = np.flatnonzero(is_known)[-1]
+    return [(float(values[last]), float(found.iterations[last]), label, color)]

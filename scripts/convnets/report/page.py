@@ -69,7 +69,9 @@ def caption(comparison: Comparison, study: Material, texts: Texts) -> Text:
     shown = texts.captions["curves"].fill(figure=figure, splits=drawn, spread=spread)
     if not comparison.published:
         return shown
-    return join(" ", [shown, texts.captions["published"].fill(label=comparison.published.label)])
+    has_training = not splits.keys() <= {"validation"}
+    said = texts.captions["published_training" if has_training else "published"]
+    return join(" ", [shown, said.fill(label=comparison.published.label)])
 
 
 def render(

@@ -151,13 +151,15 @@ def _selections(judgement: Judgement, labels: Mapping[str, str | Text], texts: T
 def answer(parts: Sequence[Mapping[str, Any]], lines: Iterable[ClaimLine]) -> Text | None:
     """Return the answer of the verdicts to a section's question, in one sentence; None if all claims of the answer are left out.
 
-    `parts` are the claims of the answer, and for each what to say under each verdict; `lines` are the claims of the section.
+    `parts` are the claims of the answer, and for each what to say under each verdict; `lines` are the claims of the section. A text
+    with {here}, the number measured, must be of a claim about one number, else a KeyError is raised.
     """
     by_id = {line.claim.id: line for line in lines}
     found = [(part, by_id[part["claim"]]) for part in parts if part["claim"] in by_id]
     if not found:
         return None
-    text = join("; ", [part[line.verdict].fill(here=line.measures[0].here) for part, line in found])
+    numbers = [{"here": line.measures[0].here} if len(line.measures) == 1 else {} for _, line in found]
+    text = join("; ", [part[line.verdict].fill(**number) for (part, line), number in zip(found, numbers, strict=True)])
     return Text(*(f"{words[0].upper()}{words[1:]}." for words in (text.en, text.es)))
 
 
