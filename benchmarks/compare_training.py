@@ -150,6 +150,8 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.2, help="of the protocol's epochs, for `workflow` (default: %(default)s)")
     arguments = parser.parse_args()
     arguments.dataset = arguments.dataset.resolve()
+    if not arguments.dataset.is_file():
+        parser.error(f"{arguments.dataset} does not exist; to make one: .venv/bin/snakemake --cores 2 results/data/dataset.npz")
     measures[arguments.measure](arguments)
 
 
