@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import jobs
 import pandas as pd
 import pytest
 import studies
-from pages import APPENDIX, SECTIONS, TABLES, TEXTS, WRITTEN, material_of, page_of, section, words
+from pages import APPENDIX, FIGURES, SECTIONS, TABLES, TEXTS, WRITTEN, material_of, page_of, section, words
 
 from convnets.errors import InputError
 from convnets.findings import inference, wording
@@ -96,6 +97,16 @@ def test_numbers_stand_beside_those_of_2021(config: dict[str, Any], reference: l
     assert rows == {claim["section"] for claim in printed} - {"1"}  # the theory's numbers are as printed
     assert "One seed tells nothing" in words(text)
     assert "[" not in words(section(text, "section-2-1"))
+
+
+def test_a_table_of_curves_without_rows_is_left_out(config: dict[str, Any], reference: list[Run]) -> None:
+    """As that of a study of one seed is."""
+    study = material_of(config, reference)
+    empty = replace(study, tables={**study.tables, "curves": study.tables["curves"].iloc[:0]})
+    for given, is_shown in ((study, True), (empty, False)):
+        figures = {name: FIGURES / f"{name}.svg" for name in [*given.comparisons, "vgg16"]}
+        text = page.render(given, {}, {}, figures, WRITTEN, TEXTS / "overview.html.jinja", TEXTS / "overview.css")
+        assert ("Published curves of validation" in text) is is_shown
 
 
 def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Run]) -> None:
