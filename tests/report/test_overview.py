@@ -214,3 +214,16 @@ def test_the_step_depends_on_its_texts_and_on_all_that_it_shows(config: dict[str
         (path,) = read[name]
         assert (tmp_path / path).resolve() == TEXTS / file
     assert set(steps.before("write_overview")) == set(steps.all) - {"write_overview", "prepare_dataset", "create_store"}
+
+
+def test_tables_notes_and_captions_are_in_both_languages(config: dict[str, Any], reference: list[Run]) -> None:
+    text = page_of(config, studies.repeated(reference, 5))
+    assert "3 capas convolucionales (entrenada)" in text
+    assert "quinto bloque de VGG-16 con cabeza 1x1" in text
+    notes = [html.unescape(note) for note in re.findall(r'</summary>.*?<span class="lang" lang="es">([^<]*)</span>', text)]
+    assert any("p = 0," in note or "p < 0," in note for note in notes)
+    assert not any(re.search(r"p [=<] 0\.", note) for note in notes)
+    assert "those of training are of single batches." in words(section(text, "section-3"))
+    assert "of single batches" not in words(section(text, "section-2-1"))
+    assert "Errata : Figure 1 does not bear the text out ; A difference within chance" in words(section(text, "section-2-1"))
+    assert "Erratum : Losses taken for error rates" in words(section(text, "section-2-1"))
