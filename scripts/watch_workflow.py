@@ -8,17 +8,18 @@ import stage
 
 import time
 
-from convnets.progress import watching
 from convnets.progress.terminal import Line, Terminal
+from convnets.progress.watching import Watch
 from convnets.workflow import command, planning
 
 INTERRUPTED = 130
+EVERY_S, SHARE = 2.0, 0.05  # between two looks: seconds, and at most this share of the time for looking
 
 
 def main() -> None:
     """Look at the files until all is fresh."""
     arguments = command.study_parser(__doc__).parse_args()
-    watch, terminal = watching.Watch(planning.load(arguments.configfiles)), Terminal()
+    watch, terminal = Watch(planning.load(arguments.configfiles)), Terminal()
     if not terminal.is_live:
         board = watch.board()
         terminal.print(Line("", ", ".join([board.summary(), *board.others])))
@@ -29,7 +30,7 @@ def main() -> None:
             for line in watch.look():
                 terminal.print(line)
             if not watch.is_done:
-                watching.pause(time.monotonic() - began)
+                time.sleep(max(EVERY_S, (time.monotonic() - began) / SHARE))
         terminal.print(Line("", "every step is fresh"))
     except SystemExit as stop:
         if stop.code != INTERRUPTED:

@@ -20,7 +20,7 @@ def shown(board: Board, width: int, height: int = 24) -> list[str]:
 
 
 def training(variant: str, done: int) -> Training:
-    return Training(variant, 1, 30, epochs(done)[0], True)
+    return Training(variant, "1", 30, epochs(done)[0])
 
 
 @pytest.mark.parametrize("width", [40, 80, 140])

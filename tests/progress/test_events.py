@@ -13,7 +13,6 @@ from under_way import begin, held, steps
 from convnets.files import write_json
 from convnets.progress.events import Events
 from convnets.progress.terminal import Line
-from convnets.workflow import planning
 from convnets.workflow.steps import Steps
 
 __all__ = ["steps"]
@@ -48,9 +47,9 @@ def texts(events: Events, *records: logging.LogRecord) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def events(steps: Steps) -> Events:  # noqa: ARG001  (the study that was declared last)
+def events(steps: Steps) -> Events:
     """Events of a workflow of two runs and a table, which has been planned."""
-    made = Events(is_brief=False)
+    made = Events(steps, is_brief=False)
     planned = [
         record(LogEvent.RESOURCES_INFO, cores=2),
         record(LogEvent.RUN_INFO, stats=STATS),
@@ -71,8 +70,7 @@ def test_on_a_terminal_the_reason_stands_in_the_line_of_the_end(steps: Steps, mo
     """Of a run that is made again: the first time needs none."""
     write_run(steps.study.layout.results, model)
     (steps.study.layout.run("mlp100", 1) / "history.csv").unlink()
-    planning.declare(steps.again())
-    events = Events(is_brief=True)
+    events = Events(steps.again(), is_brief=True)
     assert texts(events, record(LogEvent.RUN_INFO, stats=STATS), training(1))[1:] == []
     ((kind, text),) = texts(events, finished(1))
     assert kind == "finished"
@@ -144,9 +142,8 @@ def test_of_snakemakes_other_lines_warnings_and_errors_are_shown(events: Events)
     ]
 
 
-@pytest.mark.usefixtures("steps")
-def test_a_dry_run_names_each_step_and_its_reason() -> None:
-    events = Events(is_brief=False, is_dry=True)
+def test_a_dry_run_names_each_step_and_its_reason(steps: Steps) -> None:
+    events = Events(steps, is_brief=False, is_dry=True)
     texts(events, record(LogEvent.RUN_INFO, stats=STATS))
     assert texts(events, training(1), job(2, "write_overview")) == [
         ("", RUN),
@@ -171,6 +168,6 @@ def test_the_end_says_what_was_made_and_where_to_look(events: Events, steps: Ste
 def test_the_end_of_a_paper_names_its_folder(steps: Steps) -> None:
     paper = steps.study.layout.results / "paper"
     paper.mkdir(parents=True)
-    events = Events(is_brief=False)
+    events = Events(steps, is_brief=False)
     texts(events, record(LogEvent.RUN_INFO, stats={"write_paper": 1, "total": 1}), job(1, "write_paper"), finished(1))
     assert list(events.summary()) == [Line("", f"all is made, in 1 s: 1 of 1 other step; see {paper}")]

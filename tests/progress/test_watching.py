@@ -6,7 +6,7 @@ import pytest
 from under_way import begin, held, steps
 
 from convnets.freshness import stamps
-from convnets.progress.forecast import Forecast
+from convnets.progress.trainings import Forecast
 from convnets.progress.watching import Watch
 from convnets.runs import unfinished
 from convnets.runs.layout import run_of
@@ -43,7 +43,7 @@ def test_what_begins_stops_goes_on_and_ends_is_a_line_each(steps: Steps) -> None
         board = watch.board()
     assert [(one.name, len(one.history)) for one in board.trainings] == [(RUN, 3)]
     waiting = [run_of(step.stamp.parent) for step in steps.trainings() if step.key != KEY]  # what trains no longer waits
-    expected = Forecast(steps.study, [(variant, int(seed)) for variant, seed in waiting]).seconds(board.trainings, 1)
+    expected = Forecast(steps.study, waiting).seconds(board.trainings, 1)
     assert board.seconds == pytest.approx(expected)
     assert lines(watch) == [("stopped", f"{RUN} after epoch 3")]
     with held(steps, "mlp100", 1):

@@ -1,6 +1,7 @@
-"""Trainings that are not finished, by the files that they write."""
+"""Trainings that are not finished: how far they are, by the files that they write, and when they will have ended."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ from statistics import median
 from convnets.runs import reading, unfinished
 from convnets.runs.layout import HISTORY, METRICS, SEED
 from convnets.runs.records import Epoch
+from convnets.study.configuration import Configuration
 from convnets.workflow.declarations import TRAINING
+from convnets.workflow.estimates import Speeds
 from convnets.workflow.steps import Steps
 
 RECENT = 5  # epochs that tell how long the next one takes
@@ -17,13 +20,12 @@ RECENT = 5  # epochs that tell how long the next one takes
 
 @dataclass(frozen=True)
 class Training:
-    """A training that is not finished; `epochs` is their number in the end, `is_held`: whether a process trains it now."""
+    """A training that a process trains now; `epochs` is their number in the end."""
 
     variant: str
-    seed: int
+    seed: str
     epochs: int
     history: Sequence[Epoch]
-    is_held: bool
 
     @property
     def name(self) -> str:
@@ -46,38 +48,82 @@ class Reader:
         self._histories: dict[Path, tuple[int, Sequence[Epoch]]] = {}
 
     def read(self) -> list[Training]:
-        """Return the trainings of the study that have begun and are not finished."""
+        """Return the trainings of the study that run now."""
         study = self._steps.study
-        found = unfinished.folders(study.layout.trainings).items()
         return [
-            Training(variant, int(seed), study.variants[variant].training.epochs, self.history(variant, seed), is_held)
-            for (variant, seed), folder in found
-            if variant in study.variants and int(seed) in study.seeds
-            for is_held in (unfinished.is_held(folder),)
+            Training(variant, seed, study.variants[variant].training.epochs, self._history(folder, variant, seed))
+            for (variant, seed), folder in unfinished.folders(study.layout.trainings).items()
+            if variant in study.variants and int(seed) in study.seeds and unfinished.is_held(folder)
         ]
 
-    def progress(self, variant: str, seed: int | str) -> str:
+    def progress(self, variant: str, seed: str) -> str:
         """Return how far a training has come, as words that follow its name; empty if it begins."""
-        if epochs := len(self.history(variant, seed)):
+        folder = self._steps.study.layout.trainings / unfinished.name_of(variant, seed)
+        if epochs := len(self._history(folder, variant, seed)):
             return f" after epoch {epochs}"
-        folder = self._steps.study.layout.trainings / unfinished.name_of(variant, seed)
-        begun = unfinished.begun(folder)
-        wanted = self._steps[f"{TRAINING}/{variant}/{SEED}{seed}"].fingerprint
-        return " within epoch 1" if begun and begun.fingerprint == wanted and any(folder.glob("checkpoint-*")) else ""
+        return " within epoch 1" if self._is_wanted(folder, variant, seed) and any(folder.glob("checkpoint-*")) else ""
 
-    def history(self, variant: str, seed: int | str) -> Sequence[Epoch]:
+    def _history(self, folder: Path, variant: str, seed: str) -> Sequence[Epoch]:
         """Return the epochs after which a training goes on, or those that it has had so far; none if it is not under way."""
-        folder = self._steps.study.layout.trainings / unfinished.name_of(variant, seed)
         file = folder / HISTORY
         with suppress(*reading.UNREADABLE):  # it has ended meanwhile, or it is of another code
             changed = file.stat().st_mtime_ns
             if self._histories.get(file, (0, ()))[0] != changed:
-                begun = unfinished.begun(folder)
-                wanted = self._steps[f"{TRAINING}/{variant}/{SEED}{seed}"].fingerprint
-                history = reading.read_history(file) if begun and begun.fingerprint == wanted else []
-                self._histories[file] = (changed, history)
+                self._histories[file] = changed, reading.read_history(file) if self._is_wanted(folder, variant, seed) else ()
             return self._histories[file][1]
         return ()
+
+    def _is_wanted(self, folder: Path, variant: str, seed: str) -> bool:
+        """Return whether the training in a folder is that of the study as it is now."""
+        begun = unfinished.begun(folder)
+        return begun is not None and begun.fingerprint == self._steps[f"{TRAINING}/{variant}/{SEED}{seed}"].fingerprint
+
+
+class Forecast:
+    """The seconds until the last of some trainings ends, by the speed of earlier runs and of those that train now."""
+
+    def __init__(self, study: Configuration, waiting: Iterable[tuple[str, str]]) -> None:
+        """Take the trainings, by variant and seed, that wait for their turn."""
+        self._study = study
+        self._speeds = Speeds(study)
+        self._waiting = set(waiting)
+        self._counts = Counter(variant for variant, _ in self._waiting)
+        self._known: set[str] = set()
+        for variant in self._counts:  # one finished run of each variant suffices, and is soon read
+            any(self._speeds.add_finished(study.layout.run(variant, seed)) for seed in study.seeds)
+
+    def begin(self, variant: str, seed: str) -> None:
+        """Note that a training no longer waits."""
+        if (variant, seed) in self._waiting:
+            self._waiting.remove((variant, seed))
+            self._counts[variant] -= 1
+
+    def end(self, variant: str, seed: str) -> None:
+        """Note that a training has ended."""
+        self.begin(variant, seed)
+        self._speeds.add_finished(self._study.layout.run(variant, seed))
+
+    def seconds(self, trainings: Sequence[Training], side_by_side: int) -> float | None:
+        """Return the seconds until all have ended, with so many at a time; None where nothing is known of any.
+
+        One of which nothing is known counts as the mean of the others.
+        """
+        left = [(1, self._left(training)) for training in trainings]
+        left += [(count, self._speeds.seconds(variant)) for variant, count in self._counts.items() if count]
+        known = [(count, seconds) for count, seconds in left if seconds is not None]
+        if not known:
+            return None if left else 0.0
+        of_known, number = sum(count * seconds for count, seconds in known), sum(count for count, _ in known)
+        total = of_known / number * sum(count for count, _ in left)
+        return max(total / max(1, side_by_side), *(seconds for _, seconds in known))
+
+    def _left(self, training: Training) -> float | None:
+        if training.seconds_left is None:
+            return self._speeds.seconds(training.variant, len(training.history))
+        if training.name not in self._known:
+            self._known.add(training.name)
+            self._speeds.add_begun(training.variant, training.history)
+        return training.seconds_left
 
 
 def result_of(folder: Path) -> str:

@@ -1,20 +1,17 @@
 """Watching a workflow that runs elsewhere: in another terminal, or on another host that shares the folder."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 from convnets.progress.board import Board
-from convnets.progress.forecast import Forecast
 from convnets.progress.terminal import Line
-from convnets.progress.trainings import Reader, Training, result_of
+from convnets.progress.trainings import Forecast, Reader, Training, result_of
 from convnets.runs import unfinished
-from convnets.runs.layout import SEED, run_of
+from convnets.runs.layout import name_of, run_of
 from convnets.workflow.declarations import TRAINING
 from convnets.workflow.steps import Steps
 
 NOTHING = "nothing is being trained now; make run does that"
-EVERY_S, SHARE = 2.0, 0.05  # between two looks: seconds, and at most this share of the time for looking
 
 
 class Watch:
@@ -23,10 +20,14 @@ class Watch:
     def __init__(self, steps: Steps) -> None:
         self._steps, self._reader = steps, Reader(steps)
         self._lock = threading.RLock()  # the board is drawn by another thread
-        self._fresh = {key for key in steps.all if not steps.is_stale(key)}
-        self._trained: dict[str, Training] = {training.name: training for training in self._reader.read() if training.is_held}
-        stale = (step for step in steps.trainings() if step.key not in self._fresh)
-        self._forecast = Forecast(steps.study, [(variant, int(seed)) for variant, seed in (run_of(s.stamp.parent) for s in stale)])
+        self._fresh, self._trained = self._state(steps)
+        self._forecast = Forecast(
+            steps.study, [run_of(step.stamp.parent) for step in steps.trainings() if step.key not in self._fresh]
+        )
+
+    def _state(self, steps: Steps) -> tuple[set[str], dict[str, Training]]:
+        """Return the keys of the steps that are fresh, and what trains, by name."""
+        return {key for key in steps.all if not steps.is_stale(key)}, {one.name: one for one in self._reader.read()}
 
     @property
     def is_done(self) -> bool:
@@ -37,8 +38,7 @@ class Watch:
         """Look once, and yield a line for whatever has happened since the last time."""
         steps = self._steps.again()
         with self._lock:
-            fresh = {key for key in steps.all if not steps.is_stale(key)}
-            there = {training.name: training for training in self._reader.read() if training.is_held}
+            fresh, there = self._state(steps)
             for name, training in there.items():
                 if name not in self._trained:
                     epochs = f" (after epoch {len(training.history)} of {training.epochs})" if training.history else ""
@@ -54,7 +54,7 @@ class Watch:
     def board(self) -> Board:
         """Return the state."""
         with self._lock:
-            there = [training for training in self._reader.read() if training.is_held]
+            there = self._reader.read()
             for training in there:
                 self._forecast.begin(training.variant, training.seed)
             runs = sum(key.startswith(f"{TRAINING}/") for key in self._fresh)
@@ -65,8 +65,7 @@ class Watch:
 
     def _stopped(self, training: Training, steps: Steps) -> Line:
         folder = steps.study.layout.trainings / unfinished.name_of(training.variant, training.seed)
-        wanted = steps[f"{TRAINING}/{training.name}"].fingerprint
-        if failure := unfinished.failure_of(folder, wanted):
+        if failure := unfinished.failure_of(folder, steps[f"{TRAINING}/{training.name}"].fingerprint):
             return Line("failed", failure)
         return Line("stopped", f"{training.name}{self._reader.progress(training.variant, training.seed)}")
 
@@ -74,11 +73,5 @@ class Watch:
         if not key.startswith(f"{TRAINING}/"):
             return Line("made", key)
         folder = self._steps[key].stamp.parent
-        variant, seed = run_of(folder)
-        self._forecast.end(variant, int(seed))
-        return Line("finished", f"{variant}/{SEED}{seed}{result_of(folder)}")
-
-
-def pause(took: float) -> None:
-    """Wait until the next look, after one that took some seconds."""
-    time.sleep(max(EVERY_S, took / SHARE))
+        self._forecast.end(*run_of(folder))
+        return Line("finished", f"{name_of(folder)}{result_of(folder)}")

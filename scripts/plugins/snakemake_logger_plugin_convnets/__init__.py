@@ -13,6 +13,11 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 class LogHandler(LogHandlerBase):
     """Shows progress on standard error. Should that fail, it says so once and stays silent; the workflow goes on."""
 
+    writes_to_stream = True  # instead of Snakemake, whose own output is still in its log
+    writes_to_file = False
+    has_filter = has_formatter = True  # it decides what is shown, and how
+    needs_rulegraph = False
+
     def __post_init__(self) -> None:
         """Prepare to show nothing: what shows progress is imported once the Snakefile has been read, which says where it is."""
         self._terminal: Any = None
@@ -39,8 +44,9 @@ class LogHandler(LogHandlerBase):
 
     def _show(self, record: logging.LogRecord) -> None:
         if self._events is None:
-            planning = sys.modules.get("convnets.workflow.planning")
-            if planning is None or planning.declared() is None:
+            planning: Any = sys.modules.get("convnets.workflow.planning")
+            steps = planning and planning.declared()
+            if steps is None:
                 if record.levelno >= logging.WARNING:
                     print(record.getMessage(), file=sys.stderr)
                 return
@@ -49,7 +55,7 @@ class LogHandler(LogHandlerBase):
 
             is_dry = self.common_settings.dryrun
             self._terminal = Terminal(is_still=is_dry)
-            self._events = Events(is_brief=self._terminal.is_live, is_dry=is_dry)
+            self._events = Events(steps, is_brief=self._terminal.is_live, is_dry=is_dry)
         for line in self._events.lines(record):
             self._terminal.print(line)
         if self._events.is_planned:
@@ -61,28 +67,3 @@ class LogHandler(LogHandlerBase):
             terminal.close()
             for line in self._events.summary():
                 terminal.print(line)
-
-    @property
-    def writes_to_stream(self) -> bool:
-        """It takes the place of Snakemake's own output on the terminal, which is still in Snakemake's log."""
-        return True
-
-    @property
-    def writes_to_file(self) -> bool:
-        """It writes no file."""
-        return False
-
-    @property
-    def has_filter(self) -> bool:
-        """It decides itself what is shown."""
-        return True
-
-    @property
-    def has_formatter(self) -> bool:
-        """It formats the records itself."""
-        return True
-
-    @property
-    def needs_rulegraph(self) -> bool:
-        """It does not draw the graph."""
-        return False
