@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 import webbrowser
+from contextlib import suppress
 from dataclasses import asdict
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+import urllib3
 
 from convnets import files
 from convnets.errors import InputError
@@ -47,7 +49,6 @@ def main() -> None:
         for comparison, page in addresses["curves"].items():
             print(f"{comparison}, learning curves: {root}/{page}")
             print(f"{comparison}, side by side: {root}/{addresses['compare'][comparison]}")
-    sys.stdout.flush()
     if store.is_server:
         _open(runs)
     else:
@@ -57,10 +58,7 @@ def main() -> None:
 def _serve(uri: str, port: int, page: str, log: Path) -> None:
     """Serve the interface and open a page of it once it answers. What MLflow prints goes to a log.
 
-    Raises
-    ------
-    InputError
-        Another program uses the port, or the server ends.
+    An InputError says that another program uses the port, or that the server has ended.
     """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
@@ -87,14 +85,9 @@ def _serve(uri: str, port: int, page: str, log: Path) -> None:
 
 
 def _answers(port: int) -> bool:
-    connection = HTTPConnection(HOST, port, timeout=2)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+    with suppress(urllib3.exceptions.HTTPError):
+        return urllib3.request("GET", f"http://{HOST}:{port}/health", timeout=2, retries=False).status == 200
+    return False
 
 
 def _open(page: str) -> None:

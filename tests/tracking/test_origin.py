@@ -12,7 +12,7 @@ from mlflow.data.schema import TensorDatasetSchema
 
 from convnets.files import write_json
 from convnets.study.stores import Store
-from convnets.tracking import data_sets, finished_run
+from convnets.tracking import delivery, finished_run
 from convnets.tracking.connection import connect
 
 COMMIT = "0123456789" * 4
@@ -60,4 +60,4 @@ def test_data_sets_have_a_schema_and_metrics_name_them(store: Store, model: Path
     assert measured["parameters"] == (None, None)
     splits["test"]["sha256"] = "d" * 64
     write_json(tmp_path / "data" / "manifest.json", manifest)
-    assert [entry.dataset.schema for entry in data_sets.inputs(finished)] == [None, None, None]
+    assert [entry.dataset.schema for entry in delivery.data_sets(finished)] == [None, None, None]

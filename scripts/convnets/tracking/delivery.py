@@ -4,20 +4,27 @@ The files are authoritative. A run in the store bears the token of its training,
 time of its measurement, so the store ignores points that it has. A run becomes FINISHED last.
 """
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import LoggedModel, Metric, Param, Run
+import numpy as np
+from mlflow.data.schema import TensorDatasetSchema
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run
+from mlflow.types.schema import Schema, TensorSpec
 
-from convnets.files import write_json
+from convnets.data import dataset
+from convnets.errors import InputError
+from convnets.files import read_json, write_json
 from convnets.freshness import stamps
 from convnets.runs import layout, records
 from convnets.runs.unfinished import name_of
 from convnets.study.stores import Membership, Tracked
-from convnets.tracking import data_sets, logged_models, presentation
+from convnets.tracking import logged_models, presentation
 from convnets.tracking.connection import FINGERPRINT_FILE, NOTE_TAG, Connection, reached, supersede
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.workarounds import for_mlflow
@@ -81,7 +88,7 @@ def _fill(connection: Connection, run: Run, finished: Finished, label: str, mode
     client, run_id = connection.client, run.info.run_id
     log_points(connection, run_id, finished.points())
     if not run.inputs or not run.inputs.dataset_inputs:
-        for_mlflow.log_inputs(client, run_id, data_sets.inputs(finished))
+        for_mlflow.log_inputs(client, run_id, data_sets(finished))
     with tempfile.TemporaryDirectory() as scratch:
         presentation.present(finished, label, Path(scratch))
         write_json(Path(scratch) / FINGERPRINT_FILE, finished.stamp.components)
@@ -89,6 +96,32 @@ def _fill(connection: Connection, run: Run, finished: Finished, label: str, mode
     for name in COPIED:
         client.log_artifact(run_id, str(finished.folder / name), FILES)
     logged_models.log(connection, run, finished, model)
+
+
+def data_sets(finished: Finished) -> list[DatasetInput]:
+    """Return the splits that a run has used as data sets of MLflow, each with its role.
+
+    They have the shape and the type of their arrays if the manifest beside the run describes the data that the run has used.
+    """
+    seed, described = finished.metrics.seed, dict[str, dict[str, str]]()
+    with suppress(OSError, ValueError, KeyError, TypeError, InputError):
+        manifest = read_json(layout.Layout(finished.folder.parents[2]).manifest)
+        if dataset.digests(manifest, seed) == finished.record.data:
+            counts = dataset.counts(manifest, seed)
+            described = {split: _described(manifest, counts[split]) for split in finished.data_sets}
+    source = json.dumps({"uri": "data/dataset.npz"})
+    return [
+        DatasetInput(Dataset(name, digest, "local", source, **described.get(split, {})), [InputTag("mlflow.data.context", split)])
+        for split, (name, digest) in finished.data_sets.items()
+    ]
+
+
+def _described(manifest: Mapping[str, Any], count: int) -> dict[str, str]:
+    """Return the schema and the profile of a split: images as uint8 of shape (n, height, width, channels), labels as uint8 (n,)."""
+    shape = tuple(manifest["shape"])
+    tensors = [Schema([TensorSpec(np.dtype("uint8"), (-1, *sizes))]) for sizes in (shape, ())]
+    profile = {"features_shape": [count, *shape], "targets_shape": [count], "classes": len(manifest["classes"])}
+    return {"schema": json.dumps(TensorDatasetSchema(*tensors).to_dict()), "profile": json.dumps(profile)}
 
 
 def missing(connection: Connection, run_id: str, folder: Path, models: Sequence[LoggedModel] | None = None) -> list[str]:

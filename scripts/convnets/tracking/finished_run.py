@@ -122,10 +122,11 @@ class Finished:
 
         A metric that was measured on a split names it. MLflow keeps that of a model's metrics alone.
         """
-        return [
-            _point(name, value, self.ended, 0, model, self.data_sets.get(MEASURED_ON.get(name, "")))
-            for name, value in self.metrics.numbers().items()
-        ]
+        at, found = round(self.ended * 1000), []
+        for name, value in self.metrics.numbers().items():
+            data_set, digest = self.data_sets.get(MEASURED_ON.get(name, ""), (None, None))
+            found.append(Metric(name, float(value), at, 0, model_id=model, dataset_name=data_set, dataset_digest=digest))
+        return found
 
     def points(self) -> list[Metric]:
         """Return every point of the run's curves, and its summary."""
@@ -139,12 +140,4 @@ def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]
         values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
         for name, value in values.items():
             if value is not None:
-                yield _point(name, value, used.ended, epoch.iteration)
-
-
-def _point(
-    name: str, value: float, seconds: float, step: int, model: str | None = None, data_set: tuple[str, str] | None = None
-) -> Metric:
-    name_of_set, digest = data_set or (None, None)
-    at = round(seconds * 1000)
-    return Metric(name, float(value), at, step, model_id=model, dataset_name=name_of_set, dataset_digest=digest)
+                yield Metric(name, float(value), round(used.ended * 1000), epoch.iteration)

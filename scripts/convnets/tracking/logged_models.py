@@ -91,10 +91,9 @@ def register(connection: Connection, comparison: str, run_id: str, folder: Path,
         return
     text = f"The best model of the comparison {comparison}, as the alias `{BEST}`."
     create_once(client.create_registered_model, name, None, text)
-    there = client.get_registered_model(name).tags
-    for key, value in {EXPERIMENT: connection.experiment, COMPARISON: comparison}.items():
-        if there.get(key) != value:  # it is new, or of a former version or of an experiment that was lost
-            client.set_registered_model_tag(name, key, value)
+    wanted = {EXPERIMENT: connection.experiment, COMPARISON: comparison}
+    for key, value in wanted.items() - client.get_registered_model(name).tags.items():
+        client.set_registered_model_tag(name, key, value)  # it is new, or of a former version or of an experiment that was lost
     versions = client.search_model_versions(f"name = '{name}'")
     found = next((one for one in versions if model.model_id in one.source), None)
     if found is None:

@@ -92,9 +92,8 @@ def publish(
     runs = [Summary.read(folder) for folder in folders]
     left_out: list[str] = []
     beside = list(_readable(others, left_out))
-    pending = {run.training: run.name for run in (*runs, *beside)}
-    refused: list[str] = []
-    address, curves, compare = "", dict[str, str](), dict[str, str]()
+    address, problem = "", ""
+    ids, curves, compare = dict[str, str](), dict[str, str](), dict[str, str]()
     close_abandoned(plan.store, unfinished_trainings)
     try:
         connection = connect(plan.store)
@@ -104,23 +103,21 @@ def publish(
                 logger.warning("%s is left out: it is not what is asked for now, and the store has another run of it", run.folder)
                 left_out.append(run.name)
                 beside.remove(run)
-                pending.pop(run.training, None)
-        ids: dict[str, str] = {}
         for run in (*beside, *runs):
             try:
                 ids[run.training] = _bring(connection, run, plan, tracked.get(run.training), thorough=thorough)
-                pending.pop(run.training, None)
             except (StoreError, OSError) as error:  # other runs may still be taken; an OSError may be a full disk
-                refused.append(f"{run.name}: {error}")
+                problem = problem or f"{run.name}: {error}"
                 connection = connect(plan.store)
-        if not refused:
+        if not problem:
             with reached(plan.store):
                 compare = _publish_comparisons(connection, plan, runs, ids, figures)
             curves = {comparison: pages.curves_page(connection.experiment, comparison) for comparison in compare}
             address = pages.runs_page(connection.experiment)
     except (StoreError, OSError) as error:
-        refused = [str(error)]
-    return Published(plan.store, address, curves, compare, list(pending.values()), "".join(refused[:1]), left_out)
+        problem = str(error)
+    pending = [run.name for run in (*runs, *beside) if run.training not in ids]
+    return Published(plan.store, address, curves, compare, pending, problem, left_out)
 
 
 def bring(plan: Plan, folders: Sequence[Path]) -> str:
@@ -176,9 +173,9 @@ def _publish_comparisons(
     """
     client, experiment = connection.client, connection.experiment
     by_training = {run.training: run for run in runs}
-    members = {name: [run for run in runs if name in plan.member(run.metrics.variant).comparisons] for name in figures}
     varying, compare = dict[str, list[str]](), dict[str, str]()
-    for name, compared in members.items():
+    for name in figures:
+        compared = [run for run in runs if name in plan.member(run.metrics.variant).comparisons]
         varying[name] = varying_settings(run.params for run in compared)
         compare[name] = pages.compare_page([ids[run.training] for run in side_by_side(compared)], experiment)
         best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
@@ -190,18 +187,18 @@ def _publish_comparisons(
         member = plan.member(run.metrics.variant)
         titles = {name: title for name, title in member.comparisons.items() if name in figures}
         differences = {name: described(run.params, varying[name]) for name in titles}
-        note = pages.note_of_run(member.label, titles, differences, compare, experiment, there.info.run_id)
-        run_id, tags, wanted = there.info.run_id, there.data.tags, {**member.tags(), NOTE_TAG: note}
-        for key in tags:
-            if key.startswith(COMPARISON_TAG) and key not in wanted:
+        run_id, tags = there.info.run_id, there.data.tags
+        note = pages.note_of_run(member.label, titles, differences, compare, experiment, run_id)
+        wanted = {**member.tags(), NOTE_TAG: note}
+        for key in tags.keys() - wanted.keys():
+            if key.startswith(COMPARISON_TAG):
                 client.delete_tag(run_id, key)
-        for key, value in wanted.items():
-            if tags.get(key) != value:
-                client.set_tag(run_id, key, value)
+        for key, value in wanted.items() - tags.items():
+            client.set_tag(run_id, key, value)
         for name in titles:
             client.log_artifact(run_id, str(figures[name]), "figures")
     known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
-    titles = {name: known[name] for name in figures if name in known}
+    titles = {name: known[name] for name in figures}
     views = pages.views(titles, several_seeds=len({run.metrics.seed for run in runs}) > 1)
     for key, value in {NOTE_TAG: pages.note_of_experiment(titles, experiment), **views}.items():
         client.set_experiment_tag(experiment, key, value)

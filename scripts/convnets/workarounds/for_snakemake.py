@@ -27,10 +27,7 @@ def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake 
 def imported(workflow: Any) -> tuple[bool, str, Callable[[str], str]]:  # noqa: ANN401
     """Return whether another workflow imports this one (`module`), with which prefix of paths, such as `part/`, and names of rules.
 
-    Raises
-    ------
-    WorkflowError
-        It replaces prefixes.
+    A WorkflowError says that it replaces prefixes.
     """
     from snakemake_interface_common.exceptions import WorkflowError
 
