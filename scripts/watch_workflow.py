@@ -8,7 +8,7 @@ import stage
 
 import time
 
-from convnets.progress.terminal import Line, Terminal
+from convnets.progress.board import Line, Terminal
 from convnets.progress.watching import Watch
 from convnets.workflow import command, planning
 

@@ -11,8 +11,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from under_way import begin, held, steps
 
 from convnets.files import write_json
+from convnets.progress.board import Line
 from convnets.progress.events import Events
-from convnets.progress.terminal import Line
 from convnets.workflow.steps import Steps
 
 __all__ = ["steps"]

@@ -1,10 +1,12 @@
-"""What is shown while a workflow runs: how many runs are done, what trains now, and what is left until when."""
+"""What is shown while a workflow runs: a board of what is done, what trains now, and what is left until when; lines on events."""
 
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +18,9 @@ from convnets.workflow.estimates import duration
 BAR, NAME, EPOCH, NUMBERS = 20, 24, 16, 52
 LINES_LEFT = 4  # of the terminal, for other lines
 MARGIN = 4  # columns on the right, for the ^C that a terminal shows: on a line that is full it would shift what is below
+STYLES = {"finished": "green", "made": "green", "resumed": "blue", "training": "blue", "failed": "bold red"}
+STYLES |= {"stopped": "bold", "warning": "bold"}
+KIND = max(map(len, STYLES))  # columns of a line's kind
 
 
 @dataclass(frozen=True)
@@ -90,3 +95,56 @@ def _numbers(training: Training) -> Iterator[str]:
     if training.history:
         yield f"validation loss {training.history[-1].val_loss:.3f}"
         yield f"accuracy {training.history[-1].val_accuracy:.3f}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line on an event: its kind, one of `STYLES` or empty, and its text, which may have several lines."""
+
+    kind: str
+    text: str
+
+
+class _Console(Console):
+    """A console that never hides the cursor: nothing has to be put back if the process is killed."""
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002  (as rich declares it)
+        return False
+
+
+class Terminal:
+    """Prints lines on standard error, and shows a board below them if that is a terminal. `is_still`: lines only."""
+
+    def __init__(self, *, is_still: bool = False) -> None:
+        self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self.is_live = not is_still and self._console.is_terminal and not self._console.is_dumb_terminal
+        self._live: Live | None = None
+
+    def show(self, board: Callable[[], Board]) -> None:
+        """Show a board from now on, which is asked for in a thread, once a second."""
+        if not self.is_live or self._live:
+            return
+
+        def shown() -> Board | Text:
+            try:
+                return board()
+            except Exception as error:  # what is shown must not matter to what runs
+                return Text(f"the state cannot be read: {type(error).__name__}: {error}")
+
+        is_mixed = sys.stdout.isatty()  # else what is printed there goes where the user sends it
+        self._live = Live(
+            console=self._console, refresh_per_second=1, transient=True, get_renderable=shown, redirect_stdout=is_mixed
+        )
+        self._live.start(refresh=True)
+
+    def print(self, line: Line) -> None:
+        """Print a line above the board, or with the time of day where there is none."""
+        text = Text.assemble((f"{line.kind:<{KIND}} " if line.kind else "", STYLES.get(line.kind, "")), line.text)
+        if not self.is_live:
+            text = Text(time.strftime("%H:%M:%S ")) + text
+        self._console.print(text, soft_wrap=not self.is_live)
+
+    def close(self) -> None:
+        """Remove the board."""
+        if self._live:
+            self._live.stop()

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convnets.freshness.stamps import NOT_MADE
-from convnets.progress.board import Board, counted
-from convnets.progress.terminal import Line
+from convnets.progress.board import Board, Line, counted
 from convnets.progress.trainings import Forecast, Reader, result_of
 from convnets.runs.layout import run_of
 from convnets.workflow.declarations import TRAINING, key_of

@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Iterator
 
-from convnets.progress.board import Board
-from convnets.progress.terminal import Line
+from convnets.progress.board import Board, Line
 from convnets.progress.trainings import Forecast, Reader, Training, result_of
 from convnets.runs import unfinished
 from convnets.runs.layout import name_of, run_of

@@ -146,7 +146,6 @@ def create_store(store: Store, artifacts: Path | None, results: Path | None = No
     artifacts, or None to leave it to the server. The store under the folder of the results moves with it, so the addresses of its
     artifacts are brought up to date; those in other stores are never changed.
     """
-    mlflow.set_tracking_uri(store.uri)
     location = artifacts.resolve().as_uri() if artifacts else None
     with reached(store):
         if store.database:

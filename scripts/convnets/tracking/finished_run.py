@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,7 @@ from convnets.runs import layout, reading
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.tracking.connection import TRAINING_TAG
 
-HISTORY_COLUMNS = (
-    *("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"),
-    *("train_eval_loss", "train_eval_accuracy"),  # not in older histories
-)
+HISTORY_COLUMNS = tuple(field.name for field in fields(Epoch) if field.name not in ("epoch", "iteration"))
 SCRIPT = "scripts/train_variant.py"  # the source of every run
 MEASURED_ON = (
     dict.fromkeys(("best_val_accuracy", "min_val_loss", "final_val_loss", "final_val_accuracy"), "validation")
@@ -45,8 +42,7 @@ class Identity:
 
     def tags(self) -> dict[str, str]:
         """Return the tags that its run bears."""
-        seed = str(self.seed)
-        return {"variant": self.variant, "seed": seed, "fingerprint": self.fingerprint, TRAINING_TAG: self.training}
+        return {"variant": self.variant, "seed": str(self.seed), "fingerprint": self.fingerprint, TRAINING_TAG: self.training}
 
     def origin(self) -> dict[str, str]:
         """Return MLflow's own tags of a new run: the user, who is whoever brings it, the script and the commit of the code."""
@@ -92,9 +88,8 @@ class Finished:
     @property
     def identity(self) -> Identity:
         """The identity of its training."""
-        metrics = self.metrics
-        token, began, commit = self.record.training, self.record.began, self.record.commit
-        return Identity(metrics.variant, metrics.seed, metrics.fingerprint, token, began, commit)
+        metrics, record = self.metrics, self.record
+        return Identity(metrics.variant, metrics.seed, metrics.fingerprint, record.training, record.began, record.commit)
 
     @property
     def data_sets(self) -> dict[str, tuple[str, str]]:
@@ -139,5 +134,5 @@ def points(history: Sequence[Epoch], usage: Sequence[Usage]) -> Iterator[Metric]
         values: dict[str, float | None] = {name: getattr(epoch, name) for name in HISTORY_COLUMNS}
         values |= dict(zip(SYSTEM_METRICS, (used.cpu_percent, used.memory_bytes / 1e6), strict=True))
         for name, value in values.items():
-            if value is not None:
+            if value is not None:  # older histories lack some
                 yield Metric(name, float(value), round(used.ended * 1000), epoch.iteration)

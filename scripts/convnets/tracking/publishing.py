@@ -76,18 +76,11 @@ def publish(
 ) -> Published:
     """Deliver runs to the store, close those of killed trainings, and publish the comparisons.
 
-    Parameters
-    ----------
-    plan, unfinished_trainings
-        The plan of tracking, and the folder that holds one folder per unfinished training.
-    folders, figures
-        The folders of the finished runs, and the file of each comparison's figure in the order of display.
-    others
-        The folders of further finished runs to deliver, which are stale or have left the configuration. They take no part in the
-        comparisons. A run is left out if it cannot be read, or if the store has another finished run of its variant and seed, which
-        may be newer and another user's.
-    thorough
-        Check that the store still has all artifacts and the model of each delivered run.
+    `folders` are those of the finished runs, `figures` the file of each comparison's figure in the order of display;
+    `unfinished_trainings` holds one folder per unfinished training. `others` are the folders of further finished runs to deliver,
+    which are stale or have left the configuration. They take no part in the comparisons. One is left out if it cannot be read, or
+    if the store has another finished run of its variant and seed, which may be newer and another user's. `thorough`: check that
+    the store still has all artifacts and the model of each delivered run.
     """
     runs = [Summary.read(folder) for folder in folders]
     left_out: list[str] = []

@@ -50,8 +50,8 @@ class LogHandler(LogHandlerBase):
                 if record.levelno >= logging.WARNING:
                     print(record.getMessage(), file=sys.stderr)
                 return
+            from convnets.progress.board import Terminal
             from convnets.progress.events import Events
-            from convnets.progress.terminal import Terminal
 
             is_dry = self.common_settings.dryrun
             self._terminal = Terminal(is_still=is_dry)
