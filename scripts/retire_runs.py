@@ -62,7 +62,8 @@ def _retire(steps: Steps, folders: Sequence[Path]) -> None:
         return
     with reached(store):
         for path in folders:
-            for run in list(connection.runs(*(begun.get(path) or run_of(path)))):
+            variant, seed = begun.get(path) or run_of(path)
+            for run in list(connection.runs(variant=variant, seed=seed)):
                 bin_run(connection, run, retired_because="it left the configuration")
 
 

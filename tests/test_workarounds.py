@@ -19,7 +19,8 @@ from convnets import workarounds
 from convnets.tracking import interface
 from convnets.workarounds import for_mlflow, for_snakemake
 
-ALL = {work_around.name: work_around for work_around in (*for_snakemake.ALL, *for_mlflow.ALL)}
+DECLARED = (*vars(for_snakemake).values(), *vars(for_mlflow).values())
+ALL = {one.name: one for one in DECLARED if isinstance(one, workarounds.Workaround)}
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_superseded_and_retired_runs_are_kept_closed_and_say_why(store: Store) -
     assert runs[first].data.tags["superseded_because"] == "it did not finish: FAILED"
     assert runs[running].data.tags["superseded_by"] == kept
     assert (runs[running].info.status, runs[running].info.lifecycle_stage) == ("KILLED", "deleted")
-    (left,) = connection.runs("mlp100", 2)
+    (left,) = connection.runs(variant="mlp100", seed=2)
     bin_run(connection, left, retired_because="it left the configuration")
     assert {run.info.run_id for run in connection.runs()} == {kept}
     assert all_runs(store)[other].data.tags["retired_because"] == "it left the configuration"

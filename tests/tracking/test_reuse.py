@@ -57,7 +57,7 @@ def test_one_that_was_begun_meanwhile_is_superseded(store: Store, model: Path, t
     begun = Identity("mlp100", 1, "e" * 64, "token", BEGAN)
     other = delivery.open_run(connect(store), begun, MEMBER, {}).info.run_id
     assert fetch(store, finished, tmp_path / "clone")
-    assert [run.info.run_id for run in connect(store).runs("mlp100", 1)] == [run_id]
+    assert [run.info.run_id for run in connect(store).runs(variant="mlp100", seed=1)] == [run_id]
     assert all_runs(store)[other].data.tags["superseded_by"] == run_id
 
 

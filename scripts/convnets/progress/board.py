@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -39,17 +39,14 @@ class Board:
 
     def summary(self) -> str:
         """Return the state in a line."""
-        parts = [f"{self.runs[0]} of {counted(self.runs[1], 'run')}", f"{self.steps[0]} of {counted(self.steps[1], 'other step')}"]
-        if self.runs[0] < self.runs[1]:
-            parts.append(self._left())
-        return ", ".join(parts)
-
-    def _left(self) -> str:
+        text = f"{self.runs[0]} of {counted(self.runs[1], 'run')}, {self.steps[0]} of {counted(self.steps[1], 'other step')}"
+        if self.runs[0] >= self.runs[1]:
+            return text
         if self.seconds is None:
-            return "time left not known yet"
+            return f"{text}, time left not known yet"
         ends = time.localtime(time.time() + self.seconds)
         day = "" if self.seconds < 20 * 3600 else "%a "
-        return f"trainings until about {time.strftime(f'{day}%H:%M', ends)}, {duration(self.seconds)} left"
+        return f"{text}, trainings until about {time.strftime(f'{day}%H:%M', ends)}, {duration(self.seconds)} left"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield a bar of all steps, their numbers, a line for each training, and what else runs."""
@@ -74,9 +71,11 @@ class Board:
         taken = (NUMBERS if has_numbers else EPOCH) + (BAR + 1 if has_bar else 0)
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(1, width - taken))
         for training in trainings:
-            bar = [_bar(len(training.history), training.epochs, BAR)] if has_bar else []
-            epoch, *numbers = _numbers(training)
-            table.add_row(f"  {training.name}", *bar, epoch, *(numbers if has_numbers else []))
+            done, epochs = len(training.history), training.epochs
+            bar = [_bar(done, epochs, BAR)] if has_bar else []
+            last = training.history[-1] if has_numbers and done else None
+            numbers = [f"validation loss {last.val_loss:.3f}", f"accuracy {last.val_accuracy:.3f}"] if last else []
+            table.add_row(f"  {training.name}", *bar, f"epoch {min(done + 1, epochs):{len(str(epochs))}}/{epochs}", *numbers)
         return table
 
 
@@ -87,14 +86,6 @@ def counted(count: int, noun: str) -> str:
 
 def _bar(done: int, total: int, width: int) -> ProgressBar:
     return ProgressBar(total or 1, done, width, style="bright_black", complete_style="blue", finished_style="green")
-
-
-def _numbers(training: Training) -> Iterator[str]:
-    """Yield the epoch that is being trained, and the validation loss and accuracy after the last one."""
-    yield f"epoch {min(len(training.history) + 1, training.epochs):{len(str(training.epochs))}}/{training.epochs}"
-    if training.history:
-        yield f"validation loss {training.history[-1].val_loss:.3f}"
-        yield f"accuracy {training.history[-1].val_accuracy:.3f}"
 
 
 @dataclass(frozen=True)

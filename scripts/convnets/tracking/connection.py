@@ -17,7 +17,6 @@ from typing import Any
 # Delivery looks at what is there before it tries again.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-
 os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # of PostgreSQL's client
 
 import mlflow
@@ -87,10 +86,9 @@ class Connection:
     client: mlflow.MlflowClient
     experiment: str
 
-    def runs(self, variant: str | None = None, seed: int | str | None = None, **tags: str) -> Iterator[Run]:
-        """Yield the active runs, of one variant and seed if given, that bear these tags."""
-        wanted = {"variant": variant, "seed": seed, **tags}
-        terms = [f"tags.`{name}` = '{value}'" for name, value in wanted.items() if value is not None]
+    def runs(self, **tags: object) -> Iterator[Run]:
+        """Yield the active runs that bear these tags."""
+        terms = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
         token = None
         while True:
             page = self.client.search_runs([self.experiment], " and ".join(terms), max_results=1000, page_token=token)
@@ -188,7 +186,7 @@ def close_abandoned(store: Store, trainings: Path) -> None:
 
 def supersede(connection: Connection, run_id: str, variant: str, seed: int, components: Mapping[str, Any]) -> None:
     """Move every other active run of a variant and seed to MLflow's bin, tagged with what superseded it and why."""
-    for former in list(connection.runs(variant, seed)):
+    for former in list(connection.runs(variant=variant, seed=seed)):
         if former.info.run_id == run_id:
             continue
         if former.info.status != "FINISHED":

@@ -142,8 +142,8 @@ def _readable(folders: Iterable[Path], left_out: list[str]) -> Iterator[Summary]
 
 def _displaces(run: Summary, connection: Connection) -> bool:
     """Return whether the store has another finished run of a run's variant and seed."""
-    finished = (one for one in connection.runs(run.metrics.variant, run.metrics.seed) if one.info.status == "FINISHED")
-    return any(one.data.tags.get(TRAINING_TAG) != run.training for one in finished)
+    there = connection.runs(variant=run.metrics.variant, seed=run.metrics.seed)
+    return any(one.info.status == "FINISHED" and one.data.tags.get(TRAINING_TAG) != run.training for one in there)
 
 
 def _bring(connection: Connection, run: Summary, plan: Plan, there: tuple[str, str] | None, *, thorough: bool) -> str:

@@ -20,7 +20,6 @@ ADDRESSES = Workaround("move_artifacts", *MLFLOW)
 EXAMPLE = Workaround("make_model_folder", *MLFLOW)
 DATASETS = Workaround("log_inputs", *MLFLOW)
 VIEWS = Workaround("saved_views", *MLFLOW)
-ALL = (ATTEMPTS, ADDRESSES, EXAMPLE, DATASETS, VIEWS)
 
 VIEW_TAG = "mlflow.sharedViewState."  # prefix of the experiment tags in which the interface saves views
 ADDRESS_COLUMNS = (

@@ -14,7 +14,6 @@ ARRAYS = Workaround("refuse_arrays", *SLURM)
 MIN_JOB_AGE = Workaround("remember_min_job_age", *SLURM)
 INTERRUPT = Workaround("cancel_all_jobs", "snakemake-interface-executor-plugins", "==9.4.*")
 IMPORT = Workaround("imported", "snakemake", ">=9.27,<10")
-ALL = (CORES, ARRAYS, MIN_JOB_AGE, INTERRUPT, IMPORT)
 
 
 def limit_cores(workflow: Any, cores: int) -> bool:  # noqa: ANN401  (Snakemake ships no types)
