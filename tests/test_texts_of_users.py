@@ -121,7 +121,7 @@ def test_the_overview(text: str, config: dict[str, Any], reference: list[Run]) -
 
 @given(text=texts)
 def test_a_description_in_mlflow(text: str) -> None:
-    note = interface.note_of_run(text, {"c": text}, {"c": ""}, {"c": "#/compare"}, "1", "2")
+    note = interface.note_of_run(Membership(text, {"c": text}), {"c": ""}, {"c": "#/compare"}, "1", "2")
     page = MarkdownIt("commonmark").render(note)
     assert page.count("<a ") == 3
     assert words(html.unescape(re.sub("<[^>]*>", "", page))).count(words(text)) >= 2
@@ -133,7 +133,7 @@ def test_what_a_tag_of_mlflow_holds(text: str, count: int) -> None:
     """A run's takes 8,000 characters and an experiment's, on older servers, 5,000."""
     titles = {f"c{number}": text for number in range(count)}
     texts = dict.fromkeys(titles, text)
-    assert 0 < len(interface.note_of_run(text, titles, texts, texts, "1", "2")) <= 8000
+    assert 0 < len(interface.note_of_run(Membership(text, titles), texts, texts, "1", "2")) <= 8000
     assert 0 < len(interface.note_of_experiment(titles, "1")) <= 5000
 
 

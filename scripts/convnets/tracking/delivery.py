@@ -54,17 +54,15 @@ def open_run(connection: Connection, identity: Identity, membership: Membership,
     return run
 
 
-def deliver(
-    connection: Connection, finished: Finished, membership: Membership, model: object = None, *, again: bool = False
-) -> str:
+def deliver(connection: Connection, finished: Finished, member: Membership, model: object = None, *, again: bool = False) -> str:
     """Deliver a finished run to a store and return its id there. It supersedes former runs of its variant and seed.
 
-    `membership` is that of its variant. `model` is its Keras model, which is loaded if it is needed and not given. With `again`,
+    `member` is the membership of its variant, `model` its Keras model, which is loaded if it is needed and not given. With `again`,
     everything is delivered again, since the run has lost something after its delivery.
     """
     store = connection.store
     with reached(store):
-        run = open_run(connection, finished.identity, membership, finished.params)
+        run = open_run(connection, finished.identity, member, finished.params)
         run_id = str(run.info.run_id)
         if finished.metrics.mlflow_run_id != run_id:
             records.write_metrics(finished.folder / layout.METRICS, replace(finished.metrics, mlflow_run_id=run_id))
@@ -74,7 +72,7 @@ def deliver(
                     connection.client.delete_logged_model(logged.model_id)
         renewed = dict(finished.identity.tags().items() - run.data.tags.items())  # after a verification
         if again or renewed or run.info.status != "FINISHED":
-            _fill(connection, run, finished, membership.label, model)
+            _fill(connection, run, finished, member.label, model)
             for key, value in renewed.items():
                 connection.client.set_tag(run_id, key, value)
             connection.client.set_terminated(run_id, "FINISHED", round(finished.ended * 1000))

@@ -34,11 +34,9 @@ class LateError(BaseException):
 class Follower:
     """Logs a training's points to its run in a thread of its own. Only the method `stop` blocks."""
 
-    def __init__(
-        self, store: Store, identity: Identity, membership: Membership, params: Mapping[str, Any], refusal: str = ""
-    ) -> None:
+    def __init__(self, store: Store, identity: Identity, member: Membership, params: Mapping[str, Any], refusal: str = "") -> None:
         """Begin to follow a training. If `refusal` is not empty, it says why the training is not followed."""
-        self._store, self._identity, self._membership, self._params = store, identity, membership, params
+        self._store, self._identity, self._member, self._params = store, identity, member, params
         self._news = threading.Condition()
         self._waiting: list[Metric] = []
         self._told = 0
@@ -89,7 +87,7 @@ class Follower:
                 connection = connection or connect(self._store)
                 with reached(self._store):
                     if not run_id:
-                        run = delivery.open_run(connection, self._identity, self._membership, self._params)
+                        run = delivery.open_run(connection, self._identity, self._member, self._params)
                         run_id = str(run.info.run_id)
                     started = time.monotonic()
                     delivery.log_points(connection, run_id, batch)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from convnets.markdown import plain
-from convnets.study.stores import COMPARISON_TAG
+from convnets.study.stores import COMPARISON_TAG, Membership
 from convnets.workarounds.for_mlflow import VIEW_TAG, VIEWS, saved_view, view_address
 
 # Without this parameter, the user interface opens a page in its view for generative models.
@@ -74,20 +74,17 @@ def note_of_experiment(titles: Mapping[str, str], experiment: str) -> str:
     return note
 
 
-def note_of_run(
-    label: str, titles: Mapping[str, str], differences: Mapping[str, str], compare: Mapping[str, str], experiment: str, run_id: str
-) -> str:
-    """Return a run's description, as Markdown. `label` is that of its variant.
+def note_of_run(member: Membership, values: Mapping[str, str], compare: Mapping[str, str], experiment: str, run_id: str) -> str:
+    """Return a run's description, as Markdown. `member` is the membership of its variant.
 
-    `titles`, `differences` and `compare` hold, for each comparison that the run belongs to, its title, the run's values of the
-    settings that vary in it, and the page that shows its runs side by side.
+    `values` and `compare` hold, for each comparison that is described, the run's values of the settings that vary in it, and the
+    page that shows its runs side by side.
     """
-    lines = [f"**{plain(label)}**", ""]
-    for comparison, title in titles.items():
-        curves, difference = curves_page(experiment, comparison), differences[comparison] or "no setting differs"
+    lines = [f"**{plain(member.label)}**", ""]
+    for comparison, given in values.items():
         figure = f"#/experiments/{experiment}/runs/{run_id}/artifacts/figures/{comparison}.svg?{TRAINING_VIEW}"
-        links = f"[curves]({curves}), [side by side]({compare[comparison]}), [figure]({figure})"
-        lines.append(f"- {plain(title)} ({difference}): {links}")
+        links = f"[curves]({curves_page(experiment, comparison)}), [side by side]({compare[comparison]}), [figure]({figure})"
+        lines.append(f"- {plain(member.comparisons[comparison])} ({given or 'no setting differs'}): {links}")
     while len("\n".join(lines)) > NOTE_LENGTH:
         lines.pop()
     return "\n".join(lines)

@@ -178,17 +178,16 @@ def _publish_comparisons(
         if run is None:
             continue
         member = plan.member(run.metrics.variant)
-        titles = {name: title for name, title in member.comparisons.items() if name in figures}
-        differences = {name: described(run.params, varying[name]) for name in titles}
+        values = {name: described(run.params, varying[name]) for name in member.comparisons if name in figures}
         run_id, tags = there.info.run_id, there.data.tags
-        note = pages.note_of_run(member.label, titles, differences, compare, experiment, run_id)
+        note = pages.note_of_run(member, values, compare, experiment, run_id)
         wanted = {**member.tags(), NOTE_TAG: note}
         for key in tags.keys() - wanted.keys():
             if key.startswith(COMPARISON_TAG):
                 client.delete_tag(run_id, key)
         for key, value in wanted.items() - tags.items():
             client.set_tag(run_id, key, value)
-        for name in titles:
+        for name in values:
             client.log_artifact(run_id, str(figures[name]), "figures")
     known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
     titles = {name: known[name] for name in figures}
