@@ -122,10 +122,8 @@ class Terminal:
             except Exception as error:  # what is shown must not matter to what runs
                 return Text(f"the state cannot be read: {type(error).__name__}: {error}")
 
-        is_mixed = sys.stdout.isatty()  # else what is printed there goes where the user sends it
-        self._live = Live(
-            console=self._console, refresh_per_second=1, transient=True, get_renderable=shown, redirect_stdout=is_mixed
-        )
+        is_tty = sys.stdout.isatty()  # else what is printed there goes where the user sends it
+        self._live = Live(console=self._console, refresh_per_second=1, transient=True, get_renderable=shown, redirect_stdout=is_tty)
         self._live.start(refresh=True)
 
     def print(self, line: Line) -> None:

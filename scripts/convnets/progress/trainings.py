@@ -32,13 +32,6 @@ class Training:
         """Its name for users, as in the path of its run."""
         return f"{self.variant}/{SEED}{self.seed}"
 
-    @property
-    def seconds_left(self) -> float | None:
-        """The seconds until its last epoch ends; None before the first has."""
-        if not self.history:
-            return None
-        return median(epoch.seconds for epoch in self.history[-RECENT:]) * (self.epochs - len(self.history))
-
 
 class Reader:
     """Reads the trainings of a study again and again; a file that has not changed is read once."""
@@ -118,12 +111,13 @@ class Forecast:
         return max(total / max(1, side_by_side), *(seconds for _, seconds in known))
 
     def _left(self, training: Training) -> float | None:
-        if training.seconds_left is None:
-            return self._speeds.seconds(training.variant, len(training.history))
+        """Return the seconds until the last epoch of a training ends: by its own epochs, or by other runs before it has any."""
+        if not training.history:
+            return self._speeds.seconds(training.variant)
         if training.name not in self._known:
             self._known.add(training.name)
             self._speeds.add_begun(training.variant, training.history)
-        return training.seconds_left
+        return median(epoch.seconds for epoch in training.history[-RECENT:]) * (training.epochs - len(training.history))
 
 
 def result_of(folder: Path) -> str:

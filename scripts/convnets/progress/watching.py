@@ -20,9 +20,8 @@ class Watch:
         self._steps, self._reader = steps, Reader(steps)
         self._lock = threading.RLock()  # the board is drawn by another thread
         self._fresh, self._trained = self._state(steps)
-        self._forecast = Forecast(
-            steps.study, [run_of(step.stamp.parent) for step in steps.trainings() if step.key not in self._fresh]
-        )
+        waiting = [run_of(step.stamp.parent) for step in steps.trainings() if step.key not in self._fresh]
+        self._forecast = Forecast(steps.study, waiting)
 
     def _state(self, steps: Steps) -> tuple[set[str], dict[str, Training]]:
         """Return the keys of the steps that are fresh, and what trains, by name."""

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def _publish_comparisons(
     varying, compare = dict[str, list[str]](), dict[str, str]()
     for name in figures:
         compared = [run for run in runs if name in plan.member(run.metrics.variant).comparisons]
-        varying[name] = varying_settings(run.params for run in compared)
+        varying[name] = varying_settings([run.params for run in compared])
         compare[name] = pages.compare_page([ids[run.training] for run in side_by_side(compared)], experiment)
         best = max(compared, key=lambda run: run.metrics.best_val_accuracy)
         logged_models.register(connection, name, ids[best.training], best.folder, plan.member(best.metrics.variant).label)
@@ -202,11 +203,10 @@ def _publish_comparisons(
     return compare
 
 
-def varying_settings(params: Iterable[Mapping[str, Any]]) -> list[str]:
+def varying_settings(params: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of the settings that differ between runs, in their order. A run may lack a setting that others have."""
-    given = list(params)
-    names = dict.fromkeys(name for each in given for name in each)
-    return [name for name in names if any(each.get(name) != given[0].get(name) for each in given)]
+    names = dict.fromkeys(name for each in params for name in each)
+    return [name for name in names if any(each.get(name) != params[0].get(name) for each in params)]
 
 
 def described(params: Mapping[str, Any], names: Iterable[str]) -> str:
@@ -216,10 +216,8 @@ def described(params: Mapping[str, Any], names: Iterable[str]) -> str:
 
 def side_by_side(runs: Sequence[Summary]) -> list[Summary]:
     """Return the runs that a comparison's page shows: all variants of as many seeds as fit, the lowest seeds first."""
-    counts = Counter(run.metrics.seed for run in runs)
-    seeds: set[int] = set()
-    for seed in sorted(counts):
-        if seeds and sum(counts[chosen] for chosen in (*seeds, seed)) > COMPARED:
-            break
-        seeds.add(seed)
+    counts = sorted(Counter(run.metrics.seed for run in runs).items())
+    totals = accumulate(count for _, count in counts)
+    fitting = [seed for (seed, _), total in zip(counts, totals, strict=True) if total <= COMPARED]
+    seeds = fitting or [seed for seed, _ in counts[:1]]
     return [run for run in runs if run.metrics.seed in seeds][:COMPARED]

@@ -6,6 +6,8 @@ docs/workarounds.md describes the bugs, with their upstream threads.
 from collections.abc import Callable
 from typing import Any
 
+from snakemake_interface_common.exceptions import WorkflowError
+
 from convnets.workarounds import Workaround
 
 SLURM = ("snakemake-executor-plugin-slurm", "==2.8.*")
@@ -28,8 +30,6 @@ def imported(workflow: Any) -> tuple[bool, str, Callable[[str], str]]:  # noqa: 
 
     A WorkflowError says that it replaces prefixes.
     """
-    from snakemake_interface_common.exceptions import WorkflowError
-
     modifier = workflow.modifier
     if not IMPORT.applies() or modifier.is_main_snakefile():
         return False, "", str
@@ -40,8 +40,6 @@ def imported(workflow: Any) -> tuple[bool, str, Callable[[str], str]]:  # noqa: 
 
 def refuse_arrays() -> None:
     """Refuse arrays of Slurm jobs with Snakemake's WorkflowError, if the installed executor loses results in them."""
-    from snakemake_interface_common.exceptions import WorkflowError
-
     if ARRAYS.applies():
         raise WorkflowError(
             f"slurm-array-jobs: with {ARRAYS.package} {ARRAYS.versions}, a job of an array that fails removes the results of "
@@ -70,7 +68,6 @@ def cancel_all_jobs() -> None:
     """Cancel every submitted job on an interrupt, also those whose state is being asked. Wait for a controller that is away."""
     if not INTERRUPT.applies():
         return
-    from snakemake_interface_common.exceptions import WorkflowError
     from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
     submitted: dict[int, object] = {}  # by identity, since jobs are mutable
