@@ -45,7 +45,7 @@ if study.replicates:
         conda:
             "../envs/figures.yaml"
         params:
-            errata={claim.id: claim.errata for claim in study.claims if claim.errata},
+            errata={claim.id: claim.erratum for claim in study.claims if claim.erratum},
             job=steps.job("tabulate_errata"),
         shell:
             "tabulate_errata.py {params.job:q} > {log:q} 2>&1"

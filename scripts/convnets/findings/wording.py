@@ -54,8 +54,8 @@ def note(judgement: Judgement) -> str:
     parts += [remark for named, remark in REMARKS if metrics & named]
     if metrics & TIMES and (shared := disturbed([run for found in used.values() for run in found])):
         parts.append(f"Those of runs that had to share their core are upper bounds: {shared}.")
-    if claim.errata:
-        parts.append(f"See {'errata' if len(claim.errata) > 1 else 'erratum'} {', '.join(claim.errata)}.")
+    if claim.erratum:
+        parts.append(f"See {'errata' if len(claim.erratum) > 1 else 'erratum'} {', '.join(claim.erratum)}.")
     return " ".join(filter(None, parts))
 
 

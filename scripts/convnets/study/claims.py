@@ -6,7 +6,7 @@ A quantity `grid.metric` is the metric of the member that is selected in each se
 of the procedure "select on validation data, then measure". These values are as independent as those of a variant.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
@@ -15,15 +15,8 @@ from pydantic.json_schema import SkipJsonSchema
 from convnets.errors import suggest
 from convnets.report2021.errata import ids as ids_of_errata
 from convnets.settings.section import Listed, OneOrMore, Printable, Section, Some, SomeDistinct, Text, Whole, each_once
-from convnets.study.quantities import (
-    exact_numbers,
-    is_exact,
-    measure_of,
-    problems_of_quantity,
-    reference_of,
-    study_of,
-    variant_and_metric,
-)
+from convnets.study import quantities
+from convnets.study.quantities import Named, exact_numbers, is_exact
 
 # The kinds of test, each with the least and the most quantities that it takes.
 SINGLE_RUN = "single_run"
@@ -33,8 +26,8 @@ TESTS = {
     "equivalent": (2, None),
     "ratio": (2, 2),
     **dict.fromkeys(("greater", "less"), (1, None)),
+    **dict.fromkeys(("highest", "lowest"), (2, None)),
 }
-TESTS |= dict.fromkeys(("highest", "lowest"), (2, None))
 MARGINS = ("equivalent", "ratio", SINGLE_RUN)  # the tests that need one
 OF_NUMBERS = ("equals", SINGLE_RUN)  # the tests of the numbers reported, one per quantity
 SELECTED_BY = "best_val_accuracy"  # the metric of which the highest selects a grid's member, the first of equals
@@ -111,16 +104,11 @@ class Claim(Section):
         return self.model_copy(update={"grids": chosen})
 
     @property
-    def errata(self) -> tuple[str, ...]:
-        """The ids of the errata that it falls under."""
-        return self.erratum
-
-    @property
     def subjects(self) -> tuple[str, ...]:
         """The variants and grids in its quantities, those at whose lowest loss one is taken included, each once."""
-        quantities = [quantity for quantity in self.quantities if quantity not in exact_numbers()]
-        named = [*(variant_and_metric(quantity)[0] for quantity in quantities), *map(reference_of, quantities)]
-        return tuple(dict.fromkeys(name for name in named if name))
+        measured = [quantity for quantity in self.quantities if quantity not in exact_numbers()]
+        named = [*(quantities.variant_and_metric(each)[0] for each in measured), *map(quantities.reference_of, measured)]
+        return tuple(dict.fromkeys(filter(None, named)))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -131,20 +119,15 @@ class Claim(Section):
     @property
     def studies(self) -> tuple[str, ...]:
         """The studies that its runs are of, each once; this one is the empty text."""
-        return tuple(dict.fromkeys(study_of(name)[0] for name in self.variants))
+        return tuple(dict.fromkeys(quantities.study_of(name)[0] for name in self.variants))
 
     @property
     def is_exact(self) -> bool:
         """Whether all its quantities are exact."""
-        return all(is_exact(quantity) for quantity in self.quantities)
+        return all(map(is_exact, self.quantities))
 
 
-def problems(
-    claims: Mapping[str, Claim],
-    variants: Sequence[str],
-    grids: Mapping[str, Sequence[str]],
-    studies: Mapping[str, Collection[str]],
-) -> Iterator[str]:
+def problems(claims: Mapping[str, Claim], variants: Sequence[str], grids: Named, studies: Named) -> Iterator[str]:
     """Yield one message for each key of a claim, valid by itself, that contradicts another or names something unknown.
 
     `grids` holds the members of each grid, `studies` the variants that each other study has finished runs of.
@@ -152,15 +135,15 @@ def problems(
     for name, claim in claims.items():
         where = f"claims.{name}"
         named = [(index, quantity) for index, quantity in enumerate(claim.quantities) if quantity not in exact_numbers()]
-        unknown = [text for place in named for text in problems_of_quantity(where, *place, variants, grids, studies)]
+        unknown = [text for place in named for text in quantities.problems(where, *place, variants, grids, studies)]
         yield from unknown
-        measures = dict.fromkeys(map(measure_of, claim.quantities))
+        measures = dict.fromkeys(map(quantities.measure_of, claim.quantities))
         if len(measures) > 1 and claim.test not in OF_NUMBERS and not unknown:
             yield f"{where}.quantities compares unlike numbers ({', '.join(measures)}); name metrics that measure the same"
         yield from _test_problems(where, claim)
         if claim.grids:
             yield f"{where}.grids is not a key here; a quantity names a grid as it names a variant: grid.test_accuracy"
-        for erratum in claim.errata:
+        for erratum in claim.erratum:
             if erratum not in ids_of_errata():
                 yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 

@@ -63,14 +63,8 @@ def resolve(
 ) -> Comparison:
     """Return a comparison from its declaration, with the variants' own labels and palette colours where it gives none.
 
-    Parameters
-    ----------
-    name, comparison
-        Its id, and its declaration, where a grid stands for all its members in order.
-    labels
-        The label of each variant.
-    grids
-        For each grid the values of its members in words, by id. They are the labels where the comparison names one grid only.
+    A grid stands for all its members in order. `grids` holds for each grid the values of its members in words, by id; they are the
+    labels where the comparison names one grid only.
     """
     named = [grid for grid in comparison.variants if grid in grids]
     labels = {**labels, **(grids[named[0]] if len(named) == 1 else {}), **comparison.labels}

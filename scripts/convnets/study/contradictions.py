@@ -30,7 +30,6 @@ def find(declared: Declaration) -> Iterator[str]:
     yield from _of_looks(declared.seeds)
     members = {name: list(grids.members(name, grid)) for name, grid in declared.grids.items()}
     known = list(dict.fromkeys([*declared.variants, *chain.from_iterable(members.values())]))
-    named = [*known, *members]
     try:
         declared.dataset.describe()
     except InputError as error:
@@ -49,15 +48,11 @@ def find(declared: Declaration) -> Iterator[str]:
         if not found:
             yield f"studies.{name} is {declared.studies[name]}, which holds no finished runs: no runs/VARIANT/seedN with all files"
     for name, comparison in declared.comparisons.items():
-        yield from declared_comparisons.problems(name, comparison, known, named, studies)
-        if comparison.published:
-            yield from declared_comparisons.problems_of_curves(
-                f"comparisons.{name}.published.curves", comparison.published, declared.replicates
-            )
+        yield from declared_comparisons.problems(name, comparison, known, members, studies, declared.replicates)
     yield from claims.problems(declared.claims, known, members, studies)
     yield from own_networks.problems_of_claims(declared)
     for name, claim in declared.claims.items() if not declared.replicates else ():
-        if claim.errata:
+        if claim.erratum:
             yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
     for head, variant in declared.memory.model_dump().items() if declared.memory else ():
         if variant not in known:

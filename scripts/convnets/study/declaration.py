@@ -15,18 +15,7 @@ from convnets.data import kinds, readers
 from convnets.data.images import Description, Place
 from convnets.errors import InputError
 from convnets.settings import Network, Own, Training
-from convnets.settings.section import (
-    Count,
-    Distinct,
-    Listed,
-    Neutral,
-    Printable,
-    Section,
-    Seed,
-    Some,
-    SomeDistinct,
-    Text,
-)
+from convnets.settings.section import Count, Distinct, Listed, Neutral, Printable, Section, Seed, Some, SomeDistinct, Text
 from convnets.study.claims import Claim
 from convnets.study.declared_comparisons import Comparison, Title
 from convnets.study.places import STUDY, GivenFolder, GivenPath, Pathvars, name_of
@@ -91,8 +80,7 @@ class Dataset(Section):
         0.1, gt=0, lt=1, description="fraction of the training images held out for validation, above 0 and below 1"
     )
     split_seed: SplitSeed = Field(
-        1,
-        description="chooses the images held out for validation: a whole number from 0 to 4294967295, or seed: that of each run",
+        1, description="chooses the images held out for validation: a whole number from 0 to 4294967295, or seed: that of each run"
     )
 
     _described: Description | None = PrivateAttr(None)

@@ -1,6 +1,6 @@
 """Comparisons as a configuration declares them, and what can be wrong with them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from convnets.errors import suggest
 from convnets.settings.section import Distinct, OneOrMore, Printable, Section, Some, SomeDistinct, Text
 from convnets.study.comparisons import PALETTE
-from convnets.study.quantities import problems_of_subject
+from convnets.study.quantities import Named, problems_of_subject
 
 RESERVED = {"vgg16": "the drawing of VGG-16", "overview": "MLflow's view of all runs"}  # names that no comparison may have
 
@@ -54,13 +54,10 @@ class Comparison(Section):
 
 
 def problems(
-    name: str, comparison: Comparison, known: list[str], named: list[str], studies: Mapping[str, Collection[str]]
+    name: str, comparison: Comparison, known: list[str], grids: Named, studies: Named, replicates: str | None
 ) -> Iterator[str]:
-    """Yield what is wrong with a comparison.
-
-    `known` are all variants, `named` these and the grids, `studies` the variants that each other study has finished runs of.
-    """
-    where = f"comparisons.{name}"
+    """Yield what is wrong with a comparison; `known` are all variants, and the others as in `claims.problems`."""
+    where, named = f"comparisons.{name}", [*known, *grids]
     if name in RESERVED:
         yield f"{where} would overwrite {RESERVED[name]}; name the comparison otherwise"
     for variant in comparison.variants:
@@ -72,12 +69,8 @@ def problems(
         for variant in section:
             if variant not in (*known, *comparison.variants):  # one that is not shown may stay: merging files cannot remove it
                 yield f"{where}.{key}.{variant} is no variant{suggest(variant, known)}"
-
-
-def problems_of_curves(where: str, published: Published, replicates: str | None) -> Iterator[str]:
-    """Yield what is wrong with the file of published curves."""
-    curves = published.curves
-    if not curves and not replicates:
-        yield f"{where} is missing; it names a CSV file of curves"
+    curves = comparison.published.curves if comparison.published else None
+    if curves == "" and not replicates:
+        yield f"{where}.published.curves is missing; it names a CSV file of curves"
     elif curves and not Path(curves).is_file():
-        yield f"{where} is {curves}, which does not exist in {Path.cwd()}"
+        yield f"{where}.published.curves is {curves}, which does not exist in {Path.cwd()}"

@@ -14,6 +14,8 @@ from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
 from convnets.report2021 import vgg16
 from convnets.runs.run import CURVES, FIXED_METRICS, METRICS
 
+Named = Mapping[str, Collection[str]]  # the variants of a grid, or of another study, by its id
+
 
 @cache
 def exact_numbers() -> Mapping[str, float]:
@@ -68,14 +70,7 @@ def is_exact(quantity: str) -> bool:
     return quantity in exact_numbers() or variant_and_metric(quantity)[1] in FIXED_METRICS
 
 
-def problems_of_quantity(
-    claim: str,
-    index: int,
-    quantity: str,
-    variants: Sequence[str],
-    grids: Mapping[str, Sequence[str]],
-    studies: Mapping[str, Collection[str]],
-) -> Iterator[str]:
+def problems(claim: str, index: int, quantity: str, variants: Sequence[str], grids: Named, studies: Named) -> Iterator[str]:
     """Yield one message for each fault of a quantity of a claim; parameters as those of `claims.problems`."""
     where, (variant, metric) = f"{claim}.quantities.{index}", variant_and_metric(quantity)
     known = [*variants, *grids]
@@ -88,8 +83,8 @@ def problems_of_quantity(
             yield from (f"{where} names {problem}" for problem in problems_of_subject(variant, studies))
         elif variant not in known:
             yield f"{where} names {variant!r}, which is no variant{suggest(variant, known)} ({claim}: null leaves the claim out)"
-        if metric in FIXED_METRICS and grids.get(variant):
-            yield f"{where} is {quantity}, which the settings of each member fix; name a member, as in {grids[variant][0]}.{metric}"
+        if metric in FIXED_METRICS and (members := [*grids.get(variant, ())]):
+            yield f"{where} is {quantity}, which the settings of each member fix; name a member, as in {members[0]}.{metric}"
         if "@" in metric:
             yield from _problems_of_reference(where, quantity, variants)
         elif metric not in METRICS:
@@ -106,7 +101,7 @@ def _problems_of_reference(where: str, quantity: str, variants: Sequence[str]) -
             yield f"{where} names {name!r}, which is no variant of this study{suggest(name, list(variants))}"
 
 
-def problems_of_subject(subject: str, studies: Mapping[str, Collection[str]]) -> Iterator[str]:
+def problems_of_subject(subject: str, studies: Named) -> Iterator[str]:
     """Yield what is wrong with `study:variant`, as words that follow "names"."""
     study, variant = study_of(subject)
     if study not in studies:
