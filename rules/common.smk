@@ -54,7 +54,7 @@ try:
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
         planning.check_environments(BASE / "envs")
     if not workflow.is_main_process:
-        planning.refuse_another_precision(config, study)
+        planning.refuse_another_precision(study)
 except InputError as error:
     is_read = Path("config.yaml").is_file() or " is missing" not in str(error)
     raise WorkflowError(

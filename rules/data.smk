@@ -14,7 +14,7 @@ rule get_cifar10:
         "../envs/data.yaml"
     params:
         # Another source reruns nothing, since every source yields the same bytes.
-        source=study.source,
+        source=study.data.source,
         folder=subpath(output.provenance, parent=True),
     shell:
         "get_cifar10.py --source {params.source:q} --folder {params.folder:q} --provenance {output.provenance:q} > {log:q} 2>&1"
@@ -34,13 +34,13 @@ rule prepare_dataset:
     conda:
         "../envs/data.yaml"
     params:
-        kind=study.kind,
-        identity=study.identity,
+        kind=study.data.kind,
+        identity=study.data.identity,
         classes=study.described.format.classes,
-        split=study.split,
-        seeds=study.seeds if study.split_varies else (),
+        split=study.data.split,
+        seeds=study.seeds if study.data.split_seed == "seed" else (),
         # Data may move: what the script is told of their place does not count (`workflow/declarations.py`).
-        place=asdict(study.place),
+        place=asdict(study.data.place),
         job=steps.job("prepare_dataset"),
     shell:
         "prepare_dataset.py {params.job:q} > {log:q} 2>&1"

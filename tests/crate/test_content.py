@@ -99,7 +99,7 @@ def test_a_study_with_own_files_is_resolved_in_its_crate_alone(tmp_path: Path, m
     monkeypatch.chdir(tmp_path / "crate")
     forget()
     again = configuration.resolve({**yaml.safe_load(found["config.yaml"]), "study": "config.yaml"})
-    assert again.identity == study.identity
+    assert again.data.identity == study.data.identity
     assert (again.title, again.seeds, again.labels) == (study.title, study.seeds, study.labels)
     network = again.variants["mine"].own
     assert network.file.is_file()
@@ -108,7 +108,7 @@ def test_a_study_with_own_files_is_resolved_in_its_crate_alone(tmp_path: Path, m
     assert Path(curves).is_file()
     stamp = json.loads(found["results/runs/mine/seed1/stamp.json"])
     assert stamp["components"]["settings"]["own"]["network"] == network.network
-    assert json.loads(found["results/data/manifest.json"]) == {"source": again.source, "classes": ["/", "a"]}
+    assert json.loads(found["results/data/manifest.json"]) == {"source": again.data.source, "classes": ["/", "a"]}
 
 
 def test_files_without_paths_are_the_same_bytes(config: dict[str, Any], tmp_path: Path) -> None:

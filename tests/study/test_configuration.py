@@ -67,7 +67,7 @@ def test_paths_are_expanded_as_a_shell_does(config: dict[str, Any], monkeypatch:
     monkeypatch.setenv("DATA", "/data")
     for written, meant in (("~/cifar", "/home/somebody/cifar"), ("${DATA}/cifar", "/data/cifar"), ("npm", "npm")):
         config["dataset"]["source"] = written
-        assert configuration.resolve(config).source == meant
+        assert configuration.resolve(config).data.source == meant
 
 
 def test_a_missing_section_is_named(config: dict[str, Any]) -> None:

@@ -88,14 +88,14 @@ def test_null_removes_a_grid(config: dict[str, Any]) -> None:
     config["grids"] = {"lr": LR}
     update_config(config, {"grids": {"lr": None}})
     assert not set(IDS) & set(configuration.resolve(config).variants)
-    assert not configuration.precision_depends_on_host(config)
+    assert not configuration.resolve(config).depends_on_host
 
 
 def test_a_grid_may_vary_the_precision(config: dict[str, Any]) -> None:
     config["grids"] = {"lr": LR, "how": grid_of(precision=["float32", "auto"]), "none": None}
-    assert configuration.precision_depends_on_host(config)
+    assert configuration.resolve(config).depends_on_host
     config["grids"]["how"] = grid_of(precision=["float32"])
-    assert not configuration.precision_depends_on_host(config)
+    assert not configuration.resolve(config).depends_on_host
 
 
 def test_runs_and_the_memory_table_may_be_of_members(config: dict[str, Any], tmp_path: Path) -> None:

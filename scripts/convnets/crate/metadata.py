@@ -52,7 +52,7 @@ def write(folder: Path, study: Configuration, origin: Origin) -> None:
     citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
-    data = None if study.kind == kinds.NEUTRAL else content.place(Path(study.source))
+    data = None if study.data.kind == kinds.NEUTRAL else content.place(Path(study.data.source))
     _add_files(crate, folder, data, origin)
     agent = [named(crate, "#agent", "Person", name=origin.agent)] if origin.agent else []
     licence = named(

@@ -14,8 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from convnets import settings
-from convnets.data import kinds
-from convnets.data.images import Description, Place
+from convnets.data.images import Description
 from convnets.errors import InputError
 from convnets.networks import formulas
 from convnets.runs import reading
@@ -24,42 +23,38 @@ from convnets.settings import Settings
 from convnets.study import comparisons, contradictions, grids, messages
 from convnets.study.claims import Claim
 from convnets.study.comparisons import Comparison
-from convnets.study.declaration import PER_SEED, Declaration, Looks
+from convnets.study.declaration import Dataset, Declaration, Looks
 from convnets.study.places import frozen_of, name_of
 from convnets.study.quantities import study_of
 from convnets.study.stores import DATABASE, SQLITE, Membership, Plan, Store, own_database
-
-SPLIT = ("validation_fraction", "split_seed", "standardise")  # beside the subset, what decides how images are prepared
 
 
 @dataclass(frozen=True)
 class Configuration:
     """A valid configuration, resolved.
 
-    `title` heads the overview, `replicates` names the published source that the study redoes, or is None, and
-    `folders` are those of results, logs and so on, by their names in rules. `place` is where the images come from, `kind` and
-    `described` the kind of data set and its description, `split` holds the fields of `dataset.DatasetSettings`, and `images` the
-    number of images of each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server,
-    which keeps them), and `reuse` whether tracked runs are reused. `accuracies` are those in the table of convergence. `runs_from`
-    is the folder of given runs; None if runs are trained. `studies` holds the results folders of other studies by id,
-    `looks` the number of the present look and the numbers of seeds of all planned ones (none: the seeds are a list). `frozen` is
-    the file that holds the claims as they were frozen, if they were.
+    `title` heads the overview, `replicates` names the published source that the study redoes, or is None, and `folders` are those
+    of results, logs and so on, by their names in rules. `depends_on_host`: whether a variant leaves its precision to the processor.
+    `accuracies` are those in the table of convergence. `looks` are the number of the present look and the numbers of seeds of all
+    planned ones (none: the seeds are a list). `data` declares the images, `described` is what is known of them, and `images` their
+    number in each split. `store` is where runs are tracked, `artifacts` the folder of the artifacts (None with a server, which
+    keeps them), and `reuse` whether tracked runs are reused. `runs_from` is the folder of given runs; None if runs are trained.
+    `studies` holds the results folders of other studies by id. `frozen` is the file of the claims as they were frozen, if any.
     """
 
     title: str
     replicates: str | None
     folders: Mapping[str, str]
     variants: Mapping[str, Settings]
+    depends_on_host: bool
     labels: Mapping[str, str]
     comparisons: Mapping[str, Comparison]
     claims: tuple[Claim, ...]
     accuracies: tuple[float, ...]
     seeds: tuple[int, ...]
     looks: tuple[int, tuple[int, ...]]
-    place: Place
-    kind: str
+    data: Dataset
     described: Description
-    split: Mapping[str, Any]
     images: Mapping[str, int]
     memory: Mapping[str, str] | None
     store: Store
@@ -70,25 +65,9 @@ class Configuration:
     frozen: Path
 
     @property
-    def identity(self) -> Mapping[str, Any]:
-        """The identity of the images, as fingerprints cover it."""
-        named = {} if self.kind == kinds.NEUTRAL else {"kind": self.kind}
-        return {**named, **self.described.identity}
-
-    @property
     def dataset(self) -> Mapping[str, Any]:
         """The identity of the images and how they are split, as fingerprints cover it."""
-        return {**self.identity, **self.split}
-
-    @property
-    def source(self) -> str:
-        """Where the images come from, as the study names it."""
-        return self.place.source
-
-    @property
-    def split_varies(self) -> bool:
-        """Whether the split varies with the seed of a run."""
-        return bool(self.split["split_seed"] == PER_SEED)
+        return {**self.data.identity, **self.data.split}
 
     @property
     def results(self) -> Path:
@@ -165,7 +144,7 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
     labels = {name: variant.label for name, variant in variants.items()}
     members = {name: grids.members(name, grid) for name, grid in declared.grids.items()}
     in_words = {name: {member: grids.label(values) for member, values in found.items()} for name, found in members.items()}
-    dataset, own = declared.dataset, own_database(Path(declared.pathvars.results))
+    own = own_database(Path(declared.pathvars.results))
     store = Store(declared.tracking.uri or f"{SQLITE}{own}", declared.tracking.experiment)
     has_server = not store.database and not DATABASE.match(store.uri)  # which keeps the artifacts
     return Configuration(
@@ -175,6 +154,7 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
         variants={
             name: settings.resolve(declared.network, declared.training, variant.changes()) for name, variant in variants.items()
         },
+        depends_on_host="auto" in (declared.training.precision, *(variant.precision for variant in variants.values())),
         labels=labels,
         comparisons={
             name: comparisons.resolve(name, value, labels, in_words) for name, value in sorted(declared.comparisons.items())
@@ -183,14 +163,9 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
         accuracies=tuple(sorted(declared.convergence.accuracies)),
         seeds=tuple(sorted(contradictions.seeds_of(declared))),
         looks=(declared.seeds.look, declared.seeds.looks) if isinstance(declared.seeds, Looks) else (1, ()),
-        place=dataset.place,
-        kind=dataset.kind,
-        described=dataset.describe(),
-        split={
-            **{name: value for name, value in dataset.canonical().items() if name in SPLIT},
-            "subset": [count for _, count in dataset.subset] if dataset.subset else None,
-        },
-        images=contradictions.split_sizes(dataset),
+        data=declared.dataset,
+        described=declared.dataset.describe(),
+        images=contradictions.split_sizes(declared.dataset),
         memory=declared.memory.model_dump() if declared.memory else None,
         store=store,
         artifacts=None if has_server else (store.database or own).parent / "artifacts",
@@ -204,10 +179,7 @@ def resolve(config: Mapping[str, Any], prefix: str = "") -> Configuration:
 def check(config: Mapping[str, Any], prefix: str = "") -> Declaration:
     """Return what a configuration declares, with the members of grids among its variants and the prefix before its folders.
 
-    Raises
-    ------
-    InputError
-        It lists everything that is wrong with the configuration, one line each.
+    An InputError lists everything that is wrong with the configuration, one line each.
     """
     # Merging files cannot remove a key, so null does.
     removable = ("variants", "grids", "comparisons", "claims")
@@ -222,13 +194,6 @@ def check(config: Mapping[str, Any], prefix: str = "") -> Declaration:
     if problems:
         raise InputError("the configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return declared
-
-
-def precision_depends_on_host(config: Mapping[str, Any]) -> bool:
-    """Return whether any variant of a configuration leaves its precision to the processor."""
-    trainings = [config.get("training", {}), *filter(None, config["variants"].values())]
-    varied = [value for grid in filter(None, config.get("grids", {}).values()) for value in grid["vary"].get("precision", [])]
-    return "auto" in [*varied, *(training.get("precision") for training in trainings)]
 
 
 def _in_report(claim: Claim) -> tuple[bool, list[int], str, float, str]:

@@ -29,7 +29,6 @@ Id = Annotated[
     ),
 ]
 Share = Annotated[float, Field(gt=0, lt=1, description="above 0 and below 1")]
-PER_SEED = "seed"
 SplitSeed = Annotated[
     Annotated[Seed, Tag("number")] | Annotated[Literal["seed"], Tag("word")],
     Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
@@ -49,6 +48,7 @@ def _pair(sides: tuple[int, ...]) -> tuple[int, ...]:
 
 
 NAMED: dict[str, Any] = {"additionalProperties": False}  # in the schema: no other names than ids
+SPLIT = ("validation_fraction", "split_seed", "standardise")  # beside the subset, what decides how images are prepared
 
 
 class Subset(Section):
@@ -95,6 +95,17 @@ class Dataset(Section):
         if self._described is None:
             self._described = readers.describe(self.kind, self.place)
         return self._described
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The identity of the images, as fingerprints cover it."""
+        return {**({} if self.kind == kinds.NEUTRAL else {"kind": self.kind}), **self.describe().identity}
+
+    @property
+    def split(self) -> dict[str, Any]:
+        """How the images are split and standardised: the fields of `data.dataset.DatasetSettings`."""
+        chosen = {name: value for name, value in self.canonical().items() if name in SPLIT}
+        return {**chosen, "subset": [count for _, count in self.subset] if self.subset else None}
 
 
 class Variant(Network, Training, Own):

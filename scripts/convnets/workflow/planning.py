@@ -3,10 +3,9 @@
 import io
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 from convnets import hardware
 from convnets.errors import InputError
@@ -69,7 +68,7 @@ def note_processor(study: Configuration) -> None:
     write_json(_note(study), {"bfloat16": hardware.native_bfloat16()})
 
 
-def refuse_another_precision(config: Mapping[str, Any], study: Configuration) -> None:
+def refuse_another_precision(study: Configuration) -> None:
     """Refuse a job on a host where `precision: auto` means another precision: its run would always be stale.
 
     Raises
@@ -79,7 +78,7 @@ def refuse_another_precision(config: Mapping[str, Any], study: Configuration) ->
     """
     path = _note(study)
     planned = read_json(path)["bfloat16"] if path.is_file() else None
-    if planned != hardware.native_bfloat16() and configuration.precision_depends_on_host(config):
+    if study.depends_on_host and planned != hardware.native_bfloat16():
         raise InputError(
             "training.precision is auto, which means another precision on this host than on the one that runs the workflow; "
             "name float32 or mixed_bfloat16"
