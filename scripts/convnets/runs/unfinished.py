@@ -175,18 +175,11 @@ def settle(folder: Path) -> None:
 
 def is_held(folder: Path) -> bool:
     """Return whether a process is training in this folder now. Changes nothing."""
-    try:
-        file = os.open(folder / LOCK, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks, on which nothing can be trained
-        return False
-    finally:
-        os.close(file)
+    with suppress(OSError), (folder / LOCK).open("rb") as file:  # no lock, or no locks: on such a file system nothing is trained
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False
 
 

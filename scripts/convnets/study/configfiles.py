@@ -57,10 +57,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def read(paths: Iterable[Path]) -> dict[str, Any]:
     """Read configuration files, each merged over those before it as Snakemake does.
 
-    Raises
-    ------
-    InputError
-        A file cannot be read, or holds what Snakemake would read otherwise than its writer means.
+    An InputError says that one cannot be read, or holds what Snakemake would read otherwise than its writer means.
     """
     config: dict[str, Any] = {}
     for path in paths:

@@ -27,7 +27,8 @@ def find(declared: Declaration) -> Iterator[str]:
     if name_of(declared.study) in INNER and Path(declared.pathvars.results).parent == Path("results"):
         remedy = "name the file otherwise, or set pathvars.results"
         yield f"the results of {declared.study} would lie within those of config.yaml; {remedy}"
-    yield from _of_looks(declared.seeds)
+    if isinstance(declared.seeds, Looks):
+        yield from _of_looks(declared.seeds)
     members = {name: list(grids.members(name, grid)) for name, grid in declared.grids.items()}
     known = list(dict.fromkeys([*declared.variants, *chain.from_iterable(members.values())]))
     try:
@@ -74,9 +75,7 @@ def seeds_of(declared: Declaration) -> tuple[int, ...]:
     return declared.seeds.seeds if isinstance(declared.seeds, Looks) else declared.seeds
 
 
-def _of_looks(seeds: Looks | tuple[int, ...]) -> Iterator[str]:
-    if not isinstance(seeds, Looks):
-        return
+def _of_looks(seeds: Looks) -> Iterator[str]:
     if list(seeds.looks) != sorted(seeds.looks):
         yield f"seeds.looks is {list(seeds.looks)}; the numbers of seeds should grow from look to look"
     if seeds.look > len(seeds.looks):
@@ -129,7 +128,7 @@ def _of_variants(declared: Declaration) -> Iterator[str]:
             continue
         grid_name, grid, values = members[name]
         for problem in _of_variant("", variant, declared):
-            is_varied = grids.is_varied(problem[1:].split()[0], values)
+            is_varied = any(grids.overlap(problem[1:].split()[0], key) for key in values)
             text = f"{f'grids.{grid_name}.vary' if is_varied else f'variants.{grid.origin}'}{problem}"
             if text not in said:
                 said.add(text)

@@ -60,19 +60,10 @@ def assignment(values: Values) -> str:
     return ", ".join(f"{key}: {_readable(value)}" for key, value in values.items())
 
 
-def is_varied(key: str, values: Values) -> bool:
-    """Return whether a key, or one above or below it, is varied."""
-    return any(_overlap(key, varied) for varied in values)
-
-
 def _combinations(name: str, grid: Grid) -> Iterator[tuple[str, Values]]:
-    for combination in product(*grid.vary.values()) if _size(grid) <= MOST_MEMBERS else ():
+    for combination in product(*grid.vary.values()) if prod(map(len, grid.vary.values())) <= MOST_MEMBERS else ():
         values = dict(zip(grid.vary, combination, strict=True))
         yield "__".join([name, *(_id_part(key, value) for key, value in values.items())]), values
-
-
-def _size(grid: Grid) -> int:
-    return prod(map(len, grid.vary.values()))
 
 
 def _changed(changes: Mapping[str, Any], values: Values) -> dict[str, Any]:
@@ -91,10 +82,10 @@ def _problems(name: str, grid: Grid, declared: Declaration) -> Iterator[str]:
     if grid.origin not in declared.variants:
         known = suggest(grid.origin, list(declared.variants))
         yield f"{where}.from names {grid.origin!r}, which is no variant{known} ({where}: null leaves the grid out)"
-    if (size := _size(grid)) > MOST_MEMBERS:
+    if (size := prod(map(len, grid.vary.values()))) > MOST_MEMBERS:
         yield f"{where}.vary makes {size:,} variants, above the maximum of {MOST_MEMBERS:,}; vary fewer keys or values"
     for one, other in combinations(grid.vary, 2):
-        if _overlap(one, other):
+        if overlap(one, other):
             yield f"{where}.vary.{one} and {where}.vary.{other} set the same place; keep one of them"
     if "label" in grid.vary:
         yield f"{where}.vary.label cannot be varied: the label of a member tells its values; remove it"
@@ -144,7 +135,7 @@ def _place(name: str, grid: Grid, values: Values, keys: Sequence[int | str]) -> 
     return ".".join(map(str, ["grids", name, "vary", *keys]))
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Return whether two keys are the same, or one leads to the other."""
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 

@@ -12,7 +12,7 @@ from convnets.files import read_json, write_json
 COMPARISON_TAG = "comparison."
 SQLITE = "sqlite:///"
 DATABASE = re.compile(r"(?!sqlite:)\w*(sql|postgres|oracle|mariadb)\w*(\+\w+)?:", re.IGNORECASE)  # any database other than SQLite
-TRACKED = "tracked.json"
+TRACKED = "tracked.json"  # in a run's folder: where it was delivered
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,6 @@ def is_tracked(folder: Path, store: Store, fingerprint: str) -> bool:
     except (OSError, ValueError, TypeError):
         return False
     return (tracked.uri, tracked.experiment, tracked.fingerprint) == (store.uri, store.experiment, fingerprint)
-
-
-def forget(folder: Path) -> None:
-    """Remove the note that the run of this folder was delivered, since it is about to be made again."""
-    (folder / TRACKED).unlink(missing_ok=True)
 
 
 def pending_text(pending: Sequence[str], problem: str) -> str:

@@ -19,7 +19,7 @@ from convnets.errors import InputError
 from convnets.freshness import fingerprint, stamps
 from convnets.runs import records, unfinished
 from convnets.runs.layout import RUN_FILES, VERIFIED, Layout, run_of
-from convnets.study.stores import Plan, forget
+from convnets.study.stores import TRACKED, Plan
 from convnets.tracking import reuse
 from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.delivery import deliver
@@ -90,8 +90,8 @@ class Attempt:
                 raise InputError(failure)  # it would fail again
             self.run.mkdir(parents=True, exist_ok=True)
             files.remove_partial(self.run)
-            forget(self.run)
-            (self.run / VERIFIED).unlink(missing_ok=True)
+            for note in (TRACKED, VERIFIED):  # of the run that was here
+                (self.run / note).unlink(missing_ok=True)
             plan = Plan.read(self.job.input("plan"))
             try:
                 wanted = (self.variant, self.seed, self.job.fingerprint, self.run)
