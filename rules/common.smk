@@ -13,7 +13,8 @@ from pathlib import Path
 
 from convnets import hardware
 from convnets.errors import InputError
-from convnets.study import configfiles, configuration, others
+from convnets.runs import reading
+from convnets.study import configfiles, configuration
 from convnets.workflow import command, freezing, planning
 from convnets.workflow.declarations import Declarations
 from convnets.workflow.steps import Steps
@@ -127,8 +128,8 @@ def runs_of(variants=study.variants, seeds=study.seeds):
 
 def runs_elsewhere(subjects):
     """Return the files of the runs of other studies among these variants (`study:variant`)."""
-    folders = others.runs_of(subjects, study.studies)
-    return [local(str(folder / name)) for folder in folders for name in others.FILES]
+    folders = reading.runs_elsewhere(subjects, study.studies)
+    return [local(str(folder / name)) for folder in folders for name in reading.FILES]
 
 
 def runs_of_comparison_elsewhere(wildcards):

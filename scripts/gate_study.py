@@ -18,7 +18,6 @@ from convnets.errors import InputError
 from convnets.findings import gate, looks
 from convnets.findings.gate import Row
 from convnets.runs import reading
-from convnets.study import others
 from convnets.workflow import command, planning, verify
 from convnets.workflow.declarations import Step
 from convnets.workflow.steps import Steps
@@ -91,10 +90,10 @@ def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
     runs = reading.read(
         [study.runs.run(variant, seed) for variant in study.variants for seed in study.seeds], study.variants, images
     )
-    there = [run for found in others.runs_by_variant(folder).values() for run in found]
+    there = [run for found in reading.runs_by_variant(folder).values() for run in found]
     baseline = reading.read_elsewhere(there, {}, images)
     if not baseline:
-        raise InputError(f"{folder} holds no finished runs: no runs/VARIANT/seedN with {', '.join(others.FILES)}")
+        raise InputError(f"{folder} holds no finished runs: no runs/VARIANT/seedN with {', '.join(reading.FILES)}")
     tested = {run.record.data["test"] for run in (*runs, *baseline) if run.record}
     if len(tested) > 1:
         raise InputError(f"{folder} was tested on other images")

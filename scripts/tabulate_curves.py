@@ -18,7 +18,7 @@ def main(job: Job) -> None:
     for folder in job.folders("runs"):
         histories.setdefault(run_of(folder)[0], []).append(pd.read_csv(folder / HISTORY))
     files = zip(job.inputs["published"], job.settings["figures"], strict=True)
-    frames = [published_curves.of_figures(published_curves.read(path), figures) for path, figures in files]
+    frames = [published_curves.read(path, figures) for path, figures in files]
     table = published.table(pd.concat(frames), histories, job.settings["labels"])
     tables.write_csv(table, job.output("csv"))
     tables.write_text(published.markdown(table), job.output("markdown"))

@@ -18,8 +18,8 @@ import write_crate
 from convnets.crate import content
 from convnets.errors import InputError
 from convnets.files import write_json
-from convnets.runs import layout
-from convnets.study import configuration, others
+from convnets.runs import layout, reading
+from convnets.study import configuration
 from convnets.study.configuration import Configuration
 from convnets.workflow import freezing
 
@@ -132,10 +132,10 @@ def test_runs_of_other_studies_come_along(config: dict[str, Any], tmp_path: Path
     given = {"runs_from": os.path.relpath(REFERENCE.parent), "seeds": [11, 12], "studies": {"before": str(before)}}
     study = write({**config, **given, "claims": {"as_before": claim}}, tmp_path / "crate")
     assert MARK not in "".join(texts(tmp_path / "crate").values())
-    named = others.runs_of(study.variants_elsewhere(), study.studies)
+    named = reading.runs_elsewhere(study.variants_elsewhere(), study.studies)
     monkeypatch.chdir(tmp_path / "crate")
     again = configuration.resolve(yaml.safe_load(Path("config.yaml").read_text()))
-    runs = others.runs_of(again.variants_elsewhere(), again.studies)
+    runs = reading.runs_elsewhere(again.variants_elsewhere(), again.studies)
     assert [layout.name_of(run) for run in runs] == [layout.name_of(run) for run in named] != []
     assert (again.studies["before"] / "data" / "manifest.json").is_file()
 

@@ -11,7 +11,7 @@ from convnets.findings import gate
 from convnets.findings.gate import FLIPPED, SAME
 from convnets.runs import reading
 from convnets.runs.run import Run
-from convnets.study import configfiles, configuration, others
+from convnets.study import configfiles, configuration
 from convnets.study.configuration import Configuration
 
 BASELINE = ROOT / "examples" / "digits" / "baseline"
@@ -25,7 +25,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Configuration:
 
 @pytest.fixture
 def baseline(study: Configuration) -> list[Run]:
-    folders = [run for found in others.runs_by_variant(BASELINE).values() for run in found]
+    folders = [run for found in reading.runs_by_variant(BASELINE).values() for run in found]
     return reading.read_elsewhere(folders, {}, study.described.format)
 
 

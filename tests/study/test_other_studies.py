@@ -12,7 +12,7 @@ from images import FORMAT
 from convnets.errors import InputError
 from convnets.report import figures
 from convnets.runs import reading
-from convnets.study import configuration, others
+from convnets.study import configuration
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def study(
 def test_claims_and_comparisons_name_its_finished_runs(config: dict[str, Any], before: Path) -> None:
     resolved = configuration.resolve(study(config, before))
     assert resolved.variants_elsewhere() == ["before:mlp"]
-    assert others.runs_of(["before:mlp", "mlp100"], resolved.studies) == [
+    assert reading.runs_elsewhere(["before:mlp", "mlp100"], resolved.studies) == [
         before / "runs" / "mlp" / f"seed{seed}" for seed in (1, 2)
     ]
     members = {member.variant: member.label for member in resolved.comparisons["both"].members}
@@ -80,7 +80,7 @@ def test_a_folder_that_is_named_twice(config: dict[str, Any], before: Path) -> N
 
 
 def test_its_runs_are_read_with_the_settings_of_their_stamps(before: Path) -> None:
-    folders = others.runs_of(["before:mlp"], {"before": before})
+    folders = reading.runs_elsewhere(["before:mlp"], {"before": before})
     found = reading.read_elsewhere(folders, {"before": str(before)}, FORMAT)
     assert [(run.variant, run.seed) for run in found] == [("before:mlp", 1), ("before:mlp", 2)]
     assert found[0].settings.training.batch_size == 32
@@ -92,7 +92,7 @@ def test_its_runs_are_read_with_the_settings_of_their_stamps(before: Path) -> No
 
 def test_curves_of_both_stand_under_their_names(before: Path, model: Path, tmp_path: Path) -> None:
     own = write_run(tmp_path / "own", model, "mlp").folder
-    folders = [own, *others.runs_of(["before:mlp"], {"before": before})]
+    folders = [own, *reading.runs_elsewhere(["before:mlp"], {"before": before})]
     found = figures.read_curves(folders, {"before": f"{before}/"})
     assert {name: curves.runs for name, curves in found.items()} == {"mlp": 1, "before:mlp": 2}
     assert found["mlp"].mean["val_loss"].tolist() == pd.read_csv(own / "history.csv")["val_loss"].tolist()

@@ -18,8 +18,8 @@ from convnets import modules
 from convnets.data import kinds
 from convnets.files import read_json, write_json
 from convnets.freshness.code import SCRIPTS
+from convnets.runs import reading
 from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, VERIFIED, Layout
-from convnets.study import others
 from convnets.study.configuration import Configuration
 from convnets.study.places import frozen_of
 
@@ -107,7 +107,7 @@ def files_of_runs(study: Configuration) -> dict[Path, Path]:
     own, crate = study.runs, Layout(Path(RESULTS))
     runs = {own.run(*key): crate.run(*key) for key in product(study.variants, study.seeds)}
     found = {own.manifest: crate.manifest}
-    for run in others.runs_of(study.variants_elsewhere(), study.studies):
+    for run in reading.runs_elsewhere(study.variants_elsewhere(), study.studies):
         other = run.parents[2]
         runs[run] = place(other) / run.relative_to(other)
         found[Layout(other).manifest] = Layout(place(other)).manifest

@@ -108,7 +108,7 @@ def curves(histories: Iterable[pd.DataFrame]) -> Curves:
 
 def read_published(path: Path, spec: Comparison) -> Published:
     """Return the published curves of a comparison."""
-    found = published_curves.of_figures(published_curves.read(path), spec.published.figures if spec.published else ())
+    found = published_curves.read(path, spec.published.figures if spec.published else ())
     drawn = {}
     for keys, points in found.groupby(["variant", "split"]):
         variant, split = map(str, keys)

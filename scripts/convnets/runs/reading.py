@@ -3,6 +3,7 @@
 import csv
 import math
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from convnets.data.images import ImageFormat
 from convnets.errors import InputError
 from convnets.files import read_json
-from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, Layout, name_of, subject_of
+from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, Layout, name_of, run_of, subject_of
 from convnets.runs.records import Epoch, Metrics, Record, Usage
 from convnets.runs.run import LAST, Run
 from convnets.settings import Settings, from_dict
@@ -25,6 +26,7 @@ from convnets.settings import Settings, from_dict
 # 95 to 99 % on average. The rest is mostly checkpoints, which take up to 14 % of epochs that last a second.
 UNDISTURBED = 85
 TOO_SHORT = 1.0  # seconds; in shorter epochs, a checkpoint or a pause weighs too much
+FILES = (HISTORY, METRICS, RECORD, STAMP)  # of a run, those that tell its result and its settings
 UNREADABLE = (OSError, ValueError, TypeError, KeyError)
 
 T = TypeVar("T")
@@ -84,6 +86,22 @@ def read(folders: Iterable[Path], settings: Mapping[str, Settings], images: Imag
     """
     runs = [_read_run(folder, settings, images) for folder in folders]
     return sorted(runs, key=lambda run: (run.variant, run.seed))
+
+
+def runs_by_variant(folder: Path) -> dict[str, list[Path]]:
+    """Return the folders of a study's finished runs by variant, the lowest seed first."""
+    found = defaultdict[str, list[Path]](list)
+    for run in sorted(Layout(folder).runs(), key=lambda run: int(run_of(run)[1])):
+        if all((run / name).is_file() for name in FILES):
+            found[run.parent.name].append(run)
+    return dict(found)
+
+
+def runs_elsewhere(subjects: Iterable[str], studies: Mapping[str, Path]) -> list[Path]:
+    """Return the folders of the finished runs of those of some variants that are of other studies (`study:variant`)."""
+    named = [subject.rpartition(":")[::2] for subject in dict.fromkeys(subjects) if ":" in subject]
+    found = {study: runs_by_variant(studies[study]) for study, _ in named}
+    return [run for study, variant in named for run in found[study].get(variant, ())]
 
 
 def read_elsewhere(folders: Iterable[Path], studies: Mapping[str, str], images: ImageFormat) -> list[Run]:

@@ -65,11 +65,6 @@ class Run:
         return math.nan if loss is None else loss, math.nan if accuracy is None else accuracy
 
     @property
-    def last_five(self) -> tuple[Epoch, ...]:
-        """The last five epochs, or all if there are fewer."""
-        return tuple(row for row in self.landmarks if row.epoch > self.last.epoch - LAST)
-
-    @property
     def seconds(self) -> float:
         """The seconds of all epochs, validation included."""
         return self.seconds_to(self.last)
@@ -155,8 +150,8 @@ METRICS: Mapping[str, Callable[[Run], float]] = {
     "final_eval_accuracy_gap": lambda run: run.train_eval[1] - run.last.val_accuracy,
     "mean_val_loss": lambda run: fmean(run.val_losses),
     "mean_val_accuracy": lambda run: fmean(run.val_accuracies),
-    "mean_val_loss_of_last_5": lambda run: fmean(row.val_loss for row in run.last_five),
-    "mean_val_accuracy_of_last_5": lambda run: fmean(row.val_accuracy for row in run.last_five),
+    "mean_val_loss_of_last_5": lambda run: fmean(run.val_losses[-LAST:]),
+    "mean_val_accuracy_of_last_5": lambda run: fmean(run.val_accuracies[-LAST:]),
     "val_loss_rise": lambda run: run.last.val_loss - run.lowest.val_loss,  # independent of how training loss is taken
     "train_seconds": lambda run: run.seconds,
     "seconds_per_epoch": lambda run: run.seconds / run.last.epoch,

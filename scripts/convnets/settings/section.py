@@ -53,10 +53,8 @@ class Section(BaseModel, frozen=True, strict=True, extra="forbid", allow_inf_nan
     def flat(self) -> dict[str, Any]:
         """Return every setting but neutral ones under a flat name, such as `optimizer.learning_rate`; what is nested as JSON."""
         flat: dict[str, Any] = {}
-        neutral = _neutral(type(self))
-        for name, value in self:
-            if name in neutral and value == neutral[name]:
-                continue
+        for name in self.canonical():
+            value = getattr(self, name)
             if isinstance(value, Section):
                 flat |= {f"{name}.{inner}": part for inner, part in value.flat().items()}
             elif isinstance(value, Mapping) or (isinstance(value, tuple) and any(isinstance(part, Mapping) for part in value)):

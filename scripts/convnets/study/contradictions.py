@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from convnets import settings
 from convnets.errors import InputError, suggest
+from convnets.runs import reading
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.settings import Optimizer, keras_names
-from convnets.study import claims, credentials, declared_comparisons, grids, others, own_networks
+from convnets.study import claims, credentials, declared_comparisons, grids, own_networks
 from convnets.study.declaration import Dataset, Declaration, Looks, Variant
 from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
@@ -41,7 +42,7 @@ def find(declared: Declaration) -> Iterator[str]:
         yield "network.kernel_size is 0, below the minimum of 1"
     yield from _of_optimizer("training", declared.training.optimizer)
     yield from _of_variants(declared)
-    studies = {name: others.runs_by_variant(Path(folder)) for name, folder in declared.studies.items()}
+    studies = {name: reading.runs_by_variant(Path(folder)) for name, folder in declared.studies.items()}
     folders: dict[Path, str] = {}
     for name, found in studies.items():
         if (other := folders.setdefault(Path(declared.studies[name]).resolve(), name)) != name:

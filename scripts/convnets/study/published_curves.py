@@ -16,8 +16,8 @@ NEEDED = ("variant", "split", "metric", "iteration", "value")
 VALUES = {"split": ("validation", "train"), "metric": ("loss", "accuracy")}
 
 
-def read(path: Path) -> pd.DataFrame:
-    """Read a file of published curves; an InputError if it is none."""
+def read(path: Path, figures: Sequence[str] = ()) -> pd.DataFrame:
+    """Read the curves of some figures from a file, all if none is named; an InputError if it holds no published curves."""
     try:
         frame = pd.read_csv(path, dtype={"figure": str, "run_of_figure": str})
     except (OSError, ValueError) as error:
@@ -30,9 +30,4 @@ def read(path: Path) -> pd.DataFrame:
     for name in ("figure", "run_of_figure"):
         frame[name] = frame[name].fillna("") if name in frame else frame.get("figure", "")
     frame["uncertainty"] = frame["uncertainty"].fillna(0.0) if "uncertainty" in frame else 0.0
-    return frame
-
-
-def of_figures(frame: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
-    """Return the curves of some figures, all if none is named."""
     return frame[frame["figure"].isin(figures)] if figures else frame

@@ -24,17 +24,14 @@ def exact_numbers() -> Mapping[str, float]:
     `conv` and `fc` are the sums of the convolution blocks and of the fully connected layers, `total` is all of them. Parameters
     can be named by layer too: `conv1_1` is the first of the block `conv1`.
     """
-    counts = dict(vgg16.parameters())
-    groups = {block.name: [block] for block in vgg16.BLOCKS}
-    groups |= {kind: [block for block in vgg16.BLOCKS if block.kind == kind] for kind in ("conv", "fc")}
-    groups["total"] = list(vgg16.BLOCKS)
-    found: dict[str, float] = {f"vgg16.{layer}.parameters": count for layer, count in vgg16.layer_parameters().items()}
-    for block, members in groups.items():
-        count = sum(counts[member.name] for member in members)
-        found[f"vgg16.{block}.layers"] = sum(member.layers for member in members)
-        found[f"vgg16.{block}.parameters"] = count
-        found[f"vgg16.{block}.bits"] = count * BYTES_PER_PARAMETER * 8
-        found[f"vgg16.{block}.megabytes"] = megabytes(count)
+    layers = vgg16.layer_parameters()
+    found: dict[str, float] = {f"vgg16.{layer}.parameters": count for layer, count in layers.items()}
+    for block in (*(block.name for block in vgg16.BLOCKS), "conv", "fc", "total"):
+        counts = [count for layer, count in layers.items() if block == "total" or layer.startswith(block)]
+        found[f"vgg16.{block}.layers"] = len(counts)
+        found[f"vgg16.{block}.parameters"] = sum(counts)
+        found[f"vgg16.{block}.bits"] = sum(counts) * BYTES_PER_PARAMETER * 8
+        found[f"vgg16.{block}.megabytes"] = megabytes(sum(counts))
     return found
 
 
@@ -92,8 +89,8 @@ def problems(claim: str, index: int, quantity: str, variants: Sequence[str], gri
 
 
 def _problems_of_reference(where: str, quantity: str, variants: Sequence[str]) -> Iterator[str]:
-    variant, reference = variant_and_metric(quantity)[0], reference_of(quantity)
-    metric = variant_and_metric(quantity)[1].partition("@")[0]
+    variant, curve = variant_and_metric(quantity)
+    metric, _, reference = curve.partition("@")
     if metric not in CURVES:
         yield f"{where} names {metric!r} at another network's lowest loss; that can be {' or '.join(CURVES)}"
     for name in (variant, reference):

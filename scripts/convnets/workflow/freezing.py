@@ -11,8 +11,7 @@ from convnets.files import read_json, sha256, write_json
 from convnets.findings import frozen
 from convnets.findings.frozen import DIGEST, NETWORKS, Terms
 from convnets.freshness import code, fingerprint
-from convnets.runs import layout, unfinished
-from convnets.study import others
+from convnets.runs import layout, reading, unfinished
 from convnets.study.claims import OF_NUMBERS, Claim
 from convnets.study.configuration import Configuration
 from convnets.study.quantities import study_of
@@ -98,7 +97,7 @@ def _network(study: Configuration, variant: str) -> str:
     """Return the digest of a variant: its settings, with an own network's code for its path; elsewhere, its finished runs."""
     name, own = study_of(variant)
     if name:
-        return fingerprint.digest({"runs": [_result(run) for run in others.runs_by_variant(study.studies[name]).get(own, ())]})
+        return fingerprint.digest({"runs": [_result(run) for run in reading.runs_by_variant(study.studies[name]).get(own, ())]})
     settings = study.variants[variant]
     found = settings.canonical()
     if settings.own.network:

@@ -4,7 +4,6 @@ from convnets.findings import looks, verdicts
 from convnets.findings.verdicts import Judgement
 from convnets.runs import reading
 from convnets.runs.run import Run
-from convnets.study import others
 from convnets.study.configuration import Configuration
 
 
@@ -12,7 +11,7 @@ def runs_of(study: Configuration) -> list[Run]:
     """Return the runs of the variants that claims name, of this study and of others; an InputError if one cannot be read."""
     named = study.variants_of_claims()
     own = [study.runs.run(variant, seed) for variant in named if variant in study.variants for seed in study.seeds]
-    elsewhere = others.runs_of(named, study.studies)
+    elsewhere = reading.runs_elsewhere(named, study.studies)
     images = study.described.format
     studies = {name: str(folder) for name, folder in study.studies.items()}
     return [*reading.read(own, study.variants, images), *reading.read_elsewhere(elsewhere, studies, images)]
