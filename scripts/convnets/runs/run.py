@@ -69,11 +69,6 @@ class Run:
         """The seconds of all epochs, validation included."""
         return self.seconds_to(self.last)
 
-    @cached_property
-    def convolution_parameters(self) -> int:
-        """The trainable parameters of the convolution blocks."""
-        return formulas.convolution_blocks_parameters(self.settings.network, self.images)
-
     @property
     def training_flops(self) -> int | None:
         """The operations of one image's training step; None where they are not known."""
@@ -121,9 +116,9 @@ CURVES = {"val_loss": "val_losses", "val_accuracy": "val_accuracies"}
 FIXED_METRICS: Mapping[str, Callable[[Run], float]] = {
     "parameters": lambda run: run.metrics.parameters,  # trainable parameters
     "megabytes": lambda run: formulas.megabytes(run.metrics.parameters),
-    "convolution_parameters": lambda run: run.convolution_parameters,
+    "convolution_parameters": lambda run: formulas.convolution_blocks_parameters(run.settings.network, run.images),
     "dense_parameters": lambda run: run.value("head_parameters") if run.settings.network.head == "dense" else 0,
-    "head_parameters": lambda run: run.metrics.parameters - run.convolution_parameters,
+    "head_parameters": lambda run: run.metrics.parameters - run.value("convolution_parameters"),
     "epochs": lambda run: run.last.epoch,
     "iterations": lambda run: run.last.iteration,
 }

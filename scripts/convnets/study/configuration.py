@@ -181,11 +181,9 @@ def check(config: Mapping[str, Any], prefix: str = "") -> Declaration:
 
     An InputError lists everything that is wrong with the configuration, one line each.
     """
-    # Merging files cannot remove a key, so null does.
-    removable = ("variants", "grids", "comparisons", "claims")
-    sections = {name: config[name] for name in removable if isinstance(config.get(name), Mapping)}
-    kept = {name: {key: value for key, value in section.items() if value is not None} for name, section in sections.items()}
-    config = {**config, **kept}
+    for name in ("variants", "grids", "comparisons", "claims"):
+        if isinstance(section := config.get(name), Mapping):  # merging files cannot remove a key, so null does
+            config = {**config, name: {key: value for key, value in section.items() if value is not None}}
     try:
         declared, problems = grids.expand(Declaration.model_validate(config).under(prefix))
         problems += contradictions.find(declared)

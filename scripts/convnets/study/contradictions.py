@@ -1,7 +1,7 @@
 """Contradictions between keys of a configuration."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, product
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ def find(declared: Declaration) -> Iterator[str]:
         yield f"the results of {declared.study} would lie within those of config.yaml; {remedy}"
     if isinstance(declared.seeds, Looks):
         yield from _of_looks(declared.seeds)
-    members = {name: list(grids.members(name, grid)) for name, grid in declared.grids.items()}
+    members = {name: grids.members(name, grid) for name, grid in declared.grids.items()}
     known = list(dict.fromkeys([*declared.variants, *chain.from_iterable(members.values())]))
     try:
         declared.dataset.describe()
@@ -41,7 +41,7 @@ def find(declared: Declaration) -> Iterator[str]:
     if not declared.network.kernel_size:
         yield "network.kernel_size is 0, below the minimum of 1"
     yield from _of_optimizer("training", declared.training.optimizer)
-    yield from _of_variants(declared)
+    yield from _of_variants(declared, members)
     studies = {name: reading.runs_by_variant(Path(folder)) for name, folder in declared.studies.items()}
     folders: dict[Path, str] = {}
     for name, found in studies.items():
@@ -56,14 +56,12 @@ def find(declared: Declaration) -> Iterator[str]:
     for name, claim in declared.claims.items() if not declared.replicates else ():
         if claim.erratum:
             yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
-    for head, variant in declared.memory.model_dump().items() if declared.memory else ():
-        if variant not in known:
-            yield f"memory.{head} names {variant!r}, which is no variant{suggest(variant, known)}"
-        elif (
-            variant in declared.variants
-            and (found := declared.variants[variant].changes().get("head", declared.network.head)) != head
-        ):
-            yield f"memory.{head} names {variant}, whose head is {found}; name a variant with head: {head}"
+    for head, name in declared.memory or ():
+        variant = declared.variants.get(name)
+        if name not in known:
+            yield f"memory.{head} names {name!r}, which is no variant{suggest(name, known)}"
+        elif variant and (found := variant.changes().get("head", declared.network.head)) != head:
+            yield f"memory.{head} names {name}, whose head is {found}; name a variant with head: {head}"
     for name, seed in product(known, seeds_of(declared)) if declared.runs_from else ():
         run = Layout(Path(declared.runs_from or "")).run(name, seed)
         if missing := [name for name in (HISTORY, METRICS) if not (run / name).is_file()]:
@@ -111,29 +109,26 @@ def _of_data(declared: Declaration) -> Iterator[str]:
         yield f"dataset.source is {batches}, where the batches are brought to; move them to another folder and name that"
 
 
-def _of_variants(declared: Declaration) -> Iterator[str]:
+def _of_variants(declared: Declaration, members: Mapping[str, Mapping[str, grids.Values]]) -> Iterator[str]:
     """Yield what is wrong with variants. Of a member of a grid, what its variant has not in common with it is named."""
-    members = {
-        member: (name, grid, values)
-        for name, grid in declared.grids.items()
-        for member, values in grids.members(name, grid).items()
-    }
+    grid_of = {member: name for name, found in members.items() for member in found}
     said: set[str] = set()
     labels: dict[str, str] = {}
     for name, variant in declared.variants.items():
-        if (other := labels.setdefault(variant.label, name)) != name and name not in members:
+        if (other := labels.setdefault(variant.label, name)) != name and name not in grid_of:
             yield f"variants.{name}.label is {variant.label!r}, as that of {other}; figures and tables could not tell the two apart"
-        if name not in members:
+        if name not in grid_of:
             said.update(found := list(_of_variant(f"variants.{name}", variant, declared)))
             yield from found
             continue
-        grid_name, grid, values = members[name]
+        grid = grid_of[name]
+        values = members[grid][name]
         for problem in _of_variant("", variant, declared):
             is_varied = any(grids.overlap(problem[1:].split()[0], key) for key in values)
-            text = f"{f'grids.{grid_name}.vary' if is_varied else f'variants.{grid.origin}'}{problem}"
+            text = f"{f'grids.{grid}.vary' if is_varied else f'variants.{declared.grids[grid].origin}'}{problem}"
             if text not in said:
                 said.add(text)
-                yield f"{text} (in the member of grids.{grid_name} with {grids.assignment(values)})"
+                yield f"{text} (in the member of grids.{grid} with {grids.assignment(values)})"
 
 
 def _of_variant(where: str, variant: Variant, declared: Declaration) -> Iterator[str]:
