@@ -115,16 +115,12 @@ class Configuration:
             raise InputError(f"runs_from is {self.runs_from}: runs that were trained elsewhere are not tracked here")
 
     def training_operations(self, variant: str) -> int | None:
-        """Return the floating-point operations of a training; None if they are not known.
-
-        Those of a network of the user's own are known from a finished run of the variant.
-        """
+        """Return the floating-point operations of a training; None if they are not known, as of an own network without a run."""
         settings = self.variants[variant]
-        flops = (
-            reading.flops_of(self.layout.run(variant, seed) for seed in self.seeds)
-            if settings.own.network
-            else formulas.training_flops(settings.network, self.described.format)
-        )
+        if settings.own.network:
+            flops = reading.flops_of(self.layout.run(variant, seed) for seed in self.seeds)
+        else:
+            flops = formulas.training_flops(settings.network, self.described.format)
         return None if flops is None else self.images["train"] * settings.training.epochs * flops
 
     def variants_of_claims(self) -> list[str]:
@@ -195,11 +191,7 @@ def check(config: Mapping[str, Any], prefix: str = "") -> Declaration:
 
 
 def _in_report(claim: Claim) -> tuple[bool, list[int], str, float, str]:
-    """Return the sort key of a claim, for the order of the report.
-
-    Numbered sections come first ("2.1" before "10"), then those with names. Within a section, `order` decides, then the id, since
-    merging files does not keep the order of keys.
-    """
+    """Return the sort key of a claim: numbered sections first ("2.1" before "10"), then by name; within one by `order`, then id."""
     parts = claim.section.split(".")
     numbers = [int(part) for part in parts] if all(map(str.isdecimal, parts)) else []
     return not numbers, numbers, claim.section, math.inf if claim.order is None else claim.order, claim.id

@@ -17,8 +17,6 @@ from convnets.study.places import name_of
 from convnets.study.stores import DATABASE, SQLITE, own_database
 
 ENGINES = ("postgresql", "mysql", "mssql")  # databases that MLflow can use, besides SQLite
-
-
 # Folders of a study's results. Those of config.yaml lie in `results`, beside the results of other studies.
 INNER = ("data", "figures", "mlflow", "reference", "report", "runs", "stamps", "tables", "tracking", "unfinished")
 

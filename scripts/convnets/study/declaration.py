@@ -34,7 +34,6 @@ SplitSeed = Annotated[
     Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
 ]
 
-
 if TYPE_CHECKING:
     Kind = str
 else:
