@@ -21,8 +21,7 @@ from convnets.study.quantities import Named, exact_numbers, is_exact
 # The kinds of test, each with the least and the most quantities that it takes.
 SINGLE_RUN = "single_run"
 TESTS = {
-    "equals": (1, None),
-    SINGLE_RUN: (1, None),
+    **dict.fromkeys(("equals", SINGLE_RUN), (1, None)),
     "equivalent": (2, None),
     "ratio": (2, 2),
     **dict.fromkeys(("greater", "less"), (1, None)),
@@ -43,17 +42,11 @@ def _canonical(number: float) -> float:
     return int(number) if float(number).is_integer() else float(number)
 
 
-Numbers = Annotated[
-    Listed[Annotated[float, AfterValidator(_canonical)]],
-    BeforeValidator(_listed),
-    WithJsonSchema(TypeAdapter(OneOrMore[float, Some[float]] | None).json_schema()),
-]
-Errata = Annotated[
-    Listed[str],
-    AfterValidator(each_once),
-    BeforeValidator(_listed),
-    WithJsonSchema(TypeAdapter(OneOrMore[str, SomeDistinct[str]]).json_schema()),
-]
+Number = Annotated[float, AfterValidator(_canonical)]
+ONE_OR_SEVERAL = TypeAdapter(OneOrMore[float, Some[float]] | None).json_schema()
+Numbers = Annotated[Listed[Number], BeforeValidator(_listed), WithJsonSchema(ONE_OR_SEVERAL)]
+ONE_OR_DISTINCT = TypeAdapter(OneOrMore[str, SomeDistinct[str]]).json_schema()
+Errata = Annotated[Listed[str], AfterValidator(each_once), BeforeValidator(_listed), WithJsonSchema(ONE_OR_DISTINCT)]
 
 
 class Choice(Section):
@@ -83,12 +76,12 @@ class Claim(Section):
         description="the number that the source prints for what is measured, a list of one per quantity for the tests "
         "equals and single_run, or null",
     )
-    target: Annotated[float, AfterValidator(_canonical)] = Field(
+    target: Number = Field(
         0,
         description="for equivalent the difference (0 if not given), for ratio the ratio, for greater and less of one quantity the "
         "number, that the statement names",
     )
-    margin: Annotated[float, AfterValidator(_canonical)] = Field(
+    margin: Number = Field(
         0,
         ge=0,
         description="how much is allowed, or for greater, less, highest and lowest required, in the metric's unit; for ratio a "
