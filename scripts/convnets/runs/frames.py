@@ -21,15 +21,9 @@ CLAIMS = (
 class Results:
     """What a folder of results holds. Losses are cross-entropies in nats, accuracies fractions, times seconds.
 
-    Attributes
-    ----------
-    runs
-        One row per run, sorted by variant and seed: the fields of `metrics.json`, where and how it was trained by `record.json`,
-        and whether a verification gave it its fingerprint (`verified`).
-    curves
-        One row per run and epoch: `variant`, `seed` and the columns of `history.csv`.
-    claims
-        `tables/claims.csv`; no rows if the study has no claims.
+    `runs` has one row per run, sorted by variant and seed: the fields of `metrics.json`, where and how it was trained by
+    `record.json`, and whether a verification gave it its fingerprint (`verified`). `curves` has one row per run and epoch:
+    `variant`, `seed` and the columns of `history.csv`. `claims` is `tables/claims.csv`; no rows if the study has no claims.
     """
 
     runs: pd.DataFrame

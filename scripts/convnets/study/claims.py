@@ -1,9 +1,8 @@
 """Claims: statements about runs or networks that can be tested, as the configuration holds them.
 
-Quantities are as in `quantities`. A claim with exact quantities only is exact.
-
-A quantity `grid.metric` is the metric of the member that is selected in each seed, by `SELECTED_BY`. So each seed gives one value
-of the procedure "select on validation data, then measure". These values are as independent as those of a variant.
+Quantities are as in `quantities`. A claim with exact quantities only is exact. A quantity `grid.metric` is the metric of the member
+that is selected in each seed, by `SELECTED_BY`. So each seed gives one value of the procedure "select on validation data, then
+measure". These values are as independent as those of a variant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
