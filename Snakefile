@@ -20,10 +20,7 @@ include: "rules/common.smk"
 
 
 pathvars:
-    results=FOLDERS["results"],
-    logs=FOLDERS["logs"],
-    benchmarks=FOLDERS["benchmarks"],
-    resources=FOLDERS["resources"],
+    **FOLDERS,
 
 
 if study.runs_from is None:

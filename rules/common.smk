@@ -117,11 +117,15 @@ wildcard_constraints:
 
 
 def runs_of(variants=study.variants, seeds=study.seeds):
-    """Return the stamp of each run of these variants, which vouches for its files. Of given runs (`runs_from`), all files that count."""
+    """Return the stamp of each run of those variants that are of this study; it vouches for the run's files.
+
+    Of given runs (`runs_from`), return all files that count.
+    """
     given = study.runs_from
     names = ["history.csv", "metrics.json", "record.json", "stamp.json"] if given else "stamp.json"
+    own = [variant for variant in variants if ":" not in variant]
     folder = given or "<results>"
-    paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=variants, seed=seeds, name=names)
+    paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=own, seed=seeds, name=names)
     return [local(path) for path in paths if Path(path).exists()] if given else paths
 
 
@@ -131,9 +135,9 @@ def runs_elsewhere(subjects):
     return [local(str(folder / name)) for folder in folders for name in others.FILES]
 
 
-def runs_of_comparison_elsewhere(wildcards):
-    """Return the files of the runs of other studies in a comparison."""
-    return runs_elsewhere([member.variant for member in study.comparisons[wildcards.comparison].members])
+def variants_drawn(wildcards):
+    """Return the variants in a comparison."""
+    return [member.variant for member in study.comparisons[wildcards.comparison].members]
 
 
 def text(name):
@@ -157,16 +161,6 @@ def in_report(caption, category, labels):
     return {"caption": f"../report/captions/{caption}.rst", "category": category, "labels": labels}
 
 
-def runs_of_comparison(wildcards):
-    """Return the runs in a comparison, as `runs_of` does."""
-    return runs_of([member.variant for member in study.comparisons[wildcards.comparison].members if ":" not in member.variant])
-
-
-def comparison_of(wildcards):
-    """Return the settings of a comparison."""
-    return asdict(study.comparisons[wildcards.comparison])
-
-
 def title_of_comparison(wildcards):
     """Return the label of a comparison's figure in Snakemake's report."""
     comparison = study.comparisons[wildcards.comparison]
@@ -179,33 +173,14 @@ def settings_of(variants):
     return {name: study.variants[name].canonical() for name in variants if name in study.variants}
 
 
-def training_cost(wildcards):
-    """Return the priority of a training: its floating-point operations, in units of 10^9. Unknown ones come first."""
-    known = cost_of(wildcards.variant)
-    return UNKNOWN_COST if known is None else known
-
-
 @cache
 def cost_of(variant):
-    """Return the operations of a training of a variant, in units of 10^9; None if they are not known."""
+    """Return the floating-point operations of a training of a variant, in units of 10^9; `UNKNOWN_COST` if they are not known."""
     operations = study.training_operations(variant)
-    return None if operations is None else operations / 1e9
+    return UNKNOWN_COST if operations is None else operations / 1e9
 
 
 def training_minutes(wildcards, attempt):
-    """Return the minutes that a training needs on a slow core, of 10^10 operations a second, times the attempt.
-
-    Where the operations are not known, that is `UNKNOWN_MINUTES`.
-    """
-    known = cost_of(wildcards.variant)
-    return (UNKNOWN_MINUTES if known is None else 10 + ceil(known / 10 / 60)) * attempt
-
-
-def training_memory(wildcards, attempt):
-    """Return the megabytes of memory that a training requests, times the attempt."""
-    return TRAINING_MB * attempt
-
-
-def number_of_attempt(wildcards, attempt):
-    """Return the number of an attempt, from 1."""
-    return attempt
+    """Return the minutes that a training needs on a slow core, of 10^10 operations a second, times the attempt."""
+    cost = cost_of(wildcards.variant)
+    return (UNKNOWN_MINUTES if cost == UNKNOWN_COST else 10 + ceil(cost / 10 / 60)) * attempt
