@@ -74,9 +74,9 @@ TABLES = [
 FROZEN = [local(str(study.frozen))] if TERMS else []
 FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
-plans = workflow.is_main_process and not planning.is_loading()
+plans = workflow.is_main_process and not planning.is_loading
 steps = Steps(Declarations(rules, study, prefix), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
-planning.declare(steps)
+planning.declared = steps
 
 
 def hold_cores_and_memory():

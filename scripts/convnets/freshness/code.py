@@ -22,20 +22,13 @@ NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")
 NEUTRAL = "fad03941cab24c54"
 
 
+@cache
 def code_of(*entries: str) -> dict[str, dict[str, str]]:
     """Return the digest of each module that these entries execute, and the version of each library that they import.
 
-    Parameters
-    ----------
-    entries
-        Modules by name, or scripts (`plot_comparison`).
+    Entries are modules by name, or scripts (`plot_comparison`).
     """
-    return _code_of(SCRIPTS, entries)
-
-
-@cache
-def _code_of(root: Path, entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    files, libraries = closure([root], entries, NOT_COUNTED)
+    files, libraries = closure([SCRIPTS], entries, NOT_COUNTED)
     modules = {name: digest for name, file in sorted(files.items()) if (digest := read_module(file)[0]) and digest != NEUTRAL}
     versions = {name: library_version(name) for name in sorted(libraries.intersection(LIBRARIES))}
     return {"modules": modules, "libraries": versions}

@@ -55,16 +55,7 @@ def stamping(
 ) -> Iterator[None]:
     """Write a step's stamp when the block has succeeded.
 
-    Parameters
-    ----------
-    path
-        The stamp.
-    components
-        The components of the step's fingerprint.
-    inputs, outputs
-        The files that the step reads and writes. Inputs are recorded with their content at the start.
-    seconds
-        The seconds that the step took before.
+    Inputs are recorded with their content at the start of the block. `seconds` are those that the step took before.
     """
     started = time.monotonic()
     read = {_relative(file, path): file for file in inputs}
@@ -80,11 +71,6 @@ def stamping(
         sizes=sizes | {name: file.stat().st_size for name, file in written.items()},
         seconds=round(seconds + time.monotonic() - started, 3),
     )
-    write(path, stamp)
-
-
-def write(path: Path, stamp: Stamp) -> None:
-    """Write a stamp."""
     write_json(path, stamp.model_dump())
 
 
@@ -101,28 +87,19 @@ def reasons(
 ) -> list[str]:
     """Return why a step is stale; empty if it is fresh.
 
-    Parameters
-    ----------
-    path
-        The step's stamp.
-    components, wanted
-        The components and the fingerprint that are wanted now.
-    outputs
-        The files that have to be there.
-    thorough
-        The outputs whose content is compared whatever their size.
+    `components` and their digest `wanted` are those wanted now. Of the outputs, all of which have to be there, those in `thorough`
+    are compared by content whatever their size.
     """
     outputs = tuple(outputs)
     present = [file for file in outputs if file.is_file()]
+    found = [f"{file.name} is missing" for file in outputs if file not in present]
     stamp = read(path)
     if stamp is None:
         if not present:
             return [NOT_MADE]
-        missing = [file.name for file in outputs if file not in present]
-        return [f"{name} is missing" for name in [*missing, *([] if path.is_file() else [path.name])]] or [
-            f"{path.name} is damaged"
-        ]
-    found = [f"{file.name} is missing" for file in outputs if file not in present]
+        if not path.is_file():
+            found.append(f"{path.name} is missing")
+        return found or [f"{path.name} is damaged"]
     if stamp.fingerprint != wanted:
         found += fingerprint.changes(stamp.components, components) or [f"{path.name} contradicts itself"]
     for file in present:

@@ -80,25 +80,26 @@ def run(main: Callable[[], None], failure: int = 1) -> None:
             main()
         finally:
             _flush()
-    except InputError as error:
-        message = str(error)
-    except MemoryError:
-        message = "not enough memory; run fewer at once (--cores), or ask for more (--set-resources)"
     except BrokenPipeError:
         sys.exit(0)
-    except OSError as error:
-        if error.errno not in (*FULL, *FORBIDDEN):
+    except Exception as error:
+        if message := _in_words(error):
+            logging.getLogger(__name__).error("error: %s", message)
+        else:
             traceback.print_exc()
-            sys.exit(failure)
-        verb = "written" if error.errno in FULL else "read or written"
-        message = f"{error.filename or 'a file'} cannot be {verb}: {os.strerror(error.errno)}"
-    except Exception:
-        traceback.print_exc()
         sys.exit(failure)
-    else:
-        return
-    logging.getLogger(__name__).error("error: %s", message)
-    sys.exit(failure)
+
+
+def _in_words(error: Exception) -> str:
+    """Return one line for an error that the user can do something about; empty for any other."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory; run fewer at once (--cores), or ask for more (--set-resources)"
+    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
+        verb = "written" if error.errno in FULL else "read or written"
+        return f"{error.filename or 'a file'} cannot be {verb}: {os.strerror(error.errno)}"
+    return ""
 
 
 def _flush() -> None:

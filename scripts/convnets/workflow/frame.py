@@ -39,13 +39,7 @@ class Job:
 
     @staticmethod
     def read(path: Path) -> "Job":
-        """Read a job.
-
-        Raises
-        ------
-        InputError
-            The file cannot be read or describes no job.
-        """
+        """Read a job; an InputError if the file cannot be read or describes none."""
         try:
             return TypeAdapter(Job).validate_json(path.read_bytes())
         except (OSError, ValueError) as error:

@@ -19,49 +19,32 @@ from convnets.workflow.steps import Steps
 
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 
-_declared: list[Steps] = []  # by the last Snakefile that was read
-_is_loading = False
-
-
-def declare(steps: Steps) -> None:
-    """Register the steps of the Snakefile that is being read, for `load`."""
-    _declared[:] = [steps]
-
-
-def declared() -> Steps | None:
-    """Return the steps of the last Snakefile that was read in this process."""
-    return _declared[-1] if _declared else None
-
-
-def is_loading() -> bool:
-    """Return whether `load` is reading the Snakefile. Then nothing may be written."""
-    return _is_loading
+declared: Steps | None = None  # by the last Snakefile that was read in this process, which sets it
+is_loading = False  # whether `load` is reading the Snakefile; then nothing may be written
 
 
 def load(paths: Sequence[Path]) -> Steps:
     """Read the Snakefile with a study and the files merged over it, and return its steps; nothing is planned or written.
 
-    Raises
-    ------
-    InputError
-        The configuration cannot be used.
+    An InputError says what is wrong with the configuration.
     """
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
     configuration.resolve(configfiles.read_study(paths))  # raises errors without Snakemake's additions
-    global _is_loading
+    global is_loading
     config = ConfigSettings(config={"study": str(paths[0])}, configfiles=paths[1:])
     output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
-    _is_loading = True
+    is_loading = True
     logging.disable(logging.WARNING)  # Snakemake says how it merges the files, and prints the names of the rules
     try:
         with SnakemakeApi(output) as api, redirect_stdout(io.StringIO()):
             api.workflow(resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=SNAKEFILE).list_rules()
     finally:
-        _is_loading = False
+        is_loading = False
         logging.disable(logging.NOTSET)
-    return _declared[0]
+    assert declared is not None
+    return declared
 
 
 def note_processor(study: Configuration) -> None:
@@ -70,12 +53,9 @@ def note_processor(study: Configuration) -> None:
 
 
 def refuse_another_precision(config: Mapping[str, Any], study: Configuration) -> None:
-    """Refuse a job on a host where `precision: auto` means another precision: its run would always be stale.
+    """Refuse a job on a host where `precision: auto` means another precision than where the workflow runs, or than is known there.
 
-    Raises
-    ------
-    InputError
-        The precision differs from that of the workflow's host, or the latter is not known.
+    Its run would always be stale. An InputError says so.
     """
     path = _note(study)
     planned = read_json(path)["bfloat16"] if path.is_file() else None
@@ -94,10 +74,7 @@ def _note(study: Configuration) -> Path:
 def check_environments(folder: Path) -> None:
     """Check that the conda environments pin the library versions that runs are planned with.
 
-    Raises
-    ------
-    InputError
-        They do not. Every training would refuse to run.
+    If they do not, every training would refuse to run, and an InputError says so.
     """
     pins = {
         pin for path in folder.glob("*.yaml") for pin in re.findall(r"(?m)^ +- (\w+)==(\S+)$", path.read_text(encoding="utf-8"))

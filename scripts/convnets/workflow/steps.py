@@ -32,24 +32,15 @@ Check = Callable[["Steps"], Iterable[str]]
 class Steps:
     """All steps of a study, by rule and wildcards: `train_variant/mlp100/seed1`, `tabulate_variants`.
 
-    Parameters
-    ----------
-    declared
-        The rules and the study.
-    is_forced
-        Returns whether the command line forces one of some rules or files.
-    plans
-        Whether this process plans the workflow: it is neither a job of it nor a command that only asks what is stale. Only then
-        are time stamps and the marker written.
-    is_dry
-        Whether nothing will be run, so no job has to be handed to a script.
+    `is_forced` returns whether the command line forces one of some rules or files. `plans`: whether this process plans the
+    workflow, and is neither a job of it nor a command that only asks what is stale; only then are time stamps and the marker
+    written. `is_dry`: whether nothing will be run, so no job has to be handed to a script.
     """
 
     def __init__(
         self, declared: Declarations, is_forced: Callable[[set[str]], bool], *, plans: bool = True, is_dry: bool = False
     ) -> None:
-        self.study = declared.study
-        self._declared, self._is_forced = declared, is_forced
+        self.study, self._declared, self._is_forced = declared.study, declared, is_forced
         self._reasons: dict[str, list[str]] = {}
         self._stale: dict[str, bool] = {}
         self._plans, self._is_dry, self._is_marked = plans, is_dry, False
@@ -59,14 +50,8 @@ class Steps:
     def marker(self, rule: str, check: Check | None = None, *, is_extra: bool = False) -> InputFunction:
         """Return an input function that names the marker where the rule's step is stale.
 
-        Parameters
-        ----------
-        rule
-            The rule.
-        check
-            Returns further reasons for which its step is stale.
-        is_extra
-            Whether the step is made only where it is asked for, so that the study is complete without it.
+        `check` returns further reasons for that. `is_extra`: whether the step is made only where it is asked for, so that the study
+        is complete without it.
         """
         if not is_extra:
             self._declared.checks[rule] = check
