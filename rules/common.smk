@@ -20,7 +20,6 @@ from convnets.workflow.steps import Steps
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-SCRIPTS = BASE / "scripts"
 # Of a user's own network that has not been trained yet, or with layers whose operations are not known.
 UNKNOWN_COST, UNKNOWN_MINUTES = 10**9, 120
 FIGURES_FIRST = UNKNOWN_COST + 1  # the priority of a figure: it takes two seconds, and is there as soon as its runs are
@@ -106,7 +105,7 @@ onstart:
 
 # Rules call scripts by name. Put scripts/ on the PATH, and the Python that runs Snakemake, whose environment may not be activated.
 # conda puts its own Python first.
-os.environ.update(PATH=os.pathsep.join([str(SCRIPTS), str(Path(sys.executable).parent), *os.get_exec_path()]))
+os.environ.update(PATH=os.pathsep.join([str(BASE / "scripts"), str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 
 wildcard_constraints:

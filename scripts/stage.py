@@ -9,10 +9,9 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import chdir
+from contextlib import chdir, suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -91,10 +90,8 @@ def set_stage() -> None:
         os.environ.clear()
         os.environ.update(clean)
     if Path("matplotlibrc").exists():  # Matplotlib reads this file of the working directory before any other
-        package = find_spec("matplotlib")
-        if package and package.origin:
-            with chdir(Path(package.origin).parent):
-                import_module("matplotlib")
+        with chdir(SCRIPTS), suppress(ImportError):
+            import_module("matplotlib")
 
 
 set_stage()

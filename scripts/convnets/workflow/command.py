@@ -24,10 +24,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=(description or "").strip().split("\n\n")[0])
 
 
-def study_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the argument parser of a command on a whole study, which takes the configuration files."""
+def study_parser(description: str | None, cores_for: str = "") -> argparse.ArgumentParser:
+    """Return the argument parser of a command on a whole study: it takes the configuration files, and perhaps `--cores`."""
     made = parser(description)
     made.add_argument("configfiles", type=Path, nargs="+", help="the study, and files to merge over it")
+    if cores_for:
+        made.add_argument("--cores", type=cores, default="all", help=f"{cores_for}: a number, or all (default)")
     return made
 
 
@@ -51,11 +53,11 @@ def seconds(text: str) -> float:
     return value
 
 
-def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
+def snakemake(configfiles: Sequence[Path], cores: int, *options: str) -> None:
     """Run Snakemake on a study and the files merged over it, and exit with its status where that is not 0."""
     study, *merged = map(str, configfiles)
     given = ["--config", f"study={study}", *(["--configfile", *merged] if merged else [])]
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, *given, "--logger", "convnets"]
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *given, "--logger", "convnets"]
     with subprocess.Popen([*command, *options]) as process:
         try:
             status = process.wait()

@@ -105,11 +105,8 @@ def _network(study: Configuration, variant: str) -> str:
 def _result(run: Path) -> Sequence[Any]:
     try:
         summary = read_json(run / layout.METRICS)
-        return (
-            layout.name_of(run),
-            {name: summary[name] for name in summary if name not in NOT_RESULTS},
-            sha256(run / layout.HISTORY),
-        )
+        counted = {name: summary[name] for name in summary if name not in NOT_RESULTS}
+        return layout.name_of(run), counted, sha256(run / layout.HISTORY)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{run} cannot be read: {error}") from error
 

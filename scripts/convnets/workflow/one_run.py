@@ -25,6 +25,7 @@ from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.delivery import deliver
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.tracking.following import PATIENCE_S, Follower, LateError, followed, time_limit
+from convnets.training import checkpoints
 from convnets.workflow import command, version_control
 from convnets.workflow.frame import Job
 
@@ -40,9 +41,8 @@ logger = logging.getLogger(__name__)
 class Attempt:
     """An attempt at a run.
 
-    `number` counts the attempts. `patience` is the seconds to wait for another process that makes the same run, and
-    `deliver_within` the time limit of delivery in seconds (None: the default). `is_submitted`: whether this is a job of a batch
-    system.
+    `number` counts the attempts. `patience` is the seconds to wait for another process that makes the same run, `deliver_within`
+    the time limit of delivery in seconds (None: the default). `is_submitted`: whether this is a job of a batch system.
     """
 
     job: Job
@@ -134,7 +134,7 @@ class Attempt:
         used, mark = device.configure(self.threads, gpu=self.gpu), self.job.fingerprint
         import tensorflow
 
-        from convnets.training import checkpoints, loop, outcome
+        from convnets.training import loop, outcome
         from convnets.training.keras_objects import RefusedError
         from convnets.training.result import Result
 
@@ -158,9 +158,8 @@ class Attempt:
             machine = (used, chosen.training.precision, digests, components["libraries"])
             return replace(result.record(begun.training, begun.began, *machine), commit=identity.commit)
 
-        outputs = [self.run / file for file in RUN_FILES]
+        outputs, observe = [self.run / file for file in RUN_FILES], self._observer(chosen.training.epochs, follower)
         before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
-        observe = self._observer(chosen.training.epochs, follower)
         try:
             with followed(follower, self.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
                 try:
@@ -183,9 +182,8 @@ class Attempt:
         )
         return result.model, follower
 
-    def _observer(self, epochs: int, follower: Follower) -> Callable[[Any], None]:
+    def _observer(self, epochs: int, follower: Follower) -> Callable[[checkpoints.State], None]:
         """Return the function that is called after each epoch: it logs a line, writes a checkpoint and tells the follower."""
-        from convnets.training import checkpoints
 
         def observe(state: checkpoints.State) -> None:
             epoch = state.history[-1]
@@ -208,10 +206,8 @@ class Attempt:
 
         return observe
 
-    def _keep(self, state: Any) -> None:  # noqa: ANN401  (of checkpoints, which imports NumPy)
+    def _keep(self, state: checkpoints.State) -> None:
         """Write a checkpoint of a training that was asked to stop. A full disk costs it the part of the epoch that is done."""
-        from convnets.training import checkpoints
-
         logger.info("asked to stop, after %s", state)
         unfinished.note(self.unfinished, state.history, pause=0)
         try:

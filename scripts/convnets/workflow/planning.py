@@ -1,4 +1,4 @@
-"""Reading the Snakefile: how commands load its steps, and the checks of hosts and environments."""
+"""Reading the Snakefile: how commands load its steps, finished ones if need be, and the checks of hosts and environments."""
 
 import io
 import logging
@@ -15,9 +15,12 @@ from convnets.freshness import fingerprint
 from convnets.freshness.code import LIBRARIES, PACKAGES, library_version
 from convnets.study import configfiles, configuration
 from convnets.study.configuration import Configuration
+from convnets.workflow import command
+from convnets.workflow.declarations import TRAINING
 from convnets.workflow.steps import Steps
 
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
+SHOWN = 5  # unfinished runs that an error names
 
 declared: Steps | None = None  # by the last Snakefile that was read in this process, which sets it
 is_loading = False  # whether `load` is reading the Snakefile; then nothing may be written
@@ -45,6 +48,24 @@ def load(paths: Sequence[Path]) -> Steps:
         logging.disable(logging.NOTSET)
     assert declared is not None
     return declared
+
+
+def load_finished(paths: Sequence[Path], cores: int, wanted: str) -> Steps:
+    """Make tables, figures and overview of a study where they are stale, and return its steps.
+
+    An InputError says that runs are missing or stale, for what is `wanted`, which trains nothing.
+    """
+    steps = load(paths)
+    stale = {step.key: reasons for step in steps.trainings() if (reasons := steps.reasons(step.key))}
+    if stale:
+        lines = [f"  {key.removeprefix(TRAINING + '/')}: {reasons[0]}" for key, reasons in list(stale.items())[:SHOWN]]
+        more = [f"  and {len(stale) - SHOWN} more"] if len(stale) > SHOWN else []
+        raise InputError(
+            f"{len(stale)} runs are missing or stale, and {wanted} trains nothing: make run first (make why says more)\n"
+            + "\n".join([*lines, *more])
+        )
+    command.snakemake(paths, cores, "--", str(steps["write_overview"].files[0]))
+    return steps
 
 
 def note_processor(study: Configuration) -> None:
