@@ -38,11 +38,7 @@ if study.claims:
     include: "rules/claims.smk"
 
 
-if study.replicates or study.memory:
-
-    include: "rules/theory.smk"
-
-
+include: "rules/theory.smk"
 include: "rules/report.smk"
 include: "rules/paper.smk"
 

@@ -78,19 +78,15 @@ steps = Steps(Declarations(rules, study, prefix), is_forced, plans=plans, is_dry
 planning.declared = steps
 
 
-def hold_cores_and_memory():
-    """Limit concurrent jobs to the machine's cores, and concurrent trainings to its memory."""
+# Limit concurrent jobs to the machine's cores, and concurrent trainings to its memory. A batch system runs jobs on other machines,
+# and a workflow that imports this one has its own limits.
+if workflow.is_main_process and workflow.resource_settings.nodes is None and not is_imported:
     asked, there = workflow.resource_settings.cores or 0, command.cores("all")
     if asked > there and for_snakemake.limit_cores(workflow, there):
         print(f"--cores {asked} is more than the {there} cores of this machine; {there} are used", file=sys.stderr)
     memory = hardware.available_memory()
     if memory < min(asked, there) * TRAINING_MB * 2**20 and "mem_mb" not in workflow.global_resources:
         workflow.register_resource("mem_mb", memory // 2**20)
-
-
-# A batch system runs jobs on other machines, and a workflow that imports this one has its own limits.
-if workflow.is_main_process and workflow.resource_settings.nodes is None and not is_imported:
-    hold_cores_and_memory()
 
 
 onstart:

@@ -44,12 +44,15 @@ def main() -> None:
                 without = f" (not compared, since it is missing: {', '.join(result.not_compared)})" if result.not_compared else ""
                 print(f"verified      {step.key}: equal bit for bit{without}")
     print(f"{len(verified)} of {len(chosen)} runs verified; an equal first epoch does not prove the last")
-    if problem := verify.track(steps, [step.stamp.parent for step in verified]):
-        print(f"not in the tracking store yet (make sync): {problem}")
-    again = steps.again()  # these count verified runs, and no stamp is stale by that
-    if verified and (fresh := [rule for rule in ("tabulate_variants", "write_overview") if not again.is_stale(rule)]):
-        made = [str(steps[rule].files[0]) for rule in fresh]
-        command.snakemake(arguments.configfiles, arguments.cores, "--forcerun", *fresh, "--", *made)
+    if verified:
+        from convnets.tracking import publishing  # MLflow takes seconds to import
+
+        if problem := publishing.bring(steps.study.plan, [step.stamp.parent for step in verified]):
+            print(f"not in the tracking store yet (make sync): {problem}")
+        again = steps.again()  # these count verified runs, and no stamp is stale by that
+        if fresh := [rule for rule in ("tabulate_variants", "write_overview") if not again.is_stale(rule)]:
+            made = [str(steps[rule].files[0]) for rule in fresh]
+            command.snakemake(arguments.configfiles, arguments.cores, "--forcerun", *fresh, "--", *made)
     sys.exit(len(verified) < len(chosen))
 
 

@@ -55,7 +55,7 @@ class Declarations:
     def __init__(self, rules: Any, study: Configuration, prefix: str = "") -> None:  # noqa: ANN401
         self.study, self._prefix = study, prefix
         self.checks: dict[str, Callable[[Any], Iterable[str]] | None] = {}  # by rule: further reasons for which its steps are stale
-        self.needed_by: dict[str, str] = {}  # by file that may be missing: the rule that needs it, if stale
+        self.may_be_missing = ""  # the file that only stale trainings need
         self._rules = rules
         self.step = cache(self._read)  # the step with a key, as its rule declares it
         self._values = {"comparison": list(study.comparisons), "variant": list(study.variants), "seed": list(map(str, study.seeds))}

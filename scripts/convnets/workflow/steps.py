@@ -25,7 +25,6 @@ from convnets.workflow.declarations import MARK, TRAINING, Declarations, Step, k
 MARKER = Path(".snakemake") / "stale.txt"
 JOBS = Path(".snakemake") / "convnets"
 
-InputFunction = Callable[[Any], list[str]]
 Check = Callable[["Steps"], Iterable[str]]
 
 
@@ -47,7 +46,7 @@ class Steps:
 
     # For rules
 
-    def marker(self, rule: str, check: Check | None = None, *, is_extra: bool = False) -> InputFunction:
+    def marker(self, rule: str, check: Check | None = None, *, is_extra: bool = False) -> Callable[[Any], list[str]]:
         """Return an input function that names the marker where the rule's step is stale.
 
         `check` returns further reasons for that. `is_extra`: whether the step is made only where it is asked for, so that the study
@@ -67,11 +66,11 @@ class Steps:
     def when_stale(self, rule: str, may_be_missing: str, **files: str) -> Callable[[Any], Mapping[str, str]]:
         """Return an input function, to be unpacked, that names the files and the marker only if the rule's step has to run.
 
-        So a change of these files does not run a fresh step again. `may_be_missing` names a file that no other rule needs: it may
-        be missing while all steps of the rule are fresh.
+        So a change of these files does not run a fresh step again. `may_be_missing` names a file that only trainings need: it may
+        be missing while all of them are fresh.
         """
         self._declared.checks[rule] = None
-        self._declared.needed_by[self._declared.path(files[may_be_missing])] = rule
+        self._declared.may_be_missing = self._declared.path(files[may_be_missing])
 
         def needed(wildcards: Any) -> Mapping[str, str]:  # noqa: ANN401
             if not self._is_to_be_made(key_of(rule, wildcards)):
@@ -139,22 +138,18 @@ class Steps:
     def reasons(self, key: str) -> list[str]:
         """Return why a step is stale by itself; empty if it is not."""
         if key not in self._reasons:
-            step, needed_by = self[key], self._declared.needed_by
-            rare = {file: needed_by[str(file)] for file in step.files if str(file) in needed_by}
-            needed = {file for file, rule in rare.items() if any(self.reasons(other.key) for other in self.of(rule))}
+            step = self[key]
+            rare = [file for file in step.files if str(file) == self._declared.may_be_missing]
+            needed = rare if rare and any(self.reasons(training.key) for training in self.trainings()) else []
             outputs = [file for file in step.files if file not in rare or file in needed]
             found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, needed)
             check = self._declared.checks.get(step.rule)
             self._reasons[key] = found or (list(check(self)) if check else [])
         return self._reasons[key]
 
-    def of(self, rule: str) -> list[Step]:
-        """Return the steps of a rule."""
-        return [step for step in self.all.values() if step.rule == rule]
-
     def trainings(self) -> list[Step]:
         """Return the trainings."""
-        return self.of(TRAINING)
+        return [step for step in self.all.values() if step.rule == TRAINING]
 
     @cached_property
     def _made_by(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ that is wanted now. An equal first epoch does not prove an equal last one, so th
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,13 +105,6 @@ def verify(step: Step, data: Path) -> Verification:
         except InputError as error:
             differences = (str(error),)
     return Verification(differences, missing)
-
-
-def track(steps: Steps, folders: Sequence[Path]) -> str:
-    """Deliver verified runs, with their new fingerprints, to the tracking store; return why that failed, or an empty text."""
-    from convnets.tracking import publishing  # MLflow takes seconds to import
-
-    return publishing.bring(steps.study.plan, folders) if folders else ""
 
 
 def _renew(step: Step, stamp: stamps.Stamp, metrics: records.Metrics, found: Mapping[str, Any]) -> None:
