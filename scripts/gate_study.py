@@ -24,7 +24,6 @@ from convnets.workflow.steps import Steps
 
 SCRIPTS = Path(__file__).parent
 PASSES, FAILS, NOT_COMPARABLE = range(3)
-SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def main() -> None:
@@ -53,7 +52,7 @@ def main() -> None:
 def _say(text: str, table: str = "") -> None:
     """Print what became of the verdicts, and add it with the table to the summary of a forge."""
     print(text)
-    if summary := os.environ.get(SUMMARY):
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(f"## Gate\n\n{text}\n\n{table}\n")
 

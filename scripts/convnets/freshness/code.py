@@ -5,7 +5,6 @@ A step executes its script and every module of the project that this imports, di
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -64,11 +63,3 @@ def library_version(library: str) -> str:
     except PackageNotFoundError:
         lock = (SCRIPTS.parent / "requirements.lock").read_text(encoding="utf-8")
         return str(re.findall(rf"^{package}==(\S+)", lock, re.MULTILINE)[0])
-
-
-def changed_modules(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line for each module that differs."""
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            verb = "changed" if name in old and name in new else "is no longer imported" if name in old else "is imported now"
-            yield f"code: {name} {verb}"

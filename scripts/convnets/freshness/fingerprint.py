@@ -69,7 +69,10 @@ def changes(old: Components, new: Components) -> list[str]:
         for path, before, after in _differences(old.get(section, {}), new.get(section, {})):
             name = NAMES.get(section, section)
             found.append(f"{name} {path}: {_show(before, after)}".replace(f"{section} : ", f"{section}: "))
-    return [*found, *code.changed_modules(old.get("modules", {}), new.get("modules", {}))]
+    for name, before, after in _differences(old.get("modules", {}), new.get("modules", {})):
+        verb = "is imported now" if before is _ABSENT else "is no longer imported" if after is _ABSENT else "changed"
+        found.append(f"code: {name} {verb}")
+    return found
 
 
 _ABSENT = object()

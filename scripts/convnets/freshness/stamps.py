@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel
 
 from convnets.files import read_json, sha256, write_json
 from convnets.freshness import fingerprint
@@ -19,7 +19,7 @@ from convnets.runs import layout
 
 STAMP = layout.STAMP
 NOT_MADE = "not made yet"  # the reason of a step without outputs
-SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
+SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components, those that are mappings
 # Keys of a run's files that may change without changing the result: where it is tracked, and its fingerprint after a verification.
 NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components", "sizes")}
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
@@ -39,14 +39,6 @@ class Stamp(BaseModel, frozen=True):
     outputs: Mapping[str, str]
     sizes: Mapping[str, int]
     seconds: float
-
-    @field_validator("components")
-    @classmethod
-    def _has_sections(cls, components: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Check that the sections are mappings."""
-        if not all(isinstance(components.get(name, {}), Mapping) for name in SECTIONS):
-            raise ValueError(f"one of {', '.join(SECTIONS)} is no mapping")
-        return components
 
 
 @contextmanager
@@ -77,9 +69,10 @@ def stamping(
 def read(path: Path) -> Stamp | None:
     """Return the stamp, or None if there is none or it is damaged."""
     try:
-        return Stamp.model_validate_json(path.read_bytes(), strict=True)
+        stamp = Stamp.model_validate_json(path.read_bytes(), strict=True)
     except (OSError, ValueError):
         return None
+    return stamp if all(isinstance(stamp.components.get(name, {}), Mapping) for name in SECTIONS) else None
 
 
 def reasons(

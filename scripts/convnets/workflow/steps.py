@@ -56,10 +56,7 @@ class Steps:
             self._declared.checks[rule] = check
 
         def stale(wildcards: Any) -> list[str]:  # noqa: ANN401
-            if not self.reasons(key_of(rule, wildcards)):
-                return []
-            self._mark()
-            return [local(str(MARKER))]
+            return [self._mark()] if self.reasons(key_of(rule, wildcards)) else []
 
         return stale
 
@@ -73,10 +70,7 @@ class Steps:
         self._declared.may_be_missing = self._declared.path(files[may_be_missing])
 
         def needed(wildcards: Any) -> Mapping[str, str]:  # noqa: ANN401
-            if not self._is_to_be_made(key_of(rule, wildcards)):
-                return {}
-            self._mark()
-            return {**files, MARK: local(str(MARKER))}
+            return {**files, MARK: self._mark()} if self._is_to_be_made(key_of(rule, wildcards)) else {}
 
         return needed
 
@@ -112,13 +106,14 @@ class Steps:
 
         return write
 
-    def _mark(self) -> None:
-        """Write the marker, once."""
-        if self._is_marked or not self._plans:
-            return
-        self._is_marked = True
-        with atomic_path(MARKER) as temporary:
-            temporary.write_text(f"{time.time_ns()}\n")
+    def _mark(self) -> str:
+        """Write the marker, once, and return its path."""
+        if self._plans and not self._is_marked:
+            self._is_marked = True
+            with atomic_path(MARKER) as temporary:
+                temporary.write_text(f"{time.time_ns()}\n")
+        marker: str = local(str(MARKER))
+        return marker
 
     # For commands and tests
 
