@@ -117,7 +117,7 @@ def runs_of(variants=study.variants, seeds=study.seeds):
     Of given runs (`runs_from`), return all files that count.
     """
     given = study.runs_from
-    names = ["history.csv", "metrics.json", "record.json", "stamp.json"] if given else "stamp.json"
+    names = others.FILES if given else "stamp.json"
     own = [variant for variant in variants if ":" not in variant]
     folder = given or "<results>"
     paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=own, seed=seeds, name=names)

@@ -76,14 +76,13 @@ def read(path: Path) -> Stamp | None:
 
 
 def reasons(
-    path: Path, components: fingerprint.Components, wanted: str, outputs: Iterable[Path], thorough: Collection[Path] = ()
+    path: Path, components: fingerprint.Components, wanted: str, outputs: Sequence[Path], thorough: Collection[Path] = ()
 ) -> list[str]:
     """Return why a step is stale; empty if it is fresh.
 
     `components` and their digest `wanted` are those wanted now. Of the outputs, all of which have to be there, those in `thorough`
     are compared by content whatever their size.
     """
-    outputs = tuple(outputs)
     present = [file for file in outputs if file.is_file()]
     found = [f"{file.name} is missing" for file in outputs if file not in present]
     stamp = read(path)

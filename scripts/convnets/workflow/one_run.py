@@ -6,10 +6,9 @@ are written.
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +157,7 @@ class Attempt:
             machine = (used, chosen.training.precision, digests, components["libraries"])
             return replace(result.record(begun.training, begun.began, *machine), commit=identity.commit)
 
-        outputs, observe = [self.run / file for file in RUN_FILES], self._observer(chosen.training.epochs, follower)
+        outputs, observe = [self.run / file for file in RUN_FILES], partial(self._observe, chosen.training.epochs, follower)
         before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
         try:
             with followed(follower, self.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
@@ -182,29 +181,24 @@ class Attempt:
         )
         return result.model, follower
 
-    def _observer(self, epochs: int, follower: Follower) -> Callable[[checkpoints.State], None]:
-        """Return the function that is called after each epoch: it logs a line, writes a checkpoint and tells the follower."""
-
-        def observe(state: checkpoints.State) -> None:
-            epoch = state.history[-1]
-            logger.info(
-                "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
-                *(epoch.epoch, epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
-                *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
-            )
-            try:
-                checkpoints.write(self.unfinished, self.job.fingerprint, state)
-            except OSError as error:  # such as a full disk, which would have no room for the results either
-                raise InputError(
-                    f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
-                    f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
-                ) from error
-            unfinished.note(self.unfinished, state.history)
-            # The newest epoch is held back. If its checkpoint cannot be read, it is trained again, and the store cannot delete a
-            # point.
-            follower.tell(state.history[:-1], state.usage[:-1])
-
-        return observe
+    def _observe(self, epochs: int, follower: Follower, state: checkpoints.State) -> None:
+        """Note an epoch that has ended, of so many: log a line, write a checkpoint and tell the follower."""
+        epoch = state.history[-1]
+        logger.info(
+            "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
+            *(epoch.epoch, epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
+            *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
+        )
+        try:
+            checkpoints.write(self.unfinished, self.job.fingerprint, state)
+        except OSError as error:  # such as a full disk, which would have no room for the results either
+            raise InputError(
+                f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
+                f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
+            ) from error
+        unfinished.note(self.unfinished, state.history)
+        # The newest epoch is held back. If its checkpoint cannot be read, it is trained again, and the store cannot delete a point.
+        follower.tell(state.history[:-1], state.usage[:-1])
 
     def _keep(self, state: checkpoints.State) -> None:
         """Write a checkpoint of a training that was asked to stop. A full disk costs it the part of the epoch that is done."""
