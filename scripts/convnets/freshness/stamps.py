@@ -96,7 +96,7 @@ def reasons(
         found += fingerprint.changes(stamp.components, components) or [f"{path.name} contradicts itself"]
     for file in present:
         name = _relative(file, path)
-        if not _is_as_recorded(file, stamp.outputs.get(name), stamp.sizes.get(name), thorough=file in thorough):
+        if not _is_as_recorded(file, stamp.outputs.get(name), stamp.sizes.get(name, 0), thorough=file in thorough):
             found.append(f"{file.name} is not as it was written")
     for name, recorded in stamp.inputs.items():
         file = path.parent / name
@@ -113,9 +113,7 @@ def damage(path: Path, stamp: Stamp) -> list[str]:
     return missing + [f"{name} is not as it was written" for name, file in present if not _has_content(file, stamp.outputs[name])]
 
 
-def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thorough: bool) -> bool:
-    if recorded is None or size is None:
-        return False
+def _is_as_recorded(file: Path, recorded: str | None, size: int, *, thorough: bool) -> bool:
     if size > HASHED_WHEN_PLANNING and not thorough:
         return file.stat().st_size == size
     return _has_content(file, recorded)
@@ -124,7 +122,7 @@ def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thoro
 _contents: dict[tuple[Path, int, int], str] = {}
 
 
-def _has_content(file: Path, recorded: str) -> bool:
+def _has_content(file: Path, recorded: str | None) -> bool:
     """Return whether a file has the content recorded. Its digest is computed once while its size and time stamp stay."""
     status = file.stat()
     key = (file, status.st_size, status.st_mtime_ns)

@@ -93,7 +93,7 @@ class Steps:
                 "components": {name: part for name, part in step.components.items() if name not in ("modules", "libraries")},
                 "inputs": {name: listed(files) for name, files in input.items() if name != MARK},
                 "outputs": {name: listed(files) for name, files in output.items()},
-                **({"uncounted": step.uncounted} if step.uncounted else {}),
+                "uncounted": step.uncounted,
             }
             # The name holds a digest, so that another call of Snakemake cannot change the file that this call has named.
             path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
