@@ -75,7 +75,7 @@ FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
 plans = workflow.is_main_process and not planning.is_loading
 steps = Steps(Declarations(rules, study, prefix), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
-planning.declared = steps
+planning.declare(steps)
 
 
 # Limit concurrent jobs to the machine's cores, and concurrent trainings to its memory. A batch system runs jobs on other machines,

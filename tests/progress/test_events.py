@@ -71,7 +71,7 @@ def test_on_a_terminal_the_reason_stands_in_the_line_of_the_end(steps: Steps, mo
     """Of a run that is made again: the first time needs none."""
     write_run(steps.study.layout.results, model)
     (steps.study.layout.run("mlp100", 1) / "history.csv").unlink()
-    planning.declared = steps.again()
+    planning.declare(steps.again())
     events = Events(is_brief=True)
     assert texts(events, record(LogEvent.RUN_INFO, stats=STATS), training(1))[1:] == []
     ((kind, text),) = texts(events, finished(1))

@@ -149,7 +149,7 @@ class Events:
         return iter(())
 
     def _plan(self, record: Mapping[str, Any]) -> Iterator[Line]:
-        steps = planning.declared
+        steps = planning.declared()
         if steps is None or self._planned:  # a dry-run counts the jobs twice
             return
         counts = {rule: count for rule, count in record["stats"].items() if rule not in ("all", "total")}

@@ -22,8 +22,18 @@ from convnets.workflow.steps import Steps
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 SHOWN = 5  # unfinished runs that an error names
 
-declared: Steps | None = None  # by the last Snakefile that was read in this process, which sets it
 is_loading = False  # whether `load` is reading the Snakefile; then nothing may be written
+_declared: list[Steps] = []  # by the last Snakefile that was read
+
+
+def declare(steps: Steps) -> None:
+    """Register the steps of the Snakefile that is being read, for `load`."""
+    _declared[:] = [steps]
+
+
+def declared() -> Steps | None:
+    """Return the steps of the last Snakefile that was read in this process."""
+    return _declared[-1] if _declared else None
 
 
 def load(paths: Sequence[Path]) -> Steps:
@@ -46,8 +56,7 @@ def load(paths: Sequence[Path]) -> Steps:
     finally:
         is_loading = False
         logging.disable(logging.NOTSET)
-    assert declared is not None
-    return declared
+    return _declared[0]
 
 
 def load_finished(paths: Sequence[Path], cores: int, wanted: str) -> Steps:

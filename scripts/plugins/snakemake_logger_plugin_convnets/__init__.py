@@ -40,7 +40,7 @@ class LogHandler(LogHandlerBase):
     def _show(self, record: logging.LogRecord) -> None:
         if self._events is None:
             planning = sys.modules.get("convnets.workflow.planning")
-            if planning is None or planning.declared is None:
+            if planning is None or planning.declared() is None:
                 if record.levelno >= logging.WARNING:
                     print(record.getMessage(), file=sys.stderr)
                 return
