@@ -20,10 +20,7 @@ include: "rules/common.smk"
 
 
 pathvars:
-    results=FOLDERS["results"],
-    logs=FOLDERS["logs"],
-    benchmarks=FOLDERS["benchmarks"],
-    resources=FOLDERS["resources"],
+    **FOLDERS,
 
 
 if study.runs_from is None:
@@ -41,11 +38,7 @@ if study.claims:
     include: "rules/claims.smk"
 
 
-if study.replicates or study.memory:
-
-    include: "rules/theory.smk"
-
-
+include: "rules/theory.smk"
 include: "rules/report.smk"
 include: "rules/paper.smk"
 

@@ -3,7 +3,7 @@
 
 rule tabulate_claims:
     input:
-        runs=runs_of([variant for variant in study.variants_of_claims() if ":" not in variant]),
+        runs=runs_of(study.variants_of_claims()),
         elsewhere=runs_elsewhere(study.variants_of_claims()),
         frozen=FROZEN,
         stale=steps.marker("tabulate_claims"),

@@ -21,7 +21,6 @@ from convnets.workflow.steps import Steps
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-SCRIPTS = BASE / "scripts"
 # Of a user's own network that has not been trained yet, or with layers whose operations are not known.
 UNKNOWN_COST, UNKNOWN_MINUTES = 10**9, 120
 FIGURES_FIRST = UNKNOWN_COST + 1  # the priority of a figure: it takes two seconds, and is there as soon as its runs are
@@ -75,24 +74,20 @@ TABLES = [
 FROZEN = [local(str(study.frozen))] if TERMS else []
 FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
-plans = workflow.is_main_process and not planning.is_loading()
+plans = workflow.is_main_process and not planning.is_loading
 steps = Steps(Declarations(rules, study, prefix), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)
 planning.declare(steps)
 
 
-def hold_cores_and_memory():
-    """Limit concurrent jobs to the machine's cores, and concurrent trainings to its memory."""
+# Limit concurrent jobs to the machine's cores, and concurrent trainings to its memory. A batch system runs jobs on other machines,
+# and a workflow that imports this one has its own limits.
+if workflow.is_main_process and workflow.resource_settings.nodes is None and not is_imported:
     asked, there = workflow.resource_settings.cores or 0, command.cores("all")
     if asked > there and for_snakemake.limit_cores(workflow, there):
         print(f"--cores {asked} is more than the {there} cores of this machine; {there} are used", file=sys.stderr)
     memory = hardware.available_memory()
     if memory < min(asked, there) * TRAINING_MB * 2**20 and "mem_mb" not in workflow.global_resources:
         workflow.register_resource("mem_mb", memory // 2**20)
-
-
-# A batch system runs jobs on other machines, and a workflow that imports this one has its own limits.
-if workflow.is_main_process and workflow.resource_settings.nodes is None and not is_imported:
-    hold_cores_and_memory()
 
 
 onstart:
@@ -107,7 +102,7 @@ onstart:
 
 # Rules call scripts by name. Put scripts/ on the PATH, and the Python that runs Snakemake, whose environment may not be activated.
 # conda puts its own Python first.
-os.environ.update(PATH=os.pathsep.join([str(SCRIPTS), str(Path(sys.executable).parent), *os.get_exec_path()]))
+os.environ.update(PATH=os.pathsep.join([str(BASE / "scripts"), str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 
 wildcard_constraints:
@@ -118,11 +113,15 @@ wildcard_constraints:
 
 
 def runs_of(variants=study.variants, seeds=study.seeds):
-    """Return the stamp of each run of these variants, which vouches for its files. Of given runs (`runs_from`), all files that count."""
+    """Return the stamp of each run of those variants that are of this study; it vouches for the run's files.
+
+    Of given runs (`runs_from`), return all files that count.
+    """
     given = study.runs_from
-    names = ["history.csv", "metrics.json", "record.json", "stamp.json"] if given else "stamp.json"
+    names = reading.FILES if given else "stamp.json"
+    own = [variant for variant in variants if ":" not in variant]
     folder = given or "<results>"
-    paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=variants, seed=seeds, name=names)
+    paths = expand("{folder}/runs/{variant}/seed{seed}/{name}", folder=folder, variant=own, seed=seeds, name=names)
     return [local(path) for path in paths if Path(path).exists()] if given else paths
 
 
@@ -132,9 +131,9 @@ def runs_elsewhere(subjects):
     return [local(str(folder / name)) for folder in folders for name in reading.FILES]
 
 
-def runs_of_comparison_elsewhere(wildcards):
-    """Return the files of the runs of other studies in a comparison."""
-    return runs_elsewhere([member.variant for member in study.comparisons[wildcards.comparison].members])
+def variants_drawn(wildcards):
+    """Return the variants in a comparison."""
+    return [member.variant for member in study.comparisons[wildcards.comparison].members]
 
 
 def text(name):
@@ -158,16 +157,6 @@ def in_report(caption, category, labels):
     return {"caption": f"../report/captions/{caption}.rst", "category": category, "labels": labels}
 
 
-def runs_of_comparison(wildcards):
-    """Return the runs in a comparison, as `runs_of` does."""
-    return runs_of([member.variant for member in study.comparisons[wildcards.comparison].members if ":" not in member.variant])
-
-
-def comparison_of(wildcards):
-    """Return the settings of a comparison."""
-    return asdict(study.comparisons[wildcards.comparison])
-
-
 def title_of_comparison(wildcards):
     """Return the label of a comparison's figure in Snakemake's report."""
     comparison = study.comparisons[wildcards.comparison]
@@ -180,33 +169,14 @@ def settings_of(variants):
     return {name: study.variants[name].canonical() for name in variants if name in study.variants}
 
 
-def training_cost(wildcards):
-    """Return the priority of a training: its floating-point operations, in units of 10^9. Unknown ones come first."""
-    known = cost_of(wildcards.variant)
-    return UNKNOWN_COST if known is None else known
-
-
 @cache
 def cost_of(variant):
-    """Return the operations of a training of a variant, in units of 10^9; None if they are not known."""
+    """Return the floating-point operations of a training of a variant, in units of 10^9; `UNKNOWN_COST` if they are not known."""
     operations = study.training_operations(variant)
-    return None if operations is None else operations / 1e9
+    return UNKNOWN_COST if operations is None else operations / 1e9
 
 
 def training_minutes(wildcards, attempt):
-    """Return the minutes that a training needs on a slow core, of 10^10 operations a second, times the attempt.
-
-    Where the operations are not known, that is `UNKNOWN_MINUTES`.
-    """
-    known = cost_of(wildcards.variant)
-    return (UNKNOWN_MINUTES if known is None else 10 + ceil(known / 10 / 60)) * attempt
-
-
-def training_memory(wildcards, attempt):
-    """Return the megabytes of memory that a training requests, times the attempt."""
-    return TRAINING_MB * attempt
-
-
-def number_of_attempt(wildcards, attempt):
-    """Return the number of an attempt, from 1."""
-    return attempt
+    """Return the minutes that a training needs on a slow core, of 10^10 operations a second, times the attempt."""
+    cost = cost_of(wildcards.variant)
+    return (UNKNOWN_MINUTES if cost == UNKNOWN_COST else 10 + ceil(cost / 10 / 60)) * attempt

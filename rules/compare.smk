@@ -3,8 +3,8 @@
 
 rule plot_comparison:
     input:
-        runs=runs_of_comparison,
-        elsewhere=runs_of_comparison_elsewhere,
+        runs=lambda wildcards: runs_of(variants_drawn(wildcards)),
+        elsewhere=lambda wildcards: runs_elsewhere(variants_drawn(wildcards)),
         published=published_in_comparison,
         stale=steps.marker("plot_comparison"),
     output:
@@ -18,7 +18,7 @@ rule plot_comparison:
     conda:
         "../envs/figures.yaml"
     params:
-        comparison=comparison_of,
+        comparison=lambda wildcards: asdict(study.comparisons[wildcards.comparison]),
         studies={name: str(folder) for name, folder in study.studies.items()},
         job=steps.job("plot_comparison"),
     shell:

@@ -41,8 +41,8 @@ if study.memory:
 
     rule tabulate_memory:
         input:
-            dense=runs_of(study.memory["dense"], study.seeds[0]),
-            conv1x1=runs_of(study.memory["conv1x1"], study.seeds[0]),
+            dense=runs_of([study.memory["dense"]], study.seeds[0]),
+            conv1x1=runs_of([study.memory["conv1x1"]], study.seeds[0]),
             stale=steps.marker("tabulate_memory"),
         output:
             csv=report("<results>/tables/memory.csv", **in_report("memory", "Tables", {"table": "Memory"})),

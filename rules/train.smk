@@ -23,8 +23,8 @@ rule train_variant:
         "<logs>/train_variant/{variant}/seed{seed}.log",
     benchmark:
         "<benchmarks>/train_variant/{variant}/seed{seed}.tsv"
-    # Start the longest trainings first, so that none runs alone at the end.
-    priority: training_cost
+    # Start the longest trainings first, so that none runs alone at the end, and those of unknown length before all others.
+    priority: lambda wildcards: cost_of(wildcards.variant)
     # A killed training resumes from its checkpoint; one that cannot succeed fails again at once. A job of a batch system is one
     # attempt: the Snakemake that submitted it counts the attempts.
     retries: 2 if workflow.is_main_process else 0
@@ -33,9 +33,9 @@ rule train_variant:
     threads: 1
     resources:
         # Requested from a batch system. A training takes up to 1,521 MB, and the two Snakemakes around it up to 180 MB each.
-        mem_mb=training_memory,
+        mem_mb=lambda wildcards, attempt: TRAINING_MB * attempt,
         runtime=training_minutes,
-        attempt=number_of_attempt,
+        attempt=lambda wildcards, attempt: attempt,
         gpu=0,
     params:
         # A job of a batch system does not write to an SQLite store. The workflow's own host delivers its run.

@@ -16,9 +16,7 @@ from convnets.workflow.steps import Steps
 
 def main() -> None:
     """Read the configuration and the stamps, print one line for each step and each reason."""
-    parser = command.study_parser(__doc__)
-    parser.add_argument("--cores", type=command.cores, default="all", help="for the estimate: a number, or all (default)")
-    arguments = parser.parse_args()
+    arguments = command.study_parser(__doc__, cores_for="for the estimate").parse_args()
     steps = planning.load(arguments.configfiles)
     seconds = estimates.estimate(steps)
     tracked = _tracked(steps) if steps.study.plan.reuse and seconds else set()

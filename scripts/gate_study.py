@@ -19,26 +19,23 @@ from convnets.findings import gate, looks
 from convnets.findings.gate import Row
 from convnets.runs import reading
 from convnets.workflow import command, planning, verify
-from convnets.workflow.declarations import Step
 from convnets.workflow.steps import Steps
 
 SCRIPTS = Path(__file__).parent
 PASSES, FAILS, NOT_COMPARABLE = range(3)
-SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def main() -> None:
     """Judge both studies, write the table, print what differs."""
-    parser = command.study_parser(__doc__)
+    parser = command.study_parser(__doc__, cores_for="for runs that are verified")
     parser.add_argument("--baseline", type=Path, required=True, help="results folder of the baseline")
-    parser.add_argument("--cores", default="all", help="for runs that are verified: a number, or all (default)")
     arguments = parser.parse_args()
     try:
         steps = planning.load(arguments.configfiles)
         file = steps.study.results / "tables" / "gate.csv"
         file.unlink(missing_ok=True)
         if _can_be_verified(steps):
-            verifying = [SCRIPTS / "verify_runs.py", "--cores", arguments.cores, *arguments.configfiles]
+            verifying = [SCRIPTS / "verify_runs.py", "--cores", str(arguments.cores), *arguments.configfiles]
             subprocess.run([sys.executable, *verifying], check=False)
             steps = steps.again()
         rows, bits = _compare(steps, arguments.baseline)
@@ -54,42 +51,31 @@ def main() -> None:
 def _say(text: str, table: str = "") -> None:
     """Print what became of the verdicts, and add it with the table to the summary of a forge."""
     print(text)
-    if summary := os.environ.get(SUMMARY):
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(f"## Gate\n\n{text}\n\n{table}\n")
 
 
-def _stale(steps: Steps) -> list[Step]:
-    return [step for step in steps.trainings() if steps.reasons(step.key)]
-
-
 def _can_be_verified(steps: Steps) -> bool:
     """Return whether runs are stale, and each of them can be verified."""
-    stale = {step.key for step in _stale(steps)}
+    stale = {step.key for step in steps.trainings() if steps.reasons(step.key)}
     return bool(stale) and stale == {step.key for step, obstacle in verify.candidates(steps) if not obstacle}
 
 
 def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
-    """Return the rows of the gate, and how many runs are the same bits, of how many.
-
-    Raises
-    ------
-    InputError
-        The studies cannot be compared.
-    """
+    """Return the rows of the gate, and how many runs are the same bits, of how many; an InputError if there is no comparison."""
     study = steps.study
     if not study.claims:
         raise InputError("the study has no claims")
-    if stale := _stale(steps):
+    if stale := [step for step in steps.trainings() if steps.reasons(step.key)]:
         first = stale[0]
         raise InputError(
             f"{len(stale)} runs of the study are missing or stale, such as {first.stamp.parent} ({steps.reasons(first.key)[0]}); "
             "make run trains them"
         )
     images = study.described.format
-    runs = reading.read(
-        [study.runs.run(variant, seed) for variant in study.variants for seed in study.seeds], study.variants, images
-    )
+    here = [study.runs.run(variant, seed) for variant in study.variants for seed in study.seeds]
+    runs = reading.read(here, study.variants, images)
     there = [run for found in reading.runs_by_variant(folder).values() for run in found]
     baseline = reading.read_elsewhere(there, {}, images)
     if not baseline:

@@ -9,10 +9,9 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import chdir
+from contextlib import chdir, suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -22,12 +21,8 @@ SET = {
     "MPLBACKEND": "agg",
     "MPLCONFIGDIR": str(SCRIPTS.parent / ".snakemake" / "matplotlib"),
     "MPL_IGNORE_SYSTEM_FONTS": "1",
-    "GOTO_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
+    **dict.fromkeys(("GOTO_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS"), "1"),
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"),
     "LC_ALL": "C.UTF-8",
     "PYTHONHASHSEED": "0",
     "PYTHONNOUSERSITE": "1",
@@ -95,10 +90,8 @@ def set_stage() -> None:
         os.environ.clear()
         os.environ.update(clean)
     if Path("matplotlibrc").exists():  # Matplotlib reads this file of the working directory before any other
-        package = find_spec("matplotlib")
-        if package and package.origin:
-            with chdir(Path(package.origin).parent):
-                import_module("matplotlib")
+        with chdir(SCRIPTS), suppress(ImportError):
+            import_module("matplotlib")
 
 
 set_stage()

@@ -16,9 +16,8 @@ from convnets.workflow import command, planning, verify
 
 def main() -> None:
     """Find the runs, verify them in parallel, print each outcome, and update the tracking store."""
-    parser = command.study_parser(__doc__)
+    parser = command.study_parser(__doc__, cores_for="runs side by side")
     parser.add_argument("--run", help="only this run, variant/seedN (default: every run that is stale for such a reason)")
-    parser.add_argument("--cores", type=command.cores, default="all", help="runs side by side: a number, or all (default)")
     arguments = parser.parse_args()
     steps = planning.load(arguments.configfiles)
     steps.study.require_own_runs()
@@ -33,7 +32,7 @@ def main() -> None:
         print("there is nothing to verify")
         return
     data = steps.study.layout.dataset
-    command.snakemake(arguments.configfiles, str(arguments.cores), "--", str(data))
+    command.snakemake(arguments.configfiles, arguments.cores, "--", str(data))
     verified = []
     # One process per run, since TensorFlow's number of threads is fixed once a process computes.
     with ProcessPoolExecutor(arguments.cores, get_context("spawn"), verify.be_quiet, max_tasks_per_child=1) as pool:
@@ -45,12 +44,15 @@ def main() -> None:
                 without = f" (not compared, since it is missing: {', '.join(result.not_compared)})" if result.not_compared else ""
                 print(f"verified      {step.key}: equal bit for bit{without}")
     print(f"{len(verified)} of {len(chosen)} runs verified; an equal first epoch does not prove the last")
-    if problem := verify.track(steps, [step.stamp.parent for step in verified]):
-        print(f"not in the tracking store yet (make sync): {problem}")
-    again = steps.again()  # these count verified runs, and no stamp is stale by that
-    if verified and (fresh := [rule for rule in ("tabulate_variants", "write_overview") if not again.is_stale(rule)]):
-        made = [str(steps[rule].files[0]) for rule in fresh]
-        command.snakemake(arguments.configfiles, str(arguments.cores), "--forcerun", *fresh, "--", *made)
+    if verified:
+        from convnets.tracking import publishing  # MLflow takes seconds to import
+
+        if problem := publishing.bring(steps.study.plan, [step.stamp.parent for step in verified]):
+            print(f"not in the tracking store yet (make sync): {problem}")
+        again = steps.again()  # these count verified runs, and no stamp is stale by that
+        if fresh := [rule for rule in ("tabulate_variants", "write_overview") if not again.is_stale(rule)]:
+            made = [str(steps[rule].files[0]) for rule in fresh]
+            command.snakemake(arguments.configfiles, arguments.cores, "--forcerun", *fresh, "--", *made)
     sys.exit(len(verified) < len(chosen))
 
 

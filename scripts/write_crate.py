@@ -16,16 +16,15 @@ from pathlib import Path
 from convnets.crate import content, metadata
 from convnets.errors import InputError
 from convnets.study import configfiles
-from convnets.workflow import command, finished, version_control
+from convnets.workflow import command, planning, version_control
 
 
 def main() -> None:
     """Bring the study up to date, write the crate beside its place, and put it there when it is complete."""
-    parser = command.study_parser(__doc__)
-    parser.add_argument("--cores", default="all", help="a number, or all (default)")
+    parser = command.study_parser(__doc__, cores_for="for tables and figures")
     parser.add_argument("--agent", help="the name of the person who ran the workflow, for the crate; nobody, if not given")
     arguments = parser.parse_args()
-    study = finished.bring_up_to_date(arguments.configfiles, arguments.cores, "the crate").study
+    study = planning.load_finished(arguments.configfiles, arguments.cores, "the crate").study
     crate = study.results / "crate"
     partial = crate.with_name(".crate.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -43,10 +42,10 @@ def main() -> None:
     print(f"{crate} ({sum(path.stat().st_size for path in crate.rglob('*') if path.is_file()) / 1e6:.1f} MB)")
 
 
-def make_again(crate: Path, cores: str) -> None:
+def make_again(crate: Path, cores: int) -> None:
     """Make tables, figures and page in a crate, from the crate alone."""
     page = f"{content.AGAIN}/report/overview.html"
-    making = [sys.executable, "-m", "snakemake", "--cores", cores, "--quiet", "all", "--", page]
+    making = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "all", "--", page]
     done = subprocess.run(making, cwd=crate, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"the tables cannot be made from {crate} alone:\n{done.stderr}")

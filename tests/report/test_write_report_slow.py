@@ -28,7 +28,7 @@ import sys
 sys.path.insert(0, "scripts")
 from convnets.workflow import command
 
-command.run(lambda: command.snakemake(["empty.yaml"], "1", "--snakefile", "Lasting", "--quiet", "all"))
+command.run(lambda: command.snakemake(["empty.yaml"], 1, "--snakefile", "Lasting", "--quiet", "all"))
 """
 
 

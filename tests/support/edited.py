@@ -25,7 +25,7 @@ def step_digest(script: str) -> str:
 
 def forget() -> None:
     """Let the code be read again."""
-    code._code_of.cache_clear()
+    code.code_of.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -207,7 +207,7 @@ HARMLESS = {
     # the declaration of settings, what starts and records a step, and a rule's shell line,
     "scripts/convnets/settings/__init__.py": ("class Network(Section):", "UNUSED = 1\n\n\nclass Network(Section):"),
     "workflow.one_run statement": ("SETTLING_S = 5.0", "SETTLING_S = 6.0"),
-    "workflow.frame statement": ("@dataclass(frozen=True)\nclass Job:", "UNUSED = 1\n\n\n@dataclass(frozen=True)\nclass Job:"),
+    "workflow.frame statement": ("class Job(BaseModel", "UNUSED = 1\n\n\nclass Job(BaseModel"),
     "freshness.stamps statement": ("HASHED_WHEN_PLANNING = 1_000_000", "HASHED_WHEN_PLANNING = 1_000_001"),
     "scripts/train_variant.py": ("number of this attempt", "which attempt"),
     "rules/theory.smk": ("tabulate_memory.py {params.job:q} >", "tabulate_memory.py  {params.job:q}  >"),
@@ -275,7 +275,7 @@ def test_edits_that_count(case: str, study: MadeUp) -> None:
 RULES = {
     "an input is renamed": ("dense=runs_of", "fully=runs_of", "input fully: nothing -> "),
     "an input is read from elsewhere": (
-        *('study.memory["dense"], study.seeds[0]', 'study.memory["conv1x1"], study.seeds[0]'),
+        *('[study.memory["dense"]], study.seeds[0]', '[study.memory["conv1x1"]], study.seeds[0]'),
         'input dense: "<results>/runs/conv2/seed1/stamp.json" -> "<results>/runs/conv2_1x1/seed1/stamp.json"',
     ),
     "an output is renamed": ('markdown="<results>/tables/memory.md"', 'text="<results>/tables/memory.md"', "output markdown: "),

@@ -140,6 +140,6 @@ def test_a_run_that_differs_stays_stale(texts: list[str], tmp_path: Path, monkey
     monkeypatch.setattr(verify.dataset, "SPLITS", ())
     monkeypatch.setattr(verification, "differences", lambda *_: {"first epoch": texts, "weights": None})
     result = verify.verify(study.step, tmp_path)
-    assert result == verify.Verification("mlp/seed1", tuple(f"first epoch: {text}" for text in texts), ("weights",))
+    assert result == verify.Verification(tuple(f"first epoch: {text}" for text in texts), ("weights",))
     assert bool(study.reasons(study.step.key)) == bool(texts)
     assert (study.step.stamp.read_bytes() == kept) == bool(texts)

@@ -5,7 +5,6 @@ A step executes its script and every module of the project that this imports, di
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -22,20 +21,13 @@ NOT_COUNTED = ("convnets.settings", "convnets.workflow", "convnets.freshness")
 NEUTRAL = "fad03941cab24c54"
 
 
+@cache
 def code_of(*entries: str) -> dict[str, dict[str, str]]:
     """Return the digest of each module that these entries execute, and the version of each library that they import.
 
-    Parameters
-    ----------
-    entries
-        Modules by name, or scripts (`plot_comparison`).
+    Entries are modules by name, or scripts (`plot_comparison`).
     """
-    return _code_of(SCRIPTS, entries)
-
-
-@cache
-def _code_of(root: Path, entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    files, libraries = closure([root], entries, NOT_COUNTED)
+    files, libraries = closure([SCRIPTS], entries, NOT_COUNTED)
     modules = {name: digest for name, file in sorted(files.items()) if (digest := read_module(file)[0]) and digest != NEUTRAL}
     versions = {name: library_version(name) for name in sorted(libraries.intersection(LIBRARIES))}
     return {"modules": modules, "libraries": versions}
@@ -71,11 +63,3 @@ def library_version(library: str) -> str:
     except PackageNotFoundError:
         lock = (SCRIPTS.parent / "requirements.lock").read_text(encoding="utf-8")
         return str(re.findall(rf"^{package}==(\S+)", lock, re.MULTILINE)[0])
-
-
-def changed_modules(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line for each module that differs."""
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            verb = "changed" if name in old and name in new else "is no longer imported" if name in old else "is imported now"
-            yield f"code: {name} {verb}"

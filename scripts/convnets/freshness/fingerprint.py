@@ -35,13 +35,8 @@ def to_json(value: Components) -> str:
 def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) -> Components:
     """Return the components of a run's fingerprint.
 
-    Parameters
-    ----------
-    settings, seed
-        The settings and the seed of the run.
-    dataset
-        The identity of the images, and how they are split. Together with the code that prepares them, this determines the data. So
-        a run's fingerprint is known before the data set exists.
+    `dataset` is the identity of the images, and how they are split. Together with the code that prepares them, this determines the
+    data. So a run's fingerprint is known before the data set exists.
     """
     counted = code.code_of(*TRAINING_ENTRIES, READERS[dataset.get("kind", NEUTRAL)].__name__)
     if settings.own.network:
@@ -53,14 +48,7 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
 def step_components(script: str, settings: Mapping[str, Any], files: Mapping[str, Any]) -> Components:
     """Return the components of the fingerprint of a step other than a training.
 
-    Parameters
-    ----------
-    script
-        The script's module name.
-    settings
-        The params of its rule.
-    files
-        The places of its `inputs` and `outputs`, by name.
+    `settings` are the params of its rule, `files` the places of its `inputs` and `outputs`, by name.
     """
     return {"version": VERSION, "settings": settings, **files, **code.code_of(script)}
 
@@ -81,7 +69,10 @@ def changes(old: Components, new: Components) -> list[str]:
         for path, before, after in _differences(old.get(section, {}), new.get(section, {})):
             name = NAMES.get(section, section)
             found.append(f"{name} {path}: {_show(before, after)}".replace(f"{section} : ", f"{section}: "))
-    return [*found, *code.changed_modules(old.get("modules", {}), new.get("modules", {}))]
+    for name, before, after in _differences(old.get("modules", {}), new.get("modules", {})):
+        verb = "is imported now" if before is _ABSENT else "is no longer imported" if after is _ABSENT else "changed"
+        found.append(f"code: {name} {verb}")
+    return found
 
 
 _ABSENT = object()

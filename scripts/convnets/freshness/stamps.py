@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel
 
 from convnets.files import read_json, sha256, write_json
 from convnets.freshness import fingerprint
@@ -19,7 +19,7 @@ from convnets.runs import layout
 
 STAMP = layout.STAMP
 NOT_MADE = "not made yet"  # the reason of a step without outputs
-SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components
+SECTIONS = ("settings", "data", "inputs", "outputs", "modules", "libraries")  # of the components, those that are mappings
 # Keys of a run's files that may change without changing the result: where it is tracked, and its fingerprint after a verification.
 NOT_COUNTED = {layout.METRICS: ("mlflow_run_id", "fingerprint"), STAMP: ("fingerprint", "components", "sizes")}
 # Larger files are compared by size when a run is planned, and by content when the results are audited.
@@ -40,14 +40,6 @@ class Stamp(BaseModel, frozen=True):
     sizes: Mapping[str, int]
     seconds: float
 
-    @field_validator("components")
-    @classmethod
-    def _has_sections(cls, components: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Check that the sections are mappings."""
-        if not all(isinstance(components.get(name, {}), Mapping) for name in SECTIONS):
-            raise ValueError(f"one of {', '.join(SECTIONS)} is no mapping")
-        return components
-
 
 @contextmanager
 def stamping(
@@ -55,16 +47,7 @@ def stamping(
 ) -> Iterator[None]:
     """Write a step's stamp when the block has succeeded.
 
-    Parameters
-    ----------
-    path
-        The stamp.
-    components
-        The components of the step's fingerprint.
-    inputs, outputs
-        The files that the step reads and writes. Inputs are recorded with their content at the start.
-    seconds
-        The seconds that the step took before.
+    Inputs are recorded with their content at the start of the block. `seconds` are those that the step took before.
     """
     started = time.monotonic()
     read = {_relative(file, path): file for file in inputs}
@@ -80,54 +63,40 @@ def stamping(
         sizes=sizes | {name: file.stat().st_size for name, file in written.items()},
         seconds=round(seconds + time.monotonic() - started, 3),
     )
-    write(path, stamp)
-
-
-def write(path: Path, stamp: Stamp) -> None:
-    """Write a stamp."""
     write_json(path, stamp.model_dump())
 
 
 def read(path: Path) -> Stamp | None:
     """Return the stamp, or None if there is none or it is damaged."""
     try:
-        return Stamp.model_validate_json(path.read_bytes(), strict=True)
+        stamp = Stamp.model_validate_json(path.read_bytes(), strict=True)
     except (OSError, ValueError):
         return None
+    return stamp if all(isinstance(stamp.components.get(name, {}), Mapping) for name in SECTIONS) else None
 
 
 def reasons(
-    path: Path, components: fingerprint.Components, wanted: str, outputs: Iterable[Path], thorough: Collection[Path] = ()
+    path: Path, components: fingerprint.Components, wanted: str, outputs: Sequence[Path], thorough: Collection[Path] = ()
 ) -> list[str]:
     """Return why a step is stale; empty if it is fresh.
 
-    Parameters
-    ----------
-    path
-        The step's stamp.
-    components, wanted
-        The components and the fingerprint that are wanted now.
-    outputs
-        The files that have to be there.
-    thorough
-        The outputs whose content is compared whatever their size.
+    `components` and their digest `wanted` are those wanted now. Of the outputs, all of which have to be there, those in `thorough`
+    are compared by content whatever their size.
     """
-    outputs = tuple(outputs)
     present = [file for file in outputs if file.is_file()]
+    found = [f"{file.name} is missing" for file in outputs if file not in present]
     stamp = read(path)
     if stamp is None:
         if not present:
             return [NOT_MADE]
-        missing = [file.name for file in outputs if file not in present]
-        return [f"{name} is missing" for name in [*missing, *([] if path.is_file() else [path.name])]] or [
-            f"{path.name} is damaged"
-        ]
-    found = [f"{file.name} is missing" for file in outputs if file not in present]
+        if not path.is_file():
+            found.append(f"{path.name} is missing")
+        return found or [f"{path.name} is damaged"]
     if stamp.fingerprint != wanted:
         found += fingerprint.changes(stamp.components, components) or [f"{path.name} contradicts itself"]
     for file in present:
         name = _relative(file, path)
-        if not _is_as_recorded(file, stamp.outputs.get(name), stamp.sizes.get(name), thorough=file in thorough):
+        if not _is_as_recorded(file, stamp.outputs.get(name), stamp.sizes.get(name, 0), thorough=file in thorough):
             found.append(f"{file.name} is not as it was written")
     for name, recorded in stamp.inputs.items():
         file = path.parent / name
@@ -144,9 +113,7 @@ def damage(path: Path, stamp: Stamp) -> list[str]:
     return missing + [f"{name} is not as it was written" for name, file in present if not _has_content(file, stamp.outputs[name])]
 
 
-def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thorough: bool) -> bool:
-    if recorded is None or size is None:
-        return False
+def _is_as_recorded(file: Path, recorded: str | None, size: int, *, thorough: bool) -> bool:
     if size > HASHED_WHEN_PLANNING and not thorough:
         return file.stat().st_size == size
     return _has_content(file, recorded)
@@ -155,7 +122,7 @@ def _is_as_recorded(file: Path, recorded: str | None, size: int | None, *, thoro
 _contents: dict[tuple[Path, int, int], str] = {}
 
 
-def _has_content(file: Path, recorded: str) -> bool:
+def _has_content(file: Path, recorded: str | None) -> bool:
     """Return whether a file has the content recorded. Its digest is computed once while its size and time stamp stay."""
     status = file.stat()
     key = (file, status.st_size, status.st_mtime_ns)

@@ -67,13 +67,9 @@ def _of_other_files(steps: Steps) -> Iterator[str]:
     dataset = steps.study.layout.dataset
     for key, step in steps.all.items():
         stamp = stamps.read(step.stamp)
-        if step.rule == TRAINING or not stamp:
-            continue
-        optional = os.path.relpath(dataset, step.stamp.parent)  # fresh runs do not need the data set
-        if not dataset.is_file() and optional in stamp.outputs:
-            outputs = {name: digest for name, digest in stamp.outputs.items() if name != optional}
-            stamp = stamp.model_copy(update={"outputs": outputs})
-        yield from (f"{key}: {text}" for text in stamps.damage(step.stamp, stamp))
+        if stamp and step.rule != TRAINING:
+            expected = f"{os.path.relpath(dataset, step.stamp.parent)} is missing"  # fresh runs do not need the data set
+            yield from (f"{key}: {text}" for text in stamps.damage(step.stamp, stamp) if text != expected)
 
 
 def _of_run(connection: Connection, folder: Path, runs: list[Run], plan: Plan, figures: Mapping[str, Path]) -> Iterator[str]:

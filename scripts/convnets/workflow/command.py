@@ -24,10 +24,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=(description or "").strip().split("\n\n")[0])
 
 
-def study_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the argument parser of a command on a whole study, which takes the configuration files."""
+def study_parser(description: str | None, cores_for: str = "") -> argparse.ArgumentParser:
+    """Return the argument parser of a command on a whole study: it takes the configuration files, and perhaps `--cores`."""
     made = parser(description)
     made.add_argument("configfiles", type=Path, nargs="+", help="the study, and files to merge over it")
+    if cores_for:
+        made.add_argument("--cores", type=cores, default="all", help=f"{cores_for}: a number, or all (default)")
     return made
 
 
@@ -51,11 +53,11 @@ def seconds(text: str) -> float:
     return value
 
 
-def snakemake(configfiles: Sequence[Path], cores: str, *options: str) -> None:
+def snakemake(configfiles: Sequence[Path], cores: int, *options: str) -> None:
     """Run Snakemake on a study and the files merged over it, and exit with its status where that is not 0."""
     study, *merged = map(str, configfiles)
     given = ["--config", f"study={study}", *(["--configfile", *merged] if merged else [])]
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, *given, "--logger", "convnets"]
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *given, "--logger", "convnets"]
     with subprocess.Popen([*command, *options]) as process:
         try:
             status = process.wait()
@@ -80,25 +82,26 @@ def run(main: Callable[[], None], failure: int = 1) -> None:
             main()
         finally:
             _flush()
-    except InputError as error:
-        message = str(error)
-    except MemoryError:
-        message = "not enough memory; run fewer at once (--cores), or ask for more (--set-resources)"
     except BrokenPipeError:
         sys.exit(0)
-    except OSError as error:
-        if error.errno not in (*FULL, *FORBIDDEN):
+    except Exception as error:
+        if message := _in_words(error):
+            logging.getLogger(__name__).error("error: %s", message)
+        else:
             traceback.print_exc()
-            sys.exit(failure)
-        verb = "written" if error.errno in FULL else "read or written"
-        message = f"{error.filename or 'a file'} cannot be {verb}: {os.strerror(error.errno)}"
-    except Exception:
-        traceback.print_exc()
         sys.exit(failure)
-    else:
-        return
-    logging.getLogger(__name__).error("error: %s", message)
-    sys.exit(failure)
+
+
+def _in_words(error: Exception) -> str:
+    """Return one line for an error that the user can do something about; empty for any other."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory; run fewer at once (--cores), or ask for more (--set-resources)"
+    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
+        verb = "written" if error.errno in FULL else "read or written"
+        return f"{error.filename or 'a file'} cannot be {verb}: {os.strerror(error.errno)}"
+    return ""
 
 
 def _flush() -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,9 +55,9 @@ class Declarations:
     def __init__(self, rules: Any, study: Configuration, prefix: str = "") -> None:  # noqa: ANN401
         self.study, self._prefix = study, prefix
         self.checks: dict[str, Callable[[Any], Iterable[str]] | None] = {}  # by rule: further reasons for which its steps are stale
-        self.needed_by: dict[str, str] = {}  # by file that may be missing: the rule that needs it, if stale
+        self.may_be_missing = ""  # the file that only stale trainings need
         self._rules = rules
-        self._steps: dict[str, Step] = {}
+        self.step = cache(self._read)  # the step with a key, as its rule declares it
         self._values = {"comparison": list(study.comparisons), "variant": list(study.variants), "seed": list(map(str, study.seeds))}
 
     def keys(self, rule: str) -> list[str]:
@@ -68,12 +68,6 @@ class Declarations:
     def _wildcards(self, pattern: str) -> list[str]:
         """Return the wildcards of a pattern, in the order in which they stand in keys."""
         return [name for name in self._values if f"{{{name}}}" in pattern]
-
-    def step(self, key: str) -> Step:
-        """Return the step with this key, as its rule declares it."""
-        if key not in self._steps:
-            self._steps[key] = self._read(key)
-        return self._steps[key]
 
     def _read(self, key: str) -> Step:
         rule, *values = key.split("/")

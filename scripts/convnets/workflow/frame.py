@@ -9,11 +9,10 @@ A step's script takes one argument, a JSON file that describes its job. The work
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
 from convnets.errors import InputError
 from convnets.freshness import code, stamps
@@ -23,8 +22,7 @@ from convnets.workflow import command
 HELP = "JSON: the rule, its settings, its inputs and outputs by name; the workflow writes it to .snakemake/convnets/"
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(BaseModel, frozen=True):
     """The job of a script: its input and output files by name, and the components of its fingerprint without the code.
 
     `uncounted` holds the params of the rule that are no part of the fingerprint.
@@ -35,19 +33,13 @@ class Job:
     components: Components
     inputs: Mapping[str, tuple[Path, ...]]
     outputs: Mapping[str, tuple[Path, ...]]
-    uncounted: Mapping[str, Any] = field(default_factory=dict)
+    uncounted: Mapping[str, Any] = {}
 
     @staticmethod
     def read(path: Path) -> "Job":
-        """Read a job.
-
-        Raises
-        ------
-        InputError
-            The file cannot be read or describes no job.
-        """
+        """Read a job; an InputError if the file cannot be read or describes none."""
         try:
-            return TypeAdapter(Job).validate_json(path.read_bytes())
+            return Job.model_validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise InputError(f"{path} describes no job: {' '.join(str(error).split())}") from error
 

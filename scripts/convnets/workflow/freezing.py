@@ -24,10 +24,7 @@ NOT_RESULTS = ("fingerprint", "mlflow_run_id")  # in a run's summary
 def terms(study: Configuration) -> Terms:
     """Return the terms of the claims of a study, each with its digest, and the seeds that judge them.
 
-    Raises
-    ------
-    InputError
-        A run of another study, or the file of an own network, cannot be read.
+    An InputError says that a run of another study, or the file of an own network, cannot be read.
     """
     varying = [claim for claim in study.claims if not claim.is_exact]
     seeds = planned_seeds(study)
@@ -59,10 +56,8 @@ def standing(study: Configuration) -> frozen.Standing | None:
 def freeze(study: Configuration) -> str:
     """Write the terms of the claims to the file beside the study, and say so.
 
-    Raises
-    ------
-    InputError
-        There is nothing to freeze, other terms were frozen before, or runs that would judge the claims are there already.
+    An InputError says that there is nothing to freeze, that other terms were frozen before, or that runs would judge the claims
+    that are there already.
     """
     if not study.claims:
         raise InputError("the study has no claims to freeze")
@@ -109,11 +104,8 @@ def _network(study: Configuration, variant: str) -> str:
 def _result(run: Path) -> Sequence[Any]:
     try:
         summary = read_json(run / layout.METRICS)
-        return (
-            layout.name_of(run),
-            {name: summary[name] for name in summary if name not in NOT_RESULTS},
-            sha256(run / layout.HISTORY),
-        )
+        counted = {name: summary[name] for name in summary if name not in NOT_RESULTS}
+        return layout.name_of(run), counted, sha256(run / layout.HISTORY)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{run} cannot be read: {error}") from error
 

@@ -6,10 +6,9 @@ are written.
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from convnets.tracking.connection import StoreError, connect
 from convnets.tracking.delivery import deliver
 from convnets.tracking.finished_run import Finished, Identity
 from convnets.tracking.following import PATIENCE_S, Follower, LateError, followed, time_limit
+from convnets.training import checkpoints
 from convnets.workflow import command, version_control
 from convnets.workflow.frame import Job
 
@@ -40,9 +40,8 @@ logger = logging.getLogger(__name__)
 class Attempt:
     """An attempt at a run.
 
-    `number` counts the attempts. `patience` is the seconds to wait for another process that makes the same run, and
-    `deliver_within` the time limit of delivery in seconds (None: the default). `is_submitted`: whether this is a job of a batch
-    system.
+    `number` counts the attempts. `patience` is the seconds to wait for another process that makes the same run, `deliver_within`
+    the time limit of delivery in seconds (None: the default). `is_submitted`: whether this is a job of a batch system.
     """
 
     job: Job
@@ -134,7 +133,7 @@ class Attempt:
         used, mark = device.configure(self.threads, gpu=self.gpu), self.job.fingerprint
         import tensorflow
 
-        from convnets.training import checkpoints, loop, outcome
+        from convnets.training import loop, outcome
         from convnets.training.keras_objects import RefusedError
         from convnets.training.result import Result
 
@@ -158,9 +157,8 @@ class Attempt:
             machine = (used, chosen.training.precision, digests, components["libraries"])
             return replace(result.record(begun.training, begun.began, *machine), commit=identity.commit)
 
-        outputs = [self.run / file for file in RUN_FILES]
+        outputs, observe = [self.run / file for file in RUN_FILES], partial(self._observe, chosen.training.epochs, follower)
         before = (resumed.seconds if resumed else 0.0) + time.monotonic() - started
-        observe = self._observer(chosen.training.epochs, follower)
         try:
             with followed(follower, self.deliver_within or PATIENCE_S), command.stop_deferred() as is_to_stop:
                 try:
@@ -183,35 +181,27 @@ class Attempt:
         )
         return result.model, follower
 
-    def _observer(self, epochs: int, follower: Follower) -> Callable[[Any], None]:
-        """Return the function that is called after each epoch: it logs a line, writes a checkpoint and tells the follower."""
-        from convnets.training import checkpoints
+    def _observe(self, epochs: int, follower: Follower, state: checkpoints.State) -> None:
+        """Note an epoch that has ended, of so many: log a line, write a checkpoint and tell the follower."""
+        epoch = state.history[-1]
+        logger.info(
+            "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
+            *(epoch.epoch, epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
+            *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
+        )
+        try:
+            checkpoints.write(self.unfinished, self.job.fingerprint, state)
+        except OSError as error:  # such as a full disk, which would have no room for the results either
+            raise InputError(
+                f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
+                f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
+            ) from error
+        unfinished.note(self.unfinished, state.history)
+        # The newest epoch is held back. If its checkpoint cannot be read, it is trained again, and the store cannot delete a point.
+        follower.tell(state.history[:-1], state.usage[:-1])
 
-        def observe(state: checkpoints.State) -> None:
-            epoch = state.history[-1]
-            logger.info(
-                "epoch %d/%d, iteration %d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
-                *(epoch.epoch, epochs, epoch.iteration, epoch.train_loss, epoch.train_accuracy),
-                *(epoch.val_loss, epoch.val_accuracy, epoch.seconds),
-            )
-            try:
-                checkpoints.write(self.unfinished, self.job.fingerprint, state)
-            except OSError as error:  # such as a full disk, which would have no room for the results either
-                raise InputError(
-                    f"{self.name}: no checkpoint of epoch {epoch.epoch} can be written to {self.unfinished}: "
-                    f"{error.strerror or error}; once there is room, the next run goes on after epoch {epoch.epoch - 1}"
-                ) from error
-            unfinished.note(self.unfinished, state.history)
-            # The newest epoch is held back. If its checkpoint cannot be read, it is trained again, and the store cannot delete a
-            # point.
-            follower.tell(state.history[:-1], state.usage[:-1])
-
-        return observe
-
-    def _keep(self, state: Any) -> None:  # noqa: ANN401  (of checkpoints, which imports NumPy)
+    def _keep(self, state: checkpoints.State) -> None:
         """Write a checkpoint of a training that was asked to stop. A full disk costs it the part of the epoch that is done."""
-        from convnets.training import checkpoints
-
         logger.info("asked to stop, after %s", state)
         unfinished.note(self.unfinished, state.history, pause=0)
         try:

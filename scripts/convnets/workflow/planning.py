@@ -1,4 +1,4 @@
-"""Reading the Snakefile: how commands load its steps, and the checks of hosts and environments."""
+"""Reading the Snakefile: how commands load its steps, finished ones if need be, and the checks of hosts and environments."""
 
 import io
 import logging
@@ -14,12 +14,15 @@ from convnets.freshness import fingerprint
 from convnets.freshness.code import LIBRARIES, PACKAGES, library_version
 from convnets.study import configfiles, configuration
 from convnets.study.configuration import Configuration
+from convnets.workflow import command
+from convnets.workflow.declarations import TRAINING
 from convnets.workflow.steps import Steps
 
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
+SHOWN = 5  # unfinished runs that an error names
 
+is_loading = False  # whether `load` is reading the Snakefile; then nothing may be written
 _declared: list[Steps] = []  # by the last Snakefile that was read
-_is_loading = False
 
 
 def declare(steps: Steps) -> None:
@@ -32,35 +35,45 @@ def declared() -> Steps | None:
     return _declared[-1] if _declared else None
 
 
-def is_loading() -> bool:
-    """Return whether `load` is reading the Snakefile. Then nothing may be written."""
-    return _is_loading
-
-
 def load(paths: Sequence[Path]) -> Steps:
     """Read the Snakefile with a study and the files merged over it, and return its steps; nothing is planned or written.
 
-    Raises
-    ------
-    InputError
-        The configuration cannot be used.
+    An InputError says what is wrong with the configuration.
     """
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
     configuration.resolve(configfiles.read_study(paths))  # raises errors without Snakemake's additions
-    global _is_loading
+    global is_loading
     config = ConfigSettings(config={"study": str(paths[0])}, configfiles=paths[1:])
     output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
-    _is_loading = True
+    is_loading = True
     logging.disable(logging.WARNING)  # Snakemake says how it merges the files, and prints the names of the rules
     try:
         with SnakemakeApi(output) as api, redirect_stdout(io.StringIO()):
             api.workflow(resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=SNAKEFILE).list_rules()
     finally:
-        _is_loading = False
+        is_loading = False
         logging.disable(logging.NOTSET)
     return _declared[0]
+
+
+def load_finished(paths: Sequence[Path], cores: int, wanted: str) -> Steps:
+    """Make tables, figures and overview of a study where they are stale, and return its steps.
+
+    An InputError says that runs are missing or stale, for what is `wanted`, which trains nothing.
+    """
+    steps = load(paths)
+    stale = {step.key: reasons for step in steps.trainings() if (reasons := steps.reasons(step.key))}
+    if stale:
+        lines = [f"  {key.removeprefix(TRAINING + '/')}: {reasons[0]}" for key, reasons in list(stale.items())[:SHOWN]]
+        more = [f"  and {len(stale) - SHOWN} more"] if len(stale) > SHOWN else []
+        raise InputError(
+            f"{len(stale)} runs are missing or stale, and {wanted} trains nothing: make run first (make why says more)\n"
+            + "\n".join([*lines, *more])
+        )
+    command.snakemake(paths, cores, "--", str(steps["write_overview"].files[0]))
+    return steps
 
 
 def note_processor(study: Configuration) -> None:
@@ -69,12 +82,9 @@ def note_processor(study: Configuration) -> None:
 
 
 def refuse_another_precision(study: Configuration) -> None:
-    """Refuse a job on a host where `precision: auto` means another precision: its run would always be stale.
+    """Refuse a job on a host where `precision: auto` means another precision than where the workflow runs, or than is known there.
 
-    Raises
-    ------
-    InputError
-        The precision differs from that of the workflow's host, or the latter is not known.
+    Its run would always be stale. An InputError says so.
     """
     path = _note(study)
     planned = read_json(path)["bfloat16"] if path.is_file() else None
@@ -93,10 +103,7 @@ def _note(study: Configuration) -> Path:
 def check_environments(folder: Path) -> None:
     """Check that the conda environments pin the library versions that runs are planned with.
 
-    Raises
-    ------
-    InputError
-        They do not. Every training would refuse to run.
+    If they do not, every training would refuse to run, and an InputError says so.
     """
     pins = {
         pin for path in folder.glob("*.yaml") for pin in re.findall(r"(?m)^ +- (\w+)==(\S+)$", path.read_text(encoding="utf-8"))

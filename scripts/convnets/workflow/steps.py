@@ -25,74 +25,52 @@ from convnets.workflow.declarations import MARK, TRAINING, Declarations, Step, k
 MARKER = Path(".snakemake") / "stale.txt"
 JOBS = Path(".snakemake") / "convnets"
 
-InputFunction = Callable[[Any], list[str]]
 Check = Callable[["Steps"], Iterable[str]]
 
 
 class Steps:
     """All steps of a study, by rule and wildcards: `train_variant/mlp100/seed1`, `tabulate_variants`.
 
-    Parameters
-    ----------
-    declared
-        The rules and the study.
-    is_forced
-        Returns whether the command line forces one of some rules or files.
-    plans
-        Whether this process plans the workflow: it is neither a job of it nor a command that only asks what is stale. Only then
-        are time stamps and the marker written.
-    is_dry
-        Whether nothing will be run, so no job has to be handed to a script.
+    `is_forced` returns whether the command line forces one of some rules or files. `plans`: whether this process plans the
+    workflow, and is neither a job of it nor a command that only asks what is stale; only then are time stamps and the marker
+    written. `is_dry`: whether nothing will be run, so no job has to be handed to a script.
     """
 
     def __init__(
         self, declared: Declarations, is_forced: Callable[[set[str]], bool], *, plans: bool = True, is_dry: bool = False
     ) -> None:
-        self.study = declared.study
-        self._declared, self._is_forced = declared, is_forced
+        self.study, self._declared, self._is_forced = declared.study, declared, is_forced
         self._reasons: dict[str, list[str]] = {}
         self._stale: dict[str, bool] = {}
         self._plans, self._is_dry, self._is_marked = plans, is_dry, False
 
     # For rules
 
-    def marker(self, rule: str, check: Check | None = None, *, is_extra: bool = False) -> InputFunction:
+    def marker(self, rule: str, check: Check | None = None, *, is_extra: bool = False) -> Callable[[Any], list[str]]:
         """Return an input function that names the marker where the rule's step is stale.
 
-        Parameters
-        ----------
-        rule
-            The rule.
-        check
-            Returns further reasons for which its step is stale.
-        is_extra
-            Whether the step is made only where it is asked for, so that the study is complete without it.
+        `check` returns further reasons for that. `is_extra`: whether the step is made only where it is asked for, so that the study
+        is complete without it.
         """
         if not is_extra:
             self._declared.checks[rule] = check
 
         def stale(wildcards: Any) -> list[str]:  # noqa: ANN401
-            if not self.reasons(key_of(rule, wildcards)):
-                return []
-            self._mark()
-            return [local(str(MARKER))]
+            return [self._mark()] if self.reasons(key_of(rule, wildcards)) else []
 
         return stale
 
     def when_stale(self, rule: str, may_be_missing: str, **files: str) -> Callable[[Any], Mapping[str, str]]:
         """Return an input function, to be unpacked, that names the files and the marker only if the rule's step has to run.
 
-        So a change of these files does not run a fresh step again. `may_be_missing` names a file that no other rule needs: it may
-        be missing while all steps of the rule are fresh.
+        So a change of these files does not run a fresh step again. `may_be_missing` names a file that only trainings need: it may
+        be missing while all of them are fresh.
         """
         self._declared.checks[rule] = None
-        self._declared.needed_by[self._declared.path(files[may_be_missing])] = rule
+        self._declared.may_be_missing = self._declared.path(files[may_be_missing])
 
         def needed(wildcards: Any) -> Mapping[str, str]:  # noqa: ANN401
-            if not self._is_to_be_made(key_of(rule, wildcards)):
-                return {}
-            self._mark()
-            return {**files, MARK: local(str(MARKER))}
+            return {**files, MARK: self._mark()} if self._is_to_be_made(key_of(rule, wildcards)) else {}
 
         return needed
 
@@ -115,7 +93,7 @@ class Steps:
                 "components": {name: part for name, part in step.components.items() if name not in ("modules", "libraries")},
                 "inputs": {name: listed(files) for name, files in input.items() if name != MARK},
                 "outputs": {name: listed(files) for name, files in output.items()},
-                **({"uncounted": step.uncounted} if step.uncounted else {}),
+                "uncounted": step.uncounted,
             }
             # The name holds a digest, so that another call of Snakemake cannot change the file that this call has named.
             path = JOBS / f"{step.key.replace('/', '-')}-{fingerprint.digest(value)[:16]}.json"
@@ -128,13 +106,14 @@ class Steps:
 
         return write
 
-    def _mark(self) -> None:
-        """Write the marker, once."""
-        if self._is_marked or not self._plans:
-            return
-        self._is_marked = True
-        with atomic_path(MARKER) as temporary:
-            temporary.write_text(f"{time.time_ns()}\n")
+    def _mark(self) -> str:
+        """Write the marker, once, and return its path."""
+        if self._plans and not self._is_marked:
+            self._is_marked = True
+            with atomic_path(MARKER) as temporary:
+                temporary.write_text(f"{time.time_ns()}\n")
+        marker: str = local(str(MARKER))
+        return marker
 
     # For commands and tests
 
@@ -154,22 +133,18 @@ class Steps:
     def reasons(self, key: str) -> list[str]:
         """Return why a step is stale by itself; empty if it is not."""
         if key not in self._reasons:
-            step, needed_by = self[key], self._declared.needed_by
-            rare = {file: needed_by[str(file)] for file in step.files if str(file) in needed_by}
-            needed = {file for file, rule in rare.items() if any(self.reasons(other.key) for other in self.of(rule))}
+            step = self[key]
+            rare = [file for file in step.files if str(file) == self._declared.may_be_missing]
+            needed = rare if rare and any(self.reasons(training.key) for training in self.trainings()) else []
             outputs = [file for file in step.files if file not in rare or file in needed]
             found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, needed)
             check = self._declared.checks.get(step.rule)
             self._reasons[key] = found or (list(check(self)) if check else [])
         return self._reasons[key]
 
-    def of(self, rule: str) -> list[Step]:
-        """Return the steps of a rule."""
-        return [step for step in self.all.values() if step.rule == rule]
-
     def trainings(self) -> list[Step]:
         """Return the trainings."""
-        return self.of(TRAINING)
+        return [step for step in self.all.values() if step.rule == TRAINING]
 
     @cached_property
     def _made_by(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ that is wanted now. An equal first epoch does not prove an equal last one, so th
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ EQUAL = ("settings", "seed", "data")  # the components that must not have change
 class Verification:
     """The outcome for one run. Without differences, it has its new fingerprint. `not_compared` names what the run lacks."""
 
-    run: str
     differences: tuple[str, ...]
     not_compared: tuple[str, ...]
 
@@ -37,17 +36,7 @@ class Verification:
 def candidates(steps: Steps, wanted: str | None = None) -> Iterator[tuple[Step, str]]:
     """Yield each stale run that has a stamp, and why it cannot be verified; empty if it can.
 
-    Parameters
-    ----------
-    steps
-        The steps of the study.
-    wanted
-        The one run that is asked for, `variant/seedN`.
-
-    Raises
-    ------
-    InputError
-        The study has no such run.
+    `wanted` is the one run that is asked for, `variant/seedN`; an InputError if the study has no such run.
     """
     names = {name_of(step.stamp.parent): step for step in steps.trainings()}
     if wanted and wanted not in names:
@@ -98,11 +87,12 @@ def verify(step: Step, data: Path) -> Verification:
 
     device.configure(record.threads)
     history, model = reading.read_history(folder / HISTORY), folder / MODEL
-    prepared = dataset.load(data, int(run_of(folder)[1]))
+    seed = int(run_of(folder)[1])
+    prepared = dataset.load(data, seed)
     digests = {split: prepared.split(split).sha256() for split in dataset.SPLITS}
     if digests != record.data:
-        return Verification(name_of(folder), ("the data: the splits are not those that it was trained on",), ())
-    found = verification.differences(chosen, int(run_of(folder)[1]), prepared, history, metrics, record, model)
+        return Verification(("the data: the splits are not those that it was trained on",), ())
+    found = verification.differences(chosen, seed, prepared, history, metrics, record, model)
     differences = tuple(f"{name}: {text}" for name, texts in found.items() for text in texts or ())
     missing = tuple(name for name, texts in found.items() if texts is None)
     if not differences:
@@ -114,14 +104,7 @@ def verify(step: Step, data: Path) -> Verification:
                 _renew(step, stamp, metrics, found)
         except InputError as error:
             differences = (str(error),)
-    return Verification(name_of(folder), differences, missing)
-
-
-def track(steps: Steps, folders: Sequence[Path]) -> str:
-    """Deliver verified runs, with their new fingerprints, to the tracking store; return why that failed, or an empty text."""
-    from convnets.tracking import publishing  # MLflow takes seconds to import
-
-    return publishing.bring(steps.study.plan, folders) if folders else ""
+    return Verification(differences, missing)
 
 
 def _renew(step: Step, stamp: stamps.Stamp, metrics: records.Metrics, found: Mapping[str, Any]) -> None:
@@ -139,9 +122,8 @@ def _renew(step: Step, stamp: stamps.Stamp, metrics: records.Metrics, found: Map
     path = folder / VERIFIED
     write_json(path, {"verifications": [*(read_json(path)["verifications"] if path.is_file() else []), note]})
     records.write_metrics(folder / METRICS, replace(metrics, fingerprint=step.fingerprint))
-    renewed = stamp.model_copy(update={"fingerprint": step.fingerprint, "components": step.components})
     outputs = {name: stamps.content_digest(file) for name in stamp.outputs if (file := folder / name).is_file()}
     sizes = {name: (folder / name).stat().st_size for name in outputs}
-    stamps.write(
-        step.stamp, renewed.model_copy(update={"outputs": {**stamp.outputs, **outputs}, "sizes": {**stamp.sizes, **sizes}})
-    )
+    files = {"outputs": {**stamp.outputs, **outputs}, "sizes": {**stamp.sizes, **sizes}}
+    renewed = stamp.model_copy(update={"fingerprint": step.fingerprint, "components": step.components, **files})
+    write_json(step.stamp, renewed.model_dump())
