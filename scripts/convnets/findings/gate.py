@@ -6,8 +6,8 @@ Holm's procedure, so that two studies of the same truth fail by that in at most 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -96,7 +96,7 @@ def _moved(row: Row) -> str:
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the rows as a table."""
-    return pd.DataFrame([asdict(row) for row in rows], dtype=object)
+    return pd.DataFrame(list(rows), dtype=object)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -170,16 +170,10 @@ def _between(one: Finding, other: Finding, here: Judgement, there: Judgement) ->
     """Return the difference of a condition's values: paired by seed where both studies share seeds and data."""
     if not one.values or not other.values:
         return Estimate(1, one.estimate.mean - other.estimate.mean, math.nan)
-    seeds = [dict(_by_seed(judgement)) for judgement in (here, there)]
+    seeds = [{run.seed: run for run in next(iter(judgement.runs.values()))} for judgement in (here, there)]  # in values' order
     magnitude = max(map(abs, (*one.values, *other.values)))
     if pairing.obstacle(seeds):
         return inference.difference(one.values, other.values, magnitude)
     values = [dict(zip(runs, finding.values, strict=True)) for runs, finding in zip(seeds, (one, other), strict=True)]
     common = sorted(values[0].keys() & values[1].keys())
     return inference.estimate([values[0][seed] - values[1][seed] for seed in common], magnitude)
-
-
-def _by_seed(judgement: Judgement) -> Iterator[tuple[int, Run]]:
-    """Yield a run of each seed, in the order of a finding's values."""
-    first = next(iter(judgement.runs.values()))
-    return ((run.seed, run) for run in first)

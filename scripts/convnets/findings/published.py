@@ -80,14 +80,10 @@ def _share_within(values: np.ndarray, number: int) -> float:
 
 def _iterations(iterations: np.ndarray, is_outside: np.ndarray) -> str:
     """Name the iterations of points outside; neighbours as a range."""
-    spans: list[list[int]] = []
-    for index in np.flatnonzero(is_outside):
-        if spans and index == spans[-1][1] + 1:
-            spans[-1][1] = int(index)
-        else:
-            spans.append([int(index), int(index)])
-    named = [(f"{iterations[first]:,}", f"{iterations[last]:,}") for first, last in spans]
-    return "; ".join(first if first == last else f"{first} to {last}" for first, last in named)
+    outside = np.flatnonzero(is_outside)
+    spans = np.split(iterations[outside], np.flatnonzero(np.diff(outside) > 1) + 1)
+    ends = [dict.fromkeys(f"{end:,}" for end in span[[0, -1]]) for span in spans if len(span)]
+    return "; ".join(" to ".join(span) for span in ends)
 
 
 def readable(found: pd.DataFrame) -> pd.DataFrame:
