@@ -28,7 +28,7 @@ def claims(judgements: Sequence[Judgement], *at_margins: Mapping[str, str], stan
     rows = []
     for judgement in judgements:
         claim, finding = judgement.claim, judgement.decisive
-        numbers = (judgement.reported(finding), *map(_rounded, (finding.measured, *finding.interval())))
+        numbers = map(_rounded, (judgement.reported(finding), finding.measured, *finding.interval()))
         adjusted = map(_rounded, judgement.adjusted(finding))
         verdicts = [found.get(claim.id) for found in at_margins] or [None, None]
         kind, mark = EXACT if claim.is_exact else MEASURED, standing.marks[claim.id] if standing else None

@@ -47,10 +47,10 @@ class Judgement:
         """The number of seeds of each variant, the smallest if they differ; 0 for a claim without runs."""
         return min((len(found) for found in self.runs.values()), default=0)
 
-    def reported(self, finding: Finding) -> float | None:
-        """Return the number that the report prints of a finding; None if there is none."""
+    def reported(self, finding: Finding) -> float:
+        """Return the number that the report prints of a finding; NaN if there is none."""
         numbers = self.claim.reported
-        return numbers[self.findings.index(finding)] if self.claim.test in OF_NUMBERS else next(iter(numbers), None)
+        return numbers[self.findings.index(finding)] if self.claim.test in OF_NUMBERS else next(iter(numbers), math.nan)
 
     def adjusted(self, finding: Finding) -> tuple[float, float]:
         """Return the interval of a finding at the confidence of the test behind the verdict, which is adjusted for all claims.

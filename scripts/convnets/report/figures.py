@@ -68,15 +68,13 @@ SCREEN = Size(WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS)
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of a variant: iterations, and the mean and the standard deviation over its runs of each column of the histories.
+    """The curves of a variant: mean and standard deviation over its runs of each column of the histories, by iteration.
 
-    The standard deviation of one run is 0. All arrays have the shape (n,). Curves that were published (`is_published`) may lack
-    points, which are NaN.
+    The standard deviation of one run is 0. Curves that were published (`is_published`) may lack points, which are NaN.
     """
 
-    iterations: np.ndarray
-    mean: Mapping[str, np.ndarray]
-    deviation: Mapping[str, np.ndarray]
+    mean: pd.DataFrame
+    deviation: pd.DataFrame
     runs: int
     is_published: bool = False
 
@@ -96,14 +94,13 @@ def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str
 def curves(histories: Iterable[pd.DataFrame]) -> Curves:
     """Return the curves of the runs of a variant, for the columns that all have; they must have the same number of epochs."""
     frames = list(histories)
-    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
-    columns = [column for column in columns if all(column in frame for frame in frames)]
     if len(lengths := {len(frame) for frame in frames}) > 1:
         raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
-    values = np.array([frame[columns].to_numpy().T for frame in frames])
-    deviations = values.std(0, ddof=1) if len(frames) > 1 else np.zeros(values.shape[1:])
-    mean, deviation = (dict(zip(columns, rows, strict=True)) for rows in (values.mean(0), deviations))
-    return Curves(frames[0]["iteration"].to_numpy(), mean, deviation, len(frames))
+    columns = [column for column in frames[0] if all(column in frame for frame in frames)]
+    values = np.array([frame[columns] for frame in frames])
+    deviations = values.std(0, ddof=1) if len(frames) > 1 else np.zeros_like(values[0])
+    mean, deviation = (pd.DataFrame(rows, frames[0]["iteration"], columns) for rows in (values.mean(0), deviations))
+    return Curves(mean, deviation, len(frames))
 
 
 def read_published(path: Path, spec: Comparison) -> Published:
@@ -113,8 +110,7 @@ def read_published(path: Path, spec: Comparison) -> Published:
     for keys, points in found.groupby(["variant", "split"]):
         variant, split = map(str, keys)
         by_metric = points.pivot_table(index="iteration", columns="metric", values="value")
-        mean = {f"{SPLITS[split][0]}_{metric}": by_metric[metric].to_numpy() for metric in by_metric}
-        drawn[variant, split] = Curves(by_metric.index.to_numpy(), mean, {}, 1, is_published=True)
+        drawn[variant, split] = Curves(by_metric.add_prefix(f"{SPLITS[split][0]}_"), pd.DataFrame(), 1, is_published=True)
     return drawn
 
 
@@ -211,12 +207,12 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = S
         if column not in found.mean:
             raise InputError(f"the histories of '{label}' have no {column}; train its runs again, or draw another split")
         mean, deviation = found.mean[column], found.deviation[column]
-        axes.plot(found.iterations, mean, color=color, linestyle=dashes)
+        axes.plot(mean, color=color, linestyle=dashes)
         if deviation.any():
-            axes.fill_between(found.iterations, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)
-        best = mean.argmin() if quantity == "loss" else mean.argmax()
-        axes.plot(found.iterations[best], mean[best], "o", color=color, markersize=4.5, markeredgecolor="white")
-        ends.append((mean[-1], found.iterations[-1], label, color))
+            axes.fill_between(mean.index, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)
+        best = mean.nsmallest(1) if quantity == "loss" else mean.nlargest(1)
+        axes.plot(best, "o", color=color, markersize=4.5, markeredgecolor="white")
+        ends.append((mean.iloc[-1], mean.index[-1], label, color))
     axes.set_title(QUANTITIES[quantity])
     axes.set_xlabel("Iterations")
     axes.set_xlim(0, max(right for _, right, _, _ in ends))
@@ -228,13 +224,12 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = S
 def _draw_published(axes: Axes, found: Curves, column: str, style: tuple[str, str, Any]) -> list[tuple[float, float, str, str]]:
     """Draw a published curve, thin, with its gaps; return its end as of a line, or nothing if it has no such points."""
     label, color, dashes = style
-    values = found.mean.get(column, np.array([]))
-    is_known = np.isfinite(values)
-    if not is_known.any():
+    values = found.mean.get(column, pd.Series(dtype=float))
+    known = values.dropna()
+    if known.empty:
         return []
     width = 0.45 * mpl.rcParams["lines.linewidth"]
-    axes.plot(found.iterations, values, color=color, linestyle=dashes, linewidth=width)
-    is_alone = is_known & ~np.append(False, is_known[:-1]) & ~np.append(is_known[1:], False)
-    axes.plot(found.iterations[is_alone], values[is_alone], "o", color=color, markersize=2 * width, markeredgewidth=0)
-    last = np.flatnonzero(is_known)[-1]
-    return [(float(values[last]), float(found.iterations[last]), label, color)]
+    axes.plot(values, color=color, linestyle=dashes, linewidth=width)
+    alone = values[values.shift(1).isna() & values.shift(-1).isna()]
+    axes.plot(alone, "o", color=color, markersize=2 * width, markeredgewidth=0)
+    return [(known.iloc[-1], known.index[-1], label, color)]

@@ -57,11 +57,6 @@ def _by_number(character: str) -> str:
 ENCODER = UnicodeToLatexEncoder(unknown_char_policy=_by_number, unknown_char_warning=False)
 
 
-def numbers(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return a table with minus signs in place of hyphens in these columns of formatted numbers."""
-    return frame.assign(**{name: frame[name].astype(str).str.replace("-", "\N{MINUS SIGN}") for name in columns})
-
-
 def table(frame: pd.DataFrame, broken: Sequence[str], left: Sequence[str] = ()) -> str:
     """Return a table of texts, as wide as a line; in several parts, one below the other, where it is too wide or too long.
 
@@ -72,8 +67,10 @@ def table(frame: pd.DataFrame, broken: Sequence[str], left: Sequence[str] = ()) 
     broken
         The columns whose lines break. They share the space that the others leave, and stand in each part.
     left
-        Of the others, those that are no numbers.
+        Of the others, those that are no formatted numbers. In numbers, hyphens become minus signs.
     """
+    numbers = [name for name in map(str, frame) if name not in (*broken, *left)]
+    frame = frame.assign(**{name: frame[name].astype(str).str.replace("-", "\N{MINUS SIGN}") for name in numbers})
     parts = [rows for columns in _columns(frame, broken) for rows in _rows(frame[columns])]
     body = "\\par\\medskip\n\\noindent\n".join(_tabular(part, broken, left) for part in parts)
     return f"% Packages: booktabs, tabularx\n\\begingroup\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}%\n{body}\\endgroup\n"
