@@ -88,7 +88,7 @@ def _add_files(crate: ROCrate, folder: Path, data: Path | None, origin: Origin) 
             continue
         properties: dict[str, Any] = {
             "name": path.as_posix(),
-            "encodingFormat": wording.format_of(path),
+            "encodingFormat": wording.FORMATS.get(path.suffix, "text/plain"),
             "contentSize": str((folder / path).stat().st_size),
             "sha256": sha256(folder / path),
         }

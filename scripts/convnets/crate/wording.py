@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
-FORMATS = {
+FORMATS = {  # by the end of a file's name; of others, text/plain
     ".cff": "application/yaml",
     ".css": "text/css",
     ".csv": "text/csv",
     ".html": "text/html",
     ".json": "application/json",
     ".md": "text/markdown",
+    ".npz": "application/octet-stream",
     ".png": "image/png",
     ".py": "text/x-python",
     ".svg": "image/svg+xml",
@@ -45,11 +46,6 @@ HELD = (
         "All findings on one page that loads nothing: verdicts, figures, tables, settings, hardware.",
     ),
 )
-
-
-def format_of(path: Path) -> str:
-    """Return the media type of a file by its name."""
-    return FORMATS.get(path.suffix, "application/octet-stream" if path.suffix == ".npz" else "text/plain")
 
 
 def held_by(path: Path) -> str | None:

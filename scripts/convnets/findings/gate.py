@@ -6,7 +6,7 @@ Holm's procedure, so that two studies of the same truth fail by that in at most 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -56,8 +56,8 @@ def compare(claims: Sequence[Claim], runs: Sequence[Run], baseline: Sequence[Run
     varying = [(here, there) for here, there in pairs if not here.claim.is_exact]
     differences = {here.claim.id: _difference(here, there) for here, there in varying}
     adjusted = inference.holm([p for _, p in differences.values()])
-    p_values = dict(zip(differences, adjusted, strict=True))
-    rows = {here.claim.id: _row(here, there, differences, p_values) for here, there in pairs}
+    tested = {name: (found, p) for (name, (found, _)), p in zip(differences.items(), adjusted, strict=True)}
+    rows = {here.claim.id: _row(here, there, tested.get(here.claim.id)) for here, there in pairs}
     return [rows.get(claim.id) or Row(claim.id, "", "", LEFT_OUT, True, note=reasons[claim.id]) for claim in claims]
 
 
@@ -130,9 +130,8 @@ def _reason(claim: Claim, baseline: Sequence[Run]) -> str:
     return ""
 
 
-def _row(
-    here: Judgement, there: Judgement, differences: Mapping[str, tuple[Estimate, float]], p_values: Mapping[str, float]
-) -> Row:
+def _row(here: Judgement, there: Judgement, tested: tuple[Estimate, float] | None) -> Row:
+    """Return the row of a claim; `tested` is its difference with the p-value adjusted for all claims, None of an exact one."""
     name, verdicts = here.claim.id, (there.verdict, here.verdict)
     if there.verdict == here.verdict:
         outcome = SAME
@@ -140,9 +139,9 @@ def _row(
         outcome = FLIPPED
     else:
         outcome = LOST if here.verdict == INCONCLUSIVE else GAINED
-    if name not in differences:
+    if tested is None:
         return Row(name, *verdicts, outcome, outcome != FLIPPED)
-    found, p = differences[name][0], p_values[name]
+    found, p = tested
     passes = outcome != FLIPPED and not (outcome == LOST and p <= ALPHA)
     chance = "within chance" if found.has_spread else "not testable: that takes two seeds, which differ"
     note = chance if outcome == LOST and passes else ""

@@ -23,14 +23,7 @@ CAPTION = (
 def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], labels: Mapping[str, str]) -> pd.DataFrame:
     """Return one row per validation curve and metric of variants with at least three runs.
 
-    Parameters
-    ----------
-    frame
-        The published curves.
-    histories
-        The histories of each variant's runs, with the same iterations each.
-    labels
-        The label of each variant.
+    `frame` holds the published curves; the `histories` of a variant's runs have the same iterations each.
     """
     first_readings = frame[(frame["split"] == "validation") & (frame["figure"] == frame["run_of_figure"])]
     rows = []

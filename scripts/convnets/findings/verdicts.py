@@ -107,19 +107,14 @@ def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
     if not pairing.obstacle([{seed: named[one][seed] for seed in seeds[study]} for study, (one, *_) in groups.items()]):
         common = set.intersection(*seeds.values()) if seeds else set()
         seeds = dict.fromkeys(seeds, common)
-    members = {choice.id: choice.members for choice in claim.grids}
+    members = {name: (name,) for name in claim.subjects} | {grid.id: grid.members for grid in claim.grids}
     return {
         name: [
-            _selected([named[variant][seed] for variant in members.get(name, (name,))])
-            for seed in sorted(seeds[study_of(members.get(name, (name,))[0])[0]])
+            max((named[variant][seed] for variant in variants), key=lambda run: run.value(SELECTED_BY))
+            for seed in sorted(seeds[study_of(variants[0])[0]])
         ]
-        for name in claim.subjects
+        for name, variants in members.items()
     }
-
-
-def _selected(runs: Sequence[Run]) -> Run:
-    """Return the run that validation selects among those of one seed."""
-    return max(runs, key=lambda run: run.value(SELECTED_BY)) if len(runs) > 1 else runs[0]
 
 
 def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -60,14 +60,8 @@ ENCODER = UnicodeToLatexEncoder(unknown_char_policy=_by_number, unknown_char_war
 def table(frame: pd.DataFrame, broken: Sequence[str], left: Sequence[str] = ()) -> str:
     """Return a table of texts, as wide as a line; in several parts, one below the other, where it is too wide or too long.
 
-    Parameters
-    ----------
-    frame
-        The cells, as texts.
-    broken
-        The columns whose lines break. They share the space that the others leave, and stand in each part.
-    left
-        Of the others, those that are no formatted numbers. In numbers, hyphens become minus signs.
+    The lines of the columns `broken` break. They share the space that the others leave, and stand in each part. The others are
+    formatted numbers, in which hyphens become minus signs, but for those in `left`.
     """
     numbers = [name for name in map(str, frame) if name not in (*broken, *left)]
     frame = frame.assign(**{name: frame[name].astype(str).str.replace("-", "\N{MINUS SIGN}") for name in numbers})
@@ -76,19 +70,18 @@ def table(frame: pd.DataFrame, broken: Sequence[str], left: Sequence[str] = ()) 
     return f"% Packages: booktabs, tabularx\n\\begingroup\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}%\n{body}\\endgroup\n"
 
 
-def _columns(frame: pd.DataFrame, broken: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the columns of each part: as many as a line holds, beside those that stand in each."""
-    room = CHARACTERS - LEAST * len(broken)
-    part: list[str] = []
-    free = room
+def _columns(frame: pd.DataFrame, broken: Sequence[str]) -> list[list[str]]:
+    """Return the columns of each part: as many as a line holds, beside those that stand in each."""
+    room = free = CHARACTERS - LEAST * len(broken)
+    parts: list[list[str]] = [[]]
     for name in (column for column in map(str, frame) if column not in broken):
         width = max(map(len, [*_heading(frame[name]), *frame[name]])) + 2
-        if width > free and part:
-            yield [column for column in map(str, frame) if column in (*broken, *part)]
-            part, free = [], room
-        part.append(name)
+        if width > free and parts[-1]:
+            parts.append([])
+            free = room
+        parts[-1].append(name)
         free -= width
-    yield [column for column in map(str, frame) if column in (*broken, *part)]
+    return [[column for column in map(str, frame) if column in (*broken, *part)] for part in parts]
 
 
 def _rows(frame: pd.DataFrame) -> list[pd.DataFrame]:

@@ -50,21 +50,15 @@ class Material:
     standing: Standing | None = None
 
     @staticmethod
-    def of(
-        settings: Mapping[str, Any], runs: Sequence[Run], elsewhere: Sequence[Run], tables: Mapping[str, pd.DataFrame]
-    ) -> "Material":
-        """Return the data of the sections."""
-        listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
-        drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables)
-
-    @staticmethod
     def read(chosen: Mapping[str, Any], runs: Iterable[Path], elsewhere: Iterable[Path], found: Iterable[Path]) -> "Material":
         """Return the data of the sections from the folders of runs and the files of tables; an InputError if one is damaged."""
         variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
         images = ImageFormat(**chosen["format"])
-        others = reading.read_elsewhere(elsewhere, chosen["studies"], images)
-        return Material.of(chosen, reading.read(runs, variants, images), others, {path.stem: tables.read(path) for path in found})
+        own, others = reading.read(runs, variants, images), reading.read_elsewhere(elsewhere, chosen["studies"], images)
+        claims = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(chosen["claims"])}
+        drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(chosen["comparisons"])}
+        named = {path.stem: tables.read(path) for path in found}
+        return Material(chosen, claims, drawn, chosen["labels"], own, others, named)
 
     @property
     def alpha(self) -> float:

@@ -37,14 +37,10 @@ def grouped(phrases: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 def network(run: Run) -> str:
     """Return what a run's network is, with its parameters."""
-    return f"{_layers(run.settings)} ({run.metrics.parameters:,} parameters)"
-
-
-def _layers(settings: Settings) -> str:
-    own, network = settings.own, settings.network
+    own, network, size = run.settings.own, run.settings.network, f"({run.metrics.parameters:,} parameters)"
     if own.network:
-        given = [f"{name} {value}" for name, value in own.arguments.items()]
-        return f"{own.function} of {own.file.name}" + (f" with {', '.join(given)}" if given else "")
+        given = ", ".join(f"{name} {value}" for name, value in own.arguments.items())
+        return f"{own.function} of {own.file.name}{f' with {given}' if given else ''} {size}"
     parts = []
     if network.filters:
         side = network.kernel_size
@@ -57,7 +53,7 @@ def _layers(settings: Settings) -> str:
         if network.dense_units and network.dropout:
             parts.append(f"dropout of {network.dropout:g}" + (" after each" if len(network.dense_units) > 1 else ""))
         parts.append("an output layer")
-    return ", ".join(parts)
+    return f"{', '.join(parts)} {size}"
 
 
 def training(settings: Settings) -> Mapping[str, str]:

@@ -51,21 +51,9 @@ class Texts:
 
 
 def read(path: Path, title: str, *, is_own: bool) -> Texts:
-    """Read the texts.
+    """Read the texts of a study with this title; an InputError if the file cannot be read, or lacks a part or a language.
 
-    Parameters
-    ----------
-    path
-        The file.
-    title
-        The title of the study.
-    is_own
-        Whether the study redoes no report. Then it has no sections of a report, and labels of its own.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or lacks a part or a language.
+    A study that redoes no report (`is_own`) has no sections of a report, and labels of its own.
     """
     try:
         found = _with_texts(yaml.safe_load(path.read_text(encoding="utf-8")))
