@@ -73,13 +73,7 @@ class Standing:
 
 
 def read(path: Path) -> Terms:
-    """Return what `make freeze` wrote, without its digest.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or it is not as it was written.
-    """
+    """Return what `make freeze` wrote, without its digest; an InputError if it cannot be read, or is not as it was written."""
     try:
         found = dict(read_json(path))
         digest = found.pop(DIGEST)

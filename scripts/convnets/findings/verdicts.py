@@ -67,12 +67,8 @@ class Judgement:
 def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) -> list[Judgement]:
     """Judge all claims together, from the runs of the variants that they name.
 
-    `alpha` is the probability of any wrong verdict that is allowed: that of a look, where several are planned (`looks`).
-
-    Raises
-    ------
-    InputError
-        There is no seed with a run of each variant that a claim names.
+    `alpha` is the probability of any wrong verdict that is allowed: that of a look, where several are planned (`looks`). An
+    InputError says that there is no seed with a run of each variant that a claim names.
     """
     used = [_used(claim, runs) for claim in claims]
     found = [findings_of(claim, own) for claim, own in zip(claims, used, strict=True)]

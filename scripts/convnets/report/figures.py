@@ -135,21 +135,7 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published | None = None, size: Size = SCREEN) -> Figure:
     """Draw a comparison from the curves of each variant, and those that were published of it."""
     with mpl.rc_context({**STYLE, **size.style}):
-        drawn = [
-            [
-                *(
-                    _line(member, split, found[member.variant], size, [SPLITS[split][1]] * (len(splits) > 1))
-                    for member, split in shown
-                ),
-                *(
-                    _line(member, split, curves, size, [*_of_published(split, several=len(splits) > 1), spec.published.label])
-                    for member, split in shown
-                    if spec.published and (curves := (beside or {}).get((member.variant, OF_PUBLISHED[split])))
-                ),
-            ]
-            for splits in spec.rows
-            for shown in [list(product(spec.members, splits))]
-        ]
+        drawn = [[*_lines(spec, splits, found, size), *_lines_beside(spec, splits, beside or {}, size)] for splits in spec.rows]
         height = size.row_height * max(1, *(len(lines) * _label_height(lines, size) for lines in drawn))  # room for all labels
         columns = 1 if size.is_stacked else len(QUANTITIES)
         rows = len(spec.rows) * len(QUANTITIES) // columns
@@ -167,10 +153,19 @@ def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published 
         return figure
 
 
-def _of_published(split: str, *, several: bool) -> list[str]:
-    """Return what a published curve is of, where its row of panels shows several splits or measures that one in another way."""
-    kind = OF_PUBLISHED[split]
-    return ["batches"] if kind != split else [SPLITS[kind][1]] * several
+def _lines(spec: Comparison, splits: Sequence[str], found: Mapping[str, Curves], size: Size) -> Iterable[Line]:
+    """Yield the lines of each member in a row of panels, named by its split where the row shows several."""
+    for member, split in product(spec.members, splits):
+        yield _line(member, split, found[member.variant], size, [SPLITS[split][1]] * (len(splits) > 1))
+
+
+def _lines_beside(spec: Comparison, splits: Sequence[str], beside: Published, size: Size) -> Iterable[Line]:
+    """Yield the published lines in a row of panels, named by what they are of where that is not plain."""
+    for member, split in product(spec.members, splits):
+        kind = OF_PUBLISHED[split]
+        if spec.published and (curves := beside.get((member.variant, kind))):
+            what = ["batches"] if kind != split else [SPLITS[kind][1]] * (len(splits) > 1)
+            yield _line(member, split, curves, size, [*what, spec.published.label])
 
 
 def _line(member: Member, split: str, curves: Curves, size: Size, more: Iterable[str]) -> Line:
