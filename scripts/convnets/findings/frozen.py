@@ -87,9 +87,9 @@ def read(path: Path) -> Terms:
 def compare(frozen: Terms, now: Terms, runs: Sequence[Run] = ()) -> Standing:
     """Compare the terms of the study as it is now, and its runs, with what was frozen."""
     old, new = frozen["claims"], now["claims"]
-    digests = {name: terms[DIGEST] for name, terms in old.items()}
     marks = {
-        name: ADDED if name not in old else UNCHANGED if terms[DIGEST] == digests[name] else CHANGED for name, terms in new.items()
+        name: ADDED if name not in old else UNCHANGED if terms[DIGEST] == old[name][DIGEST] else CHANGED
+        for name, terms in new.items()
     }
     changes = {name: "; ".join(_differences(old[name], new[name])) for name, mark in marks.items() if mark == CHANGED}
     plans = [f"{in_words(terms['seeds'])}{_planned(terms['looks'])}" for terms in (now, frozen)]

@@ -105,12 +105,14 @@ def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
         seeds = dict.fromkeys(seeds, common)
     members = {name: (name,) for name in claim.subjects} | {grid.id: grid.members for grid in claim.grids}
     return {
-        name: [
-            max((named[variant][seed] for variant in variants), key=lambda run: run.value(SELECTED_BY))
-            for seed in sorted(seeds[study_of(variants[0])[0]])
-        ]
+        name: [_selected([named[variant][seed] for variant in variants]) for seed in sorted(seeds[study_of(variants[0])[0]])]
         for name, variants in members.items()
     }
+
+
+def _selected(runs: Sequence[Run]) -> Run:
+    """Return the run that validation selects among those of one seed."""
+    return max(runs, key=lambda run: run.value(SELECTED_BY)) if len(runs) > 1 else runs[0]
 
 
 def _p_values(findings: Sequence[Finding]) -> tuple[float, float]:

@@ -12,11 +12,9 @@ from convnets.runs.run import METRICS, Run
 from convnets.study.claims import SINGLE_RUN, Choice, Claim
 from convnets.study.quantities import exact_numbers, measure_of, study_of, variant_and_metric
 
+OF_LOSS_OR_ACCURACY = {metric for metric in METRICS if measure_of(metric) in ("loss", "accuracy")}
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
-TRAINING = {
-    "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
-    "accuracy_gap_at_min_val_loss",
-}  # fmt: skip
+TRAINING = {metric for metric in OF_LOSS_OR_ACCURACY if ("train" in metric or "gap" in metric) and "eval" not in metric}
 REMARKS = (
     ({"epochs", "iterations"}, "That is set by the configuration, not found by training."),
     (
@@ -28,8 +26,7 @@ REMARKS = (
 )
 WELCH = "Welch's test"  # of runs that are not paired
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
-# The metrics that are taken on the images by which a grid's member is selected: losses, accuracies and gaps between splits.
-OF_LOSS_OR_ACCURACY = {metric for metric in METRICS if measure_of(metric) in ("loss", "accuracy")}
+# The metrics that are taken on the images by which a grid's member is selected.
 OF_VALIDATION = {metric for metric in OF_LOSS_OR_ACCURACY if not metric.startswith(("final_train", "test"))}
 
 

@@ -17,13 +17,26 @@ from convnets.findings import verdicts, wording
 from convnets.findings.conditions import Finding
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, Judgement
 from convnets.report import spanish
-from convnets.report.interval_plot import IntervalPlot, interval_plot
 from convnets.report.material import Material, as_printed, known, shown
 from convnets.report.texts import Text, Texts, join
 from convnets.study.claims import SINGLE_RUN, Claim
 from convnets.study.quantities import exact_numbers, reference_of, variant_and_metric
 
 VGG16 = "VGG-16"
+WIDTH, PAD = 160.0, 8.0  # of the picture of an interval, and of what is left free at each side
+
+
+@dataclass(frozen=True)
+class IntervalPlot:
+    """Where to draw, from 0 to `WIDTH`: the measured number, its interval, the number printed, and what the claim allows.
+
+    The last two are None where there are none. What is allowed reaches to the edge where it has no bound.
+    """
+
+    measured: float
+    interval: tuple[float, ...]
+    printed: float | None
+    allowed: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,24 @@ def _measures(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) ->
             interval_plot(measured, interval, printed, None if claim.test == SINGLE_RUN else _allowed(finding)),
             decides=len(findings) > 1 and finding is judgement.decisive and not claim.is_exact,
         )
+
+
+def interval_plot(
+    measured: float, interval: tuple[float, float], printed: float, allowed: tuple[float, float] | None
+) -> IntervalPlot | None:
+    """Return where to draw numbers; None if nothing is known of how much the measured one varies. `printed` may be NaN."""
+    shown = [number for number in (measured, *interval, printed, *(allowed or ())) if math.isfinite(number)]
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    if not all(map(math.isfinite, interval)) or low == high:
+        return None
+
+    def place(number: float) -> float:
+        if math.isinf(number):
+            return 0.0 if number < 0 else WIDTH
+        return round(PAD + (number - low) / (high - low) * (WIDTH - 2 * PAD), 1)
+
+    is_printed, bounds = math.isfinite(printed), tuple(map(place, allowed)) if allowed else None
+    return IntervalPlot(place(measured), tuple(map(place, interval)), place(printed) if is_printed else None, bounds)
 
 
 def _allowed(finding: Finding) -> tuple[float, float]:
