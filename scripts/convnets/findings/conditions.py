@@ -26,6 +26,10 @@ class Condition:
     low: float
     high: float
 
+    def on_scale(self, value: float) -> float:
+        """Return a value on the scale of the statement; of a ratio, it is a logarithm."""
+        return math.exp(value) if self.is_ratio else value
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -61,12 +65,12 @@ class Finding:
     @property
     def measured(self) -> float:
         """The estimate on the scale of the statement; of ratios the geometric mean."""
-        return math.exp(self.estimate.mean) if self.condition.is_ratio else self.estimate.mean
+        return self.condition.on_scale(self.estimate.mean)
 
     def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
         """Return the confidence interval on the scale of the statement."""
         low, high = self.estimate.interval(level)
-        return (math.exp(low), math.exp(high)) if self.condition.is_ratio else (low, high)
+        return self.condition.on_scale(low), self.condition.on_scale(high)
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,6 @@ class Size:
     has_title: bool = True
     tallest: float = math.inf
 
-    def label_height(self, lines: int) -> float:
-        """Return the height of a label of so many lines, with the space about it, as a fraction of that of a panel."""
-        scale = self.label / LABEL_POINTS * (ROW_HEIGHT_IN - AROUND_IN) / (self.row_height - AROUND_IN)
-        return LABEL_HEIGHT * scale * (1 + LINE_HEIGHT * (lines - 1))
-
 
 SCREEN = Size(WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS)
 
@@ -177,8 +172,10 @@ def _line(member: Member, split: str, curves: Curves, size: Size, more: Iterable
 
 
 def _label_height(lines: Sequence[Line], size: Size) -> float:
-    """Return the height of the tallest label of a panel, as `Size.label_height` does."""
-    return size.label_height(1 + max(label.count("\n") for _, _, label, _ in lines) if size.wrap else 1)
+    """Return the height of the tallest label of a panel, with the space about it, as a fraction of that of the panel."""
+    scale = size.label / LABEL_POINTS * (ROW_HEIGHT_IN - AROUND_IN) / (size.row_height - AROUND_IN)
+    further = max(label.count("\n") for _, _, label, _ in lines) if size.wrap else 0
+    return LABEL_HEIGHT * scale * (1 + LINE_HEIGHT * further)
 
 
 def _write_titles(figure: Figure, spec: Comparison, found: Mapping[str, Curves]) -> None:

@@ -127,5 +127,4 @@ def render(template: Path, **values: object) -> str:
         comment_end_string="#>",
     )
     environment.globals["latex"] = Latex
-    environment.filters["tex"] = escape
     return environment.get_template(template.name).render(**values)

@@ -96,19 +96,20 @@ def _measures(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) ->
         interval = judgement.adjusted(finding) if not claim.is_exact else (math.nan, math.nan)
         number = partial(known, interval=interval, printed=printed)
         less = measured - printed
+        allowed = None if claim.test == SINGLE_RUN else tuple(map(finding.condition.on_scale, finding.bounds))
         yield Measure(
             _what(finding, labels, texts),
             "" if math.isnan(measured) else shown(number(measured)),
             shown(wording.interval(*interval, number)),
             as_printed(printed),
             "" if math.isnan(less) else shown(f"{'+' if less > 0 else ''}{number(less)}"),
-            interval_plot(measured, interval, printed, None if claim.test == SINGLE_RUN else _allowed(finding)),
+            interval_plot(measured, interval, printed, allowed),
             decides=len(findings) > 1 and finding is judgement.decisive and not claim.is_exact,
         )
 
 
 def interval_plot(
-    measured: float, interval: tuple[float, float], printed: float, allowed: tuple[float, float] | None
+    measured: float, interval: tuple[float, ...], printed: float, allowed: tuple[float, ...] | None
 ) -> IntervalPlot | None:
     """Return where to draw numbers; None if nothing is known of how much the measured one varies. `printed` may be NaN."""
     shown = [number for number in (measured, *interval, printed, *(allowed or ())) if math.isfinite(number)]
@@ -123,12 +124,6 @@ def interval_plot(
 
     is_printed, bounds = math.isfinite(printed), tuple(map(place, allowed)) if allowed else None
     return IntervalPlot(place(measured), tuple(map(place, interval)), place(printed) if is_printed else None, bounds)
-
-
-def _allowed(finding: Finding) -> tuple[float, float]:
-    """Return what a condition allows, on the scale of the statement."""
-    low, high = finding.bounds
-    return (math.exp(low), math.exp(high)) if finding.condition.is_ratio else (low, high)
 
 
 def _what(finding: Finding, labels: Mapping[str, Text], texts: Texts) -> Text:
