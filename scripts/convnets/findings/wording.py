@@ -203,13 +203,17 @@ def _is_on_bound(judgement: Judgement) -> bool:
 
 
 def seeds_needed(judgement: Judgement) -> int | None:
-    """Return how many seeds would probably decide a claim, at the mean and spread measured; None if that cannot be said."""
+    """Return how many seeds would probably decide a claim, at the mean and spread measured; None if that cannot be said.
+
+    Numbers of a single run take as many as make their prediction intervals narrow enough; None if one lies outside of its own.
+    """
     findings = judgement.findings
     if not all(item.estimate.has_spread for item in findings) or _is_on_bound(judgement):
         return None
-    predictions = [item for item in findings if isinstance(item, Prediction)]
-    if predictions:
-        return _needed_to_predict(predictions)
+    if predictions := [item for item in findings if isinstance(item, Prediction)]:
+        counts = [inference.runs_needed_to_predict(item.estimate.deviation, item.margin) for item in predictions]
+        are_inside = all(item.estimate.p_one_more(item.number) >= 1 - inference.CONFIDENCE for item in predictions)
+        return max(count or 0 for count in counts) if are_inside and all(counts) else None
     if all(item.slack > 0 for item in findings):
         distances = [
             (distance, item.estimate.deviation)
@@ -222,10 +226,3 @@ def seeds_needed(judgement: Judgement) -> int | None:
     tests = sum(math.isfinite(bound) for item in findings for bound in item.bounds)
     farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
     return inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)
-
-
-def _needed_to_predict(predictions: Sequence[Prediction]) -> int | None:
-    """Return how many seeds make the prediction intervals narrow enough; None if none does, or a printed number lies outside."""
-    needed = [inference.runs_needed_to_predict(item.estimate.deviation, item.margin) for item in predictions]
-    inside = all(item.estimate.p_one_more(item.number) >= 1 - inference.CONFIDENCE for item in predictions)
-    return max(count or 0 for count in needed) if inside and all(needed) else None

@@ -61,9 +61,9 @@ def read(path: Path, title: str, *, is_own: bool) -> Texts:
         if is_own:
             labels |= own["labels"]
             labels["heading"] = labels["heading"].fill(title=title)
-            appendix = found["appendix"]
-            changed = {name: {**appendix[name], **own[name]} for name in ("other", "changes")}
-            found |= {"sections": [], "claims": {}, "appendix": {**appendix, **changed}}
+            for name in ("other", "changes"):
+                found["appendix"][name] |= own[name]
+            found |= {"sections": [], "claims": {}}
         return Texts(**found)
     except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"the texts in {path} cannot be read: {error}") from error
