@@ -51,5 +51,4 @@ def write_text(text: str, path: Path) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table as Markdown, which shows its texts as they are."""
-    text: str = table.map(plain).to_markdown(index=False, disable_numparse=True)
-    return text + "\n"
+    return f"{table.map(plain).to_markdown(index=False, disable_numparse=True)}\n"

@@ -22,6 +22,7 @@ from convnets.files import read_json, sha256
 from convnets.runs.layout import Layout
 from convnets.study.configuration import Configuration
 
+PYTHON = "https://www.python.org/"
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -94,9 +95,8 @@ def write(folder: Path, study: Configuration, origin: Origin) -> None:
     data = None if study.kind == kinds.NEUTRAL else content.place(Path(study.source))
     _add_files(crate, folder, data, origin)
     agent = [named(crate, "#agent", "Person", name=origin.agent)] if origin.agent else []
-    licence = named(
-        crate, f"https://spdx.org/licenses/{citation['license']}", "CreativeWork", name=f"{citation['license']} licence"
-    )
+    spdx = citation["license"]
+    licence = named(crate, f"https://spdx.org/licenses/{spdx}", "CreativeWork", name=f"{spdx} licence")
     authors = [_author(crate, number, author) for number, author in enumerate(citation["authors"], 1)]
     source = crate.get(data.as_posix()) if data else named(crate, CIFAR10["url"], "CreativeWork", **_cifar10(folder))
 
@@ -176,9 +176,7 @@ def _describe_trainer(crate: ROCrate, version: str, runs: Sequence[Trained]) -> 
         "Trains one network from one seed. The stamp of a run tells by digests which code trained it; that may be older."
     )
     trainer["softwareRequirements"] = trainings.single(trainings.software(crate, runs))
-    trainer["programmingLanguage"] = named(
-        crate, "https://www.python.org/", "ComputerLanguage", name="Python", url="https://www.python.org/"
-    )
+    trainer["programmingLanguage"] = named(crate, PYTHON, "ComputerLanguage", name="Python", url=PYTHON)
 
 
 def _whole(crate: ROCrate, runs: Sequence[Trained], source: Entity, agent: list[Entity]) -> Entity:

@@ -44,10 +44,8 @@ def escape(value: object) -> str:
 def _escape(character: str) -> str:
     if character in GUARDED:
         return f"{{{character}}}"
-    if character.isascii() or KNOWN.match(character):
-        encoded: str = ENCODER.unicode_to_latex(character)
-        return encoded
-    return _by_number(character)
+    is_known = character.isascii() or KNOWN.match(character)
+    return str(ENCODER.unicode_to_latex(character)) if is_known else _by_number(character)
 
 
 def _by_number(character: str) -> str:
