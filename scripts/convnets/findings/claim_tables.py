@@ -12,7 +12,6 @@ from convnets.findings.frozen import Standing
 from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.markdown import plain
 from convnets.report2021.errata import Erratum
-from convnets.runs.frames import CLAIMS
 
 EXACT, MEASURED = "exact", "measured"  # on trained networks
 
@@ -28,13 +27,13 @@ def claims(judgements: Sequence[Judgement], *at_margins: Mapping[str, str], stan
     rows = []
     for judgement in judgements:
         claim, finding = judgement.claim, judgement.decisive
-        numbers = map(_rounded, (judgement.reported(finding), finding.measured, *finding.interval()))
+        numbers = (judgement.reported(finding), *map(_rounded, (finding.measured, *finding.interval())))
         adjusted = map(_rounded, judgement.adjusted(finding))
         verdicts = [found.get(claim.id) for found in at_margins] or [None, None]
         kind, mark = EXACT if claim.is_exact else MEASURED, standing.marks[claim.id] if standing else None
         said = (judgement.seeds, judgement.verdict, wording.note(judgement))
         rows.append((claim.id, claim.section, claim.statement, *numbers, *said, *adjusted, *verdicts, kind, mark))
-    return pd.DataFrame(rows, columns=list(CLAIMS), dtype=object)
+    return pd.DataFrame(rows, columns=list(tables.CLAIMS), dtype=object)
 
 
 def _rounded(value: float) -> float | None:
