@@ -9,6 +9,11 @@ from convnets.markdown import plain
 
 # Columns of text, even where a value looks like a number.
 IDENTIFYING = ("id", "variant", "label", "network", "section", "figure", "outside")
+# The columns of the table of claims.
+CLAIMS = (
+    *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
+    *("adjusted_low", "adjusted_high", "at_half_margin", "at_double_margin", "kind", "frozen"),
+)
 DIGITS = 9  # significant digits in a CSV; the last bits of a sum depend on the order of addition
 
 
@@ -51,5 +56,4 @@ def write_text(text: str, path: Path) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table as Markdown, which shows its texts as they are."""
-    text: str = table.map(plain).to_markdown(index=False, disable_numparse=True)
-    return text + "\n"
+    return f"{table.map(plain).to_markdown(index=False, disable_numparse=True)}\n"

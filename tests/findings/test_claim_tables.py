@@ -30,10 +30,9 @@ def test_the_tables_of_claims_and_errata(config: dict[str, Any], tmp_path: Path)
     job = jobs.make("tabulate_claims", config, tmp_path, runs=files)
     with job.output("csv").open(newline="", encoding="utf-8") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
-    assert job.output("csv").read_text(encoding="utf-8").splitlines()[0] == ",".join(claim_tables.COLUMNS)
     columns = "id,section,statement,reported,measured,ci_low,ci_high,seeds,verdict,note,adjusted_low,adjusted_high"
     columns += ",at_half_margin,at_double_margin,kind,frozen"
-    assert ",".join(claim_tables.COLUMNS) == columns
+    assert job.output("csv").read_text(encoding="utf-8").splitlines()[0] == columns
     assert set(rows) == set(config["claims"])
     assert {row["verdict"] for row in rows.values()} <= set(verdicts.VERDICTS)
     parameters = rows["theory_parameters"]

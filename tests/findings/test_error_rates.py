@@ -125,7 +125,7 @@ def test_an_adjusted_interval_and_the_verdict_say_the_same(far: float) -> None:
     for _ in range(TRIALS // 10):
         means = {"a": 1 + far, "b": 1.0, "c": 1.0, "d": 1.0}
         for judgement in verdicts.judge(claims, seeds_of(**{n: rng.normal(m, SPREAD, 5).tolist() for n, m in means.items()})):
-            (low, high), (least, most) = judgement.adjusted_interval, judgement.decisive.bounds
+            (low, high), (least, most) = judgement.adjusted(judgement.decisive), judgement.decisive.bounds
             said = REPRODUCED if least < low and high < most else CONTRADICTED if high < least or most < low else INCONCLUSIVE
             assert judgement.verdict == said
             seen.add((judgement.claim.test, said))

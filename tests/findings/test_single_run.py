@@ -46,7 +46,7 @@ def test_the_prediction_interval_is_that_of_one_more_value() -> None:
 def test_a_printed_number_is_borne_out_or_refuted_by_the_interval(printed: list[float], margin: float, verdict: str) -> None:
     judgement = judged(*printed, margin=margin)
     assert judgement.verdict == verdict
-    low, high = judgement.adjusted_interval
+    low, high = judgement.adjusted(judgement.decisive)
     number = judgement.claim.reported[judgement.findings.index(judgement.decisive)]
     assert (low <= number <= high) == (verdict != CONTRADICTED)
 

@@ -12,7 +12,7 @@ from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 
 from convnets.findings import verdicts
 from convnets.report import statements
-from convnets.report.interval_plot import interval_plot
+from convnets.report.statements import interval_plot
 from convnets.report.texts import Text
 from convnets.report2021 import errata
 from convnets.runs.run import METRICS, Run

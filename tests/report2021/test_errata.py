@@ -93,12 +93,12 @@ def test_errata_are_about_the_reports_networks(config: dict[str, Any]) -> None:
     resolved = configuration.resolve(config)
     assert resolved.variants["conv3_dropout05"].network == errata.DENSE
     assert resolved.variants["conv3_1x1"].network == errata.CONV1X1
-    assert (resolved.images["train"], resolved.images["validation"]) == (errata.TRAINING_IMAGES, errata.VALIDATION_IMAGES)
+    assert (resolved.images["train"], resolved.images["validation"]) == (errata.PROTOCOL["training"], errata.PROTOCOL["validation"])
     trainings = {name: variant.training for name, variant in resolved.variants.items()}
-    assert {training.batch_size for training in trainings.values()} == {errata.BATCH_SIZE}
+    assert {training.batch_size for training in trainings.values()} == {errata.PROTOCOL["batch"]}
     # Validated after the first iteration of each epoch, the report's curves end before the last of its epochs is trained.
     assert {name: training.epochs + 1 for name, training in trainings.items()} == {
-        name: errata.MLP_EPOCHS if name == "mlp100" else errata.EPOCHS for name in trainings
+        name: errata.PROTOCOL["mlp_epochs" if name == "mlp100" else "epochs"] for name in trainings
     }
 
 

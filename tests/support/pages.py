@@ -33,7 +33,8 @@ def material_of(
     found["claims"] = pd.read_csv(io.StringIO(claim_tables.claims(judged).to_csv(index=False)))
     found["variants"] = variants.table([run.metrics for run in runs], verified, resolved.labels)
     found["convergence"] = convergence.table(runs, resolved.labels, resolved.accuracies)
-    return Material.of(chosen or jobs.settings_of("write_overview", config), runs, [], found)
+    settings, claims = chosen or jobs.settings_of("write_overview", config), {claim.id: claim for claim in resolved.claims}
+    return Material(settings, claims, resolved.comparisons, resolved.labels, runs, [], found)
 
 
 def page_of(config: dict[str, Any], runs: list[Run], published: dict[str, Any] | None = None, verified: Sequence[str] = ()) -> str:

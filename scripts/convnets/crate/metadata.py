@@ -4,6 +4,7 @@ The same files give the same bytes: every time is one that a run recorded.
 https://www.researchobject.org/workflow-run-crate/profiles/0.5/workflow_run_crate/
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,13 +15,14 @@ import yaml
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from convnets.crate import content, trainings, wording
+from convnets.crate import content, trainings
 from convnets.crate.trainings import Trained, named
 from convnets.data import readers
 from convnets.files import read_json, sha256
 from convnets.runs.layout import Layout
 from convnets.study.configuration import Configuration
 
+PYTHON = "https://www.python.org/"
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -35,6 +37,44 @@ CIFAR10 = {
     "url": "https://www.cs.toronto.edu/~kriz/cifar.html",
     "citation": "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
     "description": "60,000 colour images of ten classes. Not in the crate. Its page names no licence; it asks to cite the report.",
+}
+FORMATS = {  # by the end of a file's name; of others, text/plain
+    ".cff": "application/yaml",
+    ".css": "text/css",
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".npz": "application/octet-stream",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".svg": "image/svg+xml",
+    ".toml": "application/toml",
+    ".yaml": "application/yaml",
+}
+# By a pattern of the path: what the file holds. The first that fits counts.
+HELD = {
+    r"config\.yaml": "The study: networks, settings, seeds, comparisons and claims, with its runs taken from this crate.",
+    r"requirements\.lock|installer\.lock": "The version and the digests of each package that code and workflow need.",
+    r"CITATION\.cff": "How to cite the workflow.",
+    r"README\.md": "How to make tables, figures and page again from this crate.",
+    r".*/history\.csv": "One row per epoch of a training: losses, accuracies and seconds.",
+    r".*/metrics\.json": "The summary of a run: its best epoch, losses and accuracies, parameters, speed.",
+    r".*/record\.json": "How a run was trained: times, processor, memory, and the digests of images and weights.",
+    r".*/stamp\.json": "What a run was made from: settings, seed, digests of data and code, libraries; "
+    "and the digests of its files.",
+    r".*/verified\.json": "What was compared when the run was verified against newer code or libraries.",
+    r".*/data/manifest\.json": "The source of the images, and count, classes and digest of each split.",
+    r"results/tables/claims\..*": "Each claim with what was measured, its interval and its verdict.",
+    r"results/tables/variants\..*": "Mean and deviation of each metric of each network over its seeds.",
+    r"results/tables/convergence\..*": "Iterations and seconds to given accuracies, overfitting, operations, speed and memory.",
+    r"results/tables/curves\..*": "How far the runs are from curves that were read off published figures.",
+    r"results/tables/errata\..*": "Where the published source is wrong, and what is right.",
+    r"results/tables/memory\..*": "Memory of the networks with and without fully connected layers.",
+    r"results/tables/vgg16\..*": "Parameters, bits and megabytes of VGG-16 by block.",
+    r"results/figures/vgg16\..*": "The layers of VGG-16.",
+    r"results/figures/.*": "Learning curves of the networks of a comparison: loss and accuracy against iterations.",
+    r".*/overview\.html": "All findings on one page that loads nothing: verdicts, figures, tables, settings, hardware.",
 }
 
 
@@ -55,9 +95,8 @@ def write(folder: Path, study: Configuration, origin: Origin) -> None:
     data = None if study.data.kind == readers.NEUTRAL else content.place(Path(study.data.source))
     _add_files(crate, folder, data, origin)
     agent = [named(crate, "#agent", "Person", name=origin.agent)] if origin.agent else []
-    licence = named(
-        crate, f"https://spdx.org/licenses/{citation['license']}", "CreativeWork", name=f"{citation['license']} licence"
-    )
+    spdx = citation["license"]
+    licence = named(crate, f"https://spdx.org/licenses/{spdx}", "CreativeWork", name=f"{spdx} licence")
     authors = [_author(crate, number, author) for number, author in enumerate(citation["authors"], 1)]
     source = crate.get(data.as_posix()) if data else named(crate, CIFAR10["url"], "CreativeWork", **_cifar10(folder))
 
@@ -88,11 +127,11 @@ def _add_files(crate: ROCrate, folder: Path, data: Path | None, origin: Origin) 
             continue
         properties: dict[str, Any] = {
             "name": path.as_posix(),
-            "encodingFormat": wording.format_of(path),
+            "encodingFormat": FORMATS.get(path.suffix, "text/plain"),
             "contentSize": str((folder / path).stat().st_size),
             "sha256": sha256(folder / path),
         }
-        if text := wording.held_by(path):
+        if text := next((text for pattern, text in HELD.items() if re.fullmatch(pattern, path.as_posix())), None):
             properties["description"] = text
         if path.as_posix() == WORKFLOW:
             version = origin.snakemake
@@ -137,9 +176,7 @@ def _describe_trainer(crate: ROCrate, version: str, runs: Sequence[Trained]) -> 
         "Trains one network from one seed. The stamp of a run tells by digests which code trained it; that may be older."
     )
     trainer["softwareRequirements"] = trainings.single(trainings.software(crate, runs))
-    trainer["programmingLanguage"] = named(
-        crate, "https://www.python.org/", "ComputerLanguage", name="Python", url="https://www.python.org/"
-    )
+    trainer["programmingLanguage"] = named(crate, PYTHON, "ComputerLanguage", name="Python", url=PYTHON)
 
 
 def _whole(crate: ROCrate, runs: Sequence[Trained], source: Entity, agent: list[Entity]) -> Entity:

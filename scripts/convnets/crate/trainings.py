@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from rocrate.model.contextentity import ContextEntity
@@ -107,20 +109,11 @@ def iso(seconds: float) -> str:
 def software(crate: ROCrate, runs: Iterable[Trained]) -> list[Entity]:
     """Add the libraries that computed these runs and return them; several versions of one are listed together."""
     found = sorted({library for run in runs for library in run.libraries.items()})
-    versions: dict[str, list[str]] = {}
-    for name, version in found:
-        versions.setdefault(name, []).append(version)
-    return [
-        named(
-            crate,
-            HOMEPAGES.get(name, f"#library-{name}"),
-            "SoftwareApplication",
-            name=name,
-            url=HOMEPAGES.get(name),
-            softwareVersion=several,
-        )
-        for name, several in versions.items()
-    ]
+    added = []
+    for name, several in groupby(found, key=itemgetter(0)):
+        told = {"name": name, "url": HOMEPAGES.get(name), "softwareVersion": [version for _, version in several]}
+        added.append(named(crate, HOMEPAGES.get(name, f"#library-{name}"), "SoftwareApplication", **told))
+    return added
 
 
 def _described(run: Trained) -> str:

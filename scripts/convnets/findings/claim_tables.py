@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -13,39 +12,28 @@ from convnets.findings.frozen import Standing
 from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.markdown import plain
 from convnets.report2021.errata import Erratum
-from convnets.study.claims import OF_NUMBERS
 
-COLUMNS = (
-    *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
-    *("adjusted_low", "adjusted_high"),  # at the confidence that the verdict rests on (`Judgement.adjusted_interval`)
-    *("at_half_margin", "at_double_margin"),  # the verdicts that these margins would give
-    "kind",  # exact, or measured on trained networks
-    "frozen",  # how it stands to the claims that were frozen before the runs
-)
-EXACT, MEASURED = "exact", "measured"
+EXACT, MEASURED = "exact", "measured"  # on trained networks
 
 
 def claims(judgements: Sequence[Judgement], *at_margins: Mapping[str, str], standing: Standing | None = None) -> pd.DataFrame:
     """Return one row per claim, with the number that the report prints beside the one measured, its interval and the verdict.
 
-    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval. `at_margins`, if they
-    are given, hold the verdicts at half and at double margins, by id, of claims that have one. `standing` tells what is as it was
-    frozen; the last column is empty without it.
+    A claim with several conditions shows the numbers of the one that decides. Exact numbers have no interval. Adjusted intervals
+    have the confidence that the verdict rests on (`Judgement.adjusted`). `at_margins`, if they are given, hold the verdicts at half
+    and at double margins, by id, of claims that have one. `standing` tells what is as it was frozen; the last column is empty
+    without it.
     """
     rows = []
     for judgement in judgements:
         claim, finding = judgement.claim, judgement.decisive
-        reported = (
-            claim.reported[judgement.findings.index(finding)] if claim.test in OF_NUMBERS else next(iter(claim.reported), None)
-        )
-        numbers = map(_rounded, (finding.measured, *finding.interval()))
-        verdict, note, adjusted = judgement.verdict, wording.note(judgement), map(_rounded, judgement.adjusted_interval)
-        others = [*([verdicts.get(claim.id) for verdicts in at_margins] or [None, None]), EXACT if claim.is_exact else MEASURED]
-        others.append(standing.marks[claim.id] if standing else None)
-        rows.append(
-            (claim.id, claim.section, claim.statement, reported, *numbers, judgement.seeds, verdict, note, *adjusted, *others)
-        )
-    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+        numbers = (judgement.reported(finding), *map(_rounded, (finding.measured, *finding.interval())))
+        adjusted = map(_rounded, judgement.adjusted(finding))
+        verdicts = [found.get(claim.id) for found in at_margins] or [None, None]
+        kind, mark = EXACT if claim.is_exact else MEASURED, standing.marks[claim.id] if standing else None
+        said = (judgement.seeds, judgement.verdict, wording.note(judgement))
+        rows.append((claim.id, claim.section, claim.statement, *numbers, *said, *adjusted, *verdicts, kind, mark))
+    return pd.DataFrame(rows, columns=list(tables.CLAIMS), dtype=object)
 
 
 def _rounded(value: float) -> float | None:
@@ -105,7 +93,7 @@ def errata(found: Sequence[Erratum], claims_csv: Path, errata_of_claims: Mapping
     """Return one row per erratum, with the claims that name it and their verdicts, which the table of claims holds."""
     claims = tables.read(claims_csv)
     verdicts = dict(zip(claims["id"], claims["verdict"], strict=True))
-    frame = pd.DataFrame([asdict(erratum) for erratum in found])
+    frame = pd.DataFrame(list(found))
     frame["claims"] = [
         "; ".join(f"{claim}: {verdict}" for claim, verdict in verdicts.items() if erratum in errata_of_claims.get(claim, ()))
         for erratum in frame["id"]

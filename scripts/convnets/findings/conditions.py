@@ -26,6 +26,10 @@ class Condition:
     low: float
     high: float
 
+    def on_scale(self, value: float) -> float:
+        """Return a value on the scale of the statement; of a ratio, it is a logarithm."""
+        return math.exp(value) if self.is_ratio else value
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -61,12 +65,12 @@ class Finding:
     @property
     def measured(self) -> float:
         """The estimate on the scale of the statement; of ratios the geometric mean."""
-        return math.exp(self.estimate.mean) if self.condition.is_ratio else self.estimate.mean
+        return self.condition.on_scale(self.estimate.mean)
 
     def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
         """Return the confidence interval on the scale of the statement."""
         low, high = self.estimate.interval(level)
-        return (math.exp(low), math.exp(high)) if self.condition.is_ratio else (low, high)
+        return self.condition.on_scale(low), self.condition.on_scale(high)
 
 
 @dataclass(frozen=True)
@@ -123,37 +127,24 @@ def conditions(claim: Claim) -> list[Condition]:
 
 def findings_of(claim: Claim, runs: RunsBySubject) -> tuple[Finding, ...]:
     """Return what the runs say of each condition of a claim."""
-    found = [_finding(condition, runs) for condition in conditions(claim)]
-    if claim.test == SINGLE_RUN:
-        return tuple(Prediction(one.condition, one.estimate, one.values) for one in found)
-    return tuple(found)
+    kind = Prediction if claim.test == SINGLE_RUN else Finding
+    return tuple(kind(condition, *_estimated(condition, runs)) for condition in conditions(claim))
 
 
-def _finding(condition: Condition, runs: RunsBySubject) -> Finding:
+def _estimated(condition: Condition, runs: RunsBySubject) -> tuple[Estimate, tuple[float, ...]]:
+    """Return the estimate of a condition's quantity, difference or logarithm, and the value of each seed if runs are paired."""
     named = [values_of(name, runs) for name in (condition.first, condition.second) if name]
+    magnitude = max(abs(value) for values in named for value in values)
+    if condition.is_ratio:
+        if any(value <= 0 for values in named for value in values):
+            return Estimate(min(map(len, named)), math.nan, math.nan), ()  # a ratio of such values says nothing
+        # The mean of logarithms has an exact interval; Fieller's interval for the ratio of means can be unbounded.
+        named, magnitude = [[math.log(value) for value in values] for values in named], 1
     if not pairing.is_paired(condition.first, condition.second, runs):
-        return _unpaired(condition, *named)
-    values = np.column_stack(np.broadcast_arrays(*named)).tolist()  # an exact quantity is the same for all seeds
-    if not condition.is_ratio:
-        differences = [pair[0] - pair[1] if condition.second else pair[0] for pair in values]
-        return _of(condition, differences, max(abs(value) for pair in values for value in pair))
-    if any(value <= 0 for pair in values for value in pair):
-        return Finding(condition, Estimate(len(values), math.nan, math.nan))  # a ratio of such values says nothing
-    # The mean of logarithms has an exact interval; Fieller's interval for the ratio of means can be unbounded.
-    return _of(condition, [math.log(first) - math.log(second) for first, second in values], 1)
-
-
-def _of(condition: Condition, values: list[float], magnitude: float) -> Finding:
-    return Finding(condition, inference.estimate(values, magnitude), tuple(values))
-
-
-def _unpaired(condition: Condition, first: list[float], second: list[float]) -> Finding:
-    """Return the finding of two quantities of runs that do not belong together one by one."""
-    if not condition.is_ratio:
-        return Finding(condition, inference.difference(first, second, max(map(abs, (*first, *second)))))
-    if any(value <= 0 for value in (*first, *second)):
-        return Finding(condition, Estimate(min(len(first), len(second)), math.nan, math.nan))
-    return Finding(condition, inference.difference([*map(math.log, first)], [*map(math.log, second)], 1))
+        return inference.difference(named[0], named[1], magnitude), ()
+    # An exact quantity is the same for all seeds.
+    values = np.subtract(named[0], named[1]).tolist() if condition.second else named[0]
+    return inference.estimate(values, magnitude), tuple(values)
 
 
 def values_of(quantity: str, runs: RunsBySubject) -> list[float]:

@@ -73,13 +73,7 @@ class Standing:
 
 
 def read(path: Path) -> Terms:
-    """Return what `make freeze` wrote, without its digest.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or it is not as it was written.
-    """
+    """Return what `make freeze` wrote, without its digest; an InputError if it cannot be read, or is not as it was written."""
     try:
         found = dict(read_json(path))
         digest = found.pop(DIGEST)
@@ -93,9 +87,9 @@ def read(path: Path) -> Terms:
 def compare(frozen: Terms, now: Terms, runs: Sequence[Run] = ()) -> Standing:
     """Compare the terms of the study as it is now, and its runs, with what was frozen."""
     old, new = frozen["claims"], now["claims"]
-    digests = {name: terms[DIGEST] for name, terms in old.items()}
     marks = {
-        name: ADDED if name not in old else UNCHANGED if terms[DIGEST] == digests[name] else CHANGED for name, terms in new.items()
+        name: ADDED if name not in old else UNCHANGED if terms[DIGEST] == old[name][DIGEST] else CHANGED
+        for name, terms in new.items()
     }
     changes = {name: "; ".join(_differences(old[name], new[name])) for name, mark in marks.items() if mark == CHANGED}
     plans = [f"{in_words(terms['seeds'])}{_planned(terms['looks'])}" for terms in (now, frozen)]
@@ -106,10 +100,8 @@ def compare(frozen: Terms, now: Terms, runs: Sequence[Run] = ()) -> Standing:
         marks, changes, removed = dict.fromkeys(new, OTHER), {}, ()
     sha, dash, dirty = (frozen["commit"] or "").partition("-")
     commit = f"{sha[:SHOWN]}{dash}{dirty}"
-    time, judging = (
-        datetime.fromisoformat(frozen["time"]).timestamp(),
-        {name for terms in new.values() for name in _networks(terms)},
-    )
+    time = datetime.fromisoformat(frozen["time"]).timestamp()
+    judging = {name for terms in new.values() for name in terms.get(NETWORKS, {})}  # none for a claim about formulas
     early = [run for run in runs if run.variant in judging and run.record and run.record.began < time and not is_other]
     names = [f"{run.variant}/seed{run.seed}" for run in early]
     shown = names if len(names) <= FEW else [*names[: FEW - 1], f"{len(names) - FEW + 1} others"]
@@ -132,12 +124,6 @@ def _planned(looks: list[int]) -> str:
     return f" in looks of {', '.join(map(str, looks))}" if looks else ""
 
 
-def _networks(terms: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the digests of the networks that a claim is about; none if it is about formulas."""
-    found: Mapping[str, str] = terms.get(NETWORKS, {})
-    return found
-
-
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     """Yield each term of a claim that differs, in words."""
     for name in {**old, **new}:
@@ -145,7 +131,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
         if before == after or name == DIGEST:
             continue
         if name == NETWORKS:
-            before, after = _networks(old), _networks(new)
+            before, after = before or {}, after or {}
             yield from (f"network {one}" for one in {**before, **after} if before.get(one) != after.get(one))
         else:
             values = [value if name == "seeds" else json.dumps(value, ensure_ascii=False) for value in (after, before)]

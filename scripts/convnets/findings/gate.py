@@ -6,8 +6,8 @@ Holm's procedure, so that two studies of the same truth fail by that in at most 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -56,8 +56,8 @@ def compare(claims: Sequence[Claim], runs: Sequence[Run], baseline: Sequence[Run
     varying = [(here, there) for here, there in pairs if not here.claim.is_exact]
     differences = {here.claim.id: _difference(here, there) for here, there in varying}
     adjusted = inference.holm([p for _, p in differences.values()])
-    p_values = dict(zip(differences, adjusted, strict=True))
-    rows = {here.claim.id: _row(here, there, differences, p_values) for here, there in pairs}
+    tested = {name: (found, p) for (name, (found, _)), p in zip(differences.items(), adjusted, strict=True)}
+    rows = {here.claim.id: _row(here, there, tested.get(here.claim.id)) for here, there in pairs}
     return [rows.get(claim.id) or Row(claim.id, "", "", LEFT_OUT, True, note=reasons[claim.id]) for claim in claims]
 
 
@@ -96,7 +96,7 @@ def _moved(row: Row) -> str:
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the rows as a table."""
-    return pd.DataFrame([asdict(row) for row in rows], dtype=object)
+    return pd.DataFrame(list(rows), dtype=object)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,9 +130,8 @@ def _reason(claim: Claim, baseline: Sequence[Run]) -> str:
     return ""
 
 
-def _row(
-    here: Judgement, there: Judgement, differences: Mapping[str, tuple[Estimate, float]], p_values: Mapping[str, float]
-) -> Row:
+def _row(here: Judgement, there: Judgement, tested: tuple[Estimate, float] | None) -> Row:
+    """Return the row of a claim; `tested` is its difference with the p-value adjusted for all claims, None of an exact one."""
     name, verdicts = here.claim.id, (there.verdict, here.verdict)
     if there.verdict == here.verdict:
         outcome = SAME
@@ -140,9 +139,9 @@ def _row(
         outcome = FLIPPED
     else:
         outcome = LOST if here.verdict == INCONCLUSIVE else GAINED
-    if name not in differences:
+    if tested is None:
         return Row(name, *verdicts, outcome, outcome != FLIPPED)
-    found, p = differences[name][0], p_values[name]
+    found, p = tested
     passes = outcome != FLIPPED and not (outcome == LOST and p <= ALPHA)
     chance = "within chance" if found.has_spread else "not testable: that takes two seeds, which differ"
     note = chance if outcome == LOST and passes else ""
@@ -170,16 +169,10 @@ def _between(one: Finding, other: Finding, here: Judgement, there: Judgement) ->
     """Return the difference of a condition's values: paired by seed where both studies share seeds and data."""
     if not one.values or not other.values:
         return Estimate(1, one.estimate.mean - other.estimate.mean, math.nan)
-    seeds = [dict(_by_seed(judgement)) for judgement in (here, there)]
+    seeds = [{run.seed: run for run in next(iter(judgement.runs.values()))} for judgement in (here, there)]  # in values' order
     magnitude = max(map(abs, (*one.values, *other.values)))
     if pairing.obstacle(seeds):
         return inference.difference(one.values, other.values, magnitude)
     values = [dict(zip(runs, finding.values, strict=True)) for runs, finding in zip(seeds, (one, other), strict=True)]
     common = sorted(values[0].keys() & values[1].keys())
     return inference.estimate([values[0][seed] - values[1][seed] for seed in common], magnitude)
-
-
-def _by_seed(judgement: Judgement) -> Iterator[tuple[int, Run]]:
-    """Yield a run of each seed, in the order of a finding's values."""
-    first = next(iter(judgement.runs.values()))
-    return ((run.seed, run) for run in first)

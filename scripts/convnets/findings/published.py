@@ -23,14 +23,7 @@ CAPTION = (
 def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], labels: Mapping[str, str]) -> pd.DataFrame:
     """Return one row per validation curve and metric of variants with at least three runs.
 
-    Parameters
-    ----------
-    frame
-        The published curves.
-    histories
-        The histories of each variant's runs, with the same iterations each.
-    labels
-        The label of each variant.
+    `frame` holds the published curves; the `histories` of a variant's runs have the same iterations each.
     """
     first_readings = frame[(frame["split"] == "validation") & (frame["figure"] == frame["run_of_figure"])]
     rows = []
@@ -80,14 +73,10 @@ def _share_within(values: np.ndarray, number: int) -> float:
 
 def _iterations(iterations: np.ndarray, is_outside: np.ndarray) -> str:
     """Name the iterations of points outside; neighbours as a range."""
-    spans: list[list[int]] = []
-    for index in np.flatnonzero(is_outside):
-        if spans and index == spans[-1][1] + 1:
-            spans[-1][1] = int(index)
-        else:
-            spans.append([int(index), int(index)])
-    named = [(f"{iterations[first]:,}", f"{iterations[last]:,}") for first, last in spans]
-    return "; ".join(first if first == last else f"{first} to {last}" for first, last in named)
+    outside = np.flatnonzero(is_outside)
+    spans = np.split(iterations[outside], np.flatnonzero(np.diff(outside) > 1) + 1)
+    ends = [dict.fromkeys(f"{end:,}" for end in span[[0, -1]]) for span in spans if len(span)]
+    return "; ".join(" to ".join(span) for span in ends)
 
 
 def readable(found: pd.DataFrame) -> pd.DataFrame:

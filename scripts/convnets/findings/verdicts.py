@@ -16,7 +16,7 @@ from convnets.findings import inference, pairing
 from convnets.findings.conditions import Finding, RunsBySubject, findings_of
 from convnets.findings.inference import ALPHA
 from convnets.runs.run import Run
-from convnets.study.claims import SELECTED_BY, SINGLE_RUN, Claim
+from convnets.study.claims import OF_NUMBERS, SELECTED_BY, SINGLE_RUN, Claim
 from convnets.study.quantities import study_of
 
 REPRODUCED, CONTRADICTED, INCONCLUSIVE = "reproduced", "contradicted", "inconclusive"
@@ -47,20 +47,17 @@ class Judgement:
         """The number of seeds of each variant, the smallest if they differ; 0 for a claim without runs."""
         return min((len(found) for found in self.runs.values()), default=0)
 
-    @property
-    def adjusted_interval(self) -> tuple[float, float]:
-        """The adjusted interval of the decisive finding.
-
-        It lies inside of the bounds if the claim is reproduced, outside if it is contradicted, and over a bound if neither is
-        shown.
-        """
-        return self.adjusted(self.decisive)
+    def reported(self, finding: Finding) -> float:
+        """Return the number that the report prints of a finding; NaN if there is none."""
+        numbers = self.claim.reported
+        return numbers[self.findings.index(finding)] if self.claim.test in OF_NUMBERS else next(iter(numbers), math.nan)
 
     def adjusted(self, finding: Finding) -> tuple[float, float]:
         """Return the interval of a finding at the confidence of the test behind the verdict, which is adjusted for all claims.
 
-        To refute a claim takes one of its conditions, at one of its bounds, so these share the level. Of a single run, it is the
-        prediction interval outside of which its number is contradicted.
+        That of the decisive finding lies inside of the bounds if the claim is reproduced, outside if it is contradicted, and over a
+        bound if neither is shown. To refute a claim takes one of its conditions, at one of its bounds, so these share the level. Of
+        a single run, it is the prediction interval outside of which its number is contradicted.
         """
         tests = len(self.findings) * sum(map(math.isfinite, finding.bounds))
         is_shown = self.verdict == REPRODUCED and self.claim.test != SINGLE_RUN
@@ -70,12 +67,8 @@ class Judgement:
 def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) -> list[Judgement]:
     """Judge all claims together, from the runs of the variants that they name.
 
-    `alpha` is the probability of any wrong verdict that is allowed: that of a look, where several are planned (`looks`).
-
-    Raises
-    ------
-    InputError
-        There is no seed with a run of each variant that a claim names.
+    `alpha` is the probability of any wrong verdict that is allowed: that of a look, where several are planned (`looks`). An
+    InputError says that there is no seed with a run of each variant that a claim names.
     """
     used = [_used(claim, runs) for claim in claims]
     found = [findings_of(claim, own) for claim, own in zip(claims, used, strict=True)]
@@ -110,13 +103,10 @@ def _used(claim: Claim, runs: Sequence[Run]) -> RunsBySubject:
     if not pairing.obstacle([{seed: named[one][seed] for seed in seeds[study]} for study, (one, *_) in groups.items()]):
         common = set.intersection(*seeds.values()) if seeds else set()
         seeds = dict.fromkeys(seeds, common)
-    members = {choice.id: choice.members for choice in claim.grids}
+    members = {name: (name,) for name in claim.subjects} | {grid.id: grid.members for grid in claim.grids}
     return {
-        name: [
-            _selected([named[variant][seed] for variant in members.get(name, (name,))])
-            for seed in sorted(seeds[study_of(members.get(name, (name,))[0])[0]])
-        ]
-        for name in claim.subjects
+        name: [_selected([named[variant][seed] for variant in variants]) for seed in sorted(seeds[study_of(variants[0])[0]])]
+        for name, variants in members.items()
     }
 
 

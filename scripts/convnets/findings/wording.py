@@ -8,15 +8,13 @@ from itertools import groupby
 from convnets.findings import inference, pairing
 from convnets.findings.conditions import Finding, Prediction, RunsBySubject, values_of
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
-from convnets.runs.run import Run
+from convnets.runs.run import METRICS, Run
 from convnets.study.claims import SINGLE_RUN, Choice, Claim
-from convnets.study.quantities import exact_numbers, study_of, variant_and_metric
+from convnets.study.quantities import exact_numbers, measure_of, study_of, variant_and_metric
 
+OF_LOSS_OR_ACCURACY = {metric for metric in METRICS if measure_of(metric) in ("loss", "accuracy")}
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
-TRAINING = {
-    "final_train_loss", "final_train_accuracy", "final_loss_gap", "final_accuracy_gap", "loss_gap_at_min_val_loss",
-    "accuracy_gap_at_min_val_loss",
-}  # fmt: skip
+TRAINING = {metric for metric in OF_LOSS_OR_ACCURACY if ("train" in metric or "gap" in metric) and "eval" not in metric}
 REMARKS = (
     ({"epochs", "iterations"}, "That is set by the configuration, not found by training."),
     (
@@ -29,12 +27,7 @@ REMARKS = (
 WELCH = "Welch's test"  # of runs that are not paired
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
 # The metrics that are taken on the images by which a grid's member is selected.
-OF_VALIDATION = {
-    "best_val_accuracy", "min_val_loss", "val_accuracy_at_min_val_loss", "loss_gap_at_min_val_loss", "accuracy_gap_at_min_val_loss",
-    "final_val_loss", "final_val_accuracy", "final_loss_gap", "final_accuracy_gap", "val_loss_rise", "final_eval_loss_gap",
-    "final_eval_accuracy_gap", "mean_val_loss_of_last_5", "mean_val_accuracy_of_last_5",
-    "mean_val_loss", "mean_val_accuracy",
-}  # fmt: skip
+OF_VALIDATION = {metric for metric in OF_LOSS_OR_ACCURACY if not metric.startswith(("final_train", "test"))}
 
 
 def note(judgement: Judgement) -> str:
@@ -160,14 +153,18 @@ def _evidence(judgement: Judgement) -> str:
     if not all(item.estimate.has_spread for item in judgement.findings):
         return ""
     p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
+    if judgement.claim.test == SINGLE_RUN:
+        return {
+            REPRODUCED: "It does.",
+            CONTRADICTED: f"That it is not of one more run is shown, p {p_value(p_so)} adjusted for all claims.",
+            INCONCLUSIVE: f"That it is not of one more run is not shown either (p {p_value(p_so)} adjusted for all claims).",
+        }[judgement.verdict]
     text = {
         REPRODUCED: f"Shown, p {p_value(p_not)} adjusted for all claims",
         CONTRADICTED: f"That it does not hold, with its margin, is shown, p {p_value(p_so)} adjusted for all claims",
         INCONCLUSIVE: f"Neither it (p {p_value(p_not)}) nor the contrary (p {p_value(p_so)}) is shown, adjusted for all claims",
     }[judgement.verdict]
     finding = judgement.decisive
-    if judgement.claim.test == SINGLE_RUN:
-        return _prediction(judgement.verdict, p_so)
     if finding.condition.second:
         size = "d_z" if finding.estimate.is_paired else "d"
         return f"{text}; effect size ({size}) {finding.estimate.standardised():.1f}."
@@ -175,14 +172,6 @@ def _evidence(judgement: Judgement) -> str:
     origin = sum(bounds) / len(bounds)
     what = "the number printed" if judgement.claim.reported else "the bound"
     return f"{text}; {finding.estimate.standardised(origin):.1f} deviations from {what}."
-
-
-def _prediction(verdict: str, p_so: float) -> str:
-    if verdict == REPRODUCED:
-        return "It does."
-    if verdict == CONTRADICTED:
-        return f"That it is not of one more run is shown, p {p_value(p_so)} adjusted for all claims."
-    return f"That it is not of one more run is not shown either (p {p_value(p_so)} adjusted for all claims)."
 
 
 def p_value(value: float) -> str:
@@ -199,30 +188,32 @@ def _advice(judgement: Judgement) -> str:
         if judgement.seeds > 1:
             return "The values do not differ from seed to seed, which says nothing of how much they vary."
         return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+    needed = seeds_needed(judgement)
     if judgement.claim.test == SINGLE_RUN:
-        needed = seeds_needed(judgement)
         return f"With about {needed} seeds the interval would be narrow enough." if needed else "More seeds would hardly decide it."
     if _is_on_bound(judgement):
         return "What is measured lies on the bound of the claim."
-    needed = seeds_needed(judgement)
     count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
     of_each = " of each study" if len(judgement.claim.studies) > 1 else ""
     return f"At the mean and spread measured, {count} seeds{of_each} would decide it with a probability of {inference.POWER:.0%}."
 
 
 def _is_on_bound(judgement: Judgement) -> bool:
-    slacks = [item.slack for item in judgement.findings]
-    return not all(slack > 0 for slack in slacks) and not any(slack < 0 for slack in slacks)
+    return min(item.slack for item in judgement.findings) == 0
 
 
 def seeds_needed(judgement: Judgement) -> int | None:
-    """Return how many seeds would probably decide a claim, at the mean and spread measured; None if that cannot be said."""
+    """Return how many seeds would probably decide a claim, at the mean and spread measured; None if that cannot be said.
+
+    Numbers of a single run take as many as make their prediction intervals narrow enough; None if one lies outside of its own.
+    """
     findings = judgement.findings
     if not all(item.estimate.has_spread for item in findings) or _is_on_bound(judgement):
         return None
-    predictions = [item for item in findings if isinstance(item, Prediction)]
-    if predictions:
-        return _needed_to_predict(predictions)
+    if predictions := [item for item in findings if isinstance(item, Prediction)]:
+        counts = [inference.runs_needed_to_predict(item.estimate.deviation, item.margin) for item in predictions]
+        are_inside = all(item.estimate.p_one_more(item.number) >= 1 - inference.CONFIDENCE for item in predictions)
+        return max(count or 0 for count in counts) if are_inside and all(counts) else None
     if all(item.slack > 0 for item in findings):
         distances = [
             (distance, item.estimate.deviation)
@@ -235,10 +226,3 @@ def seeds_needed(judgement: Judgement) -> int | None:
     tests = sum(math.isfinite(bound) for item in findings for bound in item.bounds)
     farthest = min(findings, key=lambda item: item.slack / item.estimate.deviation)
     return inference.runs_needed([(-farthest.slack, farthest.estimate.deviation)], judgement.level / tests)
-
-
-def _needed_to_predict(predictions: Sequence[Prediction]) -> int | None:
-    """Return how many seeds make the prediction intervals narrow enough; None if none does, or a printed number lies outside."""
-    needed = [inference.runs_needed_to_predict(item.estimate.deviation, item.margin) for item in predictions]
-    inside = all(item.estimate.p_one_more(item.number) >= 1 - inference.CONFIDENCE for item in predictions)
-    return max(count or 0 for count in needed) if inside and all(needed) else None

@@ -57,26 +57,19 @@ class Size:
     has_title: bool = True
     tallest: float = math.inf
 
-    def label_height(self, lines: int) -> float:
-        """Return the height of a label of so many lines, with the space about it, as a fraction of that of a panel."""
-        scale = self.label / LABEL_POINTS * (ROW_HEIGHT_IN - AROUND_IN) / (self.row_height - AROUND_IN)
-        return LABEL_HEIGHT * scale * (1 + LINE_HEIGHT * (lines - 1))
-
 
 SCREEN = Size(WIDTH_IN, ROW_HEIGHT_IN, LABEL_POINTS)
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of a variant: iterations, and the mean and the standard deviation over its runs of each column of the histories.
+    """The curves of a variant: mean and standard deviation over its runs of each column of the histories, by iteration.
 
-    The standard deviation of one run is 0. All arrays have the shape (n,). Curves that were published (`is_published`) may lack
-    points, which are NaN.
+    The standard deviation of one run is 0. Curves that were published (`is_published`) may lack points, which are NaN.
     """
 
-    iterations: np.ndarray
-    mean: Mapping[str, np.ndarray]
-    deviation: Mapping[str, np.ndarray]
+    mean: pd.DataFrame
+    deviation: pd.DataFrame
     runs: int
     is_published: bool = False
 
@@ -96,14 +89,13 @@ def read_curves(folders: Iterable[Path], studies: Mapping[str, str]) -> dict[str
 def curves(histories: Iterable[pd.DataFrame]) -> Curves:
     """Return the curves of the runs of a variant, for the columns that all have; they must have the same number of epochs."""
     frames = list(histories)
-    columns = [f"{prefix}_{quantity}" for prefix, _, _ in SPLITS.values() for quantity in QUANTITIES]
-    columns = [column for column in columns if all(column in frame for frame in frames)]
     if len(lengths := {len(frame) for frame in frames}) > 1:
         raise InputError(f"histories of one variant have {' and '.join(map(str, sorted(lengths)))} epochs: its runs are not alike")
-    values = np.array([frame[columns].to_numpy().T for frame in frames])
-    deviations = values.std(0, ddof=1) if len(frames) > 1 else np.zeros(values.shape[1:])
-    mean, deviation = (dict(zip(columns, rows, strict=True)) for rows in (values.mean(0), deviations))
-    return Curves(frames[0]["iteration"].to_numpy(), mean, deviation, len(frames))
+    columns = [column for column in frames[0] if all(column in frame for frame in frames)]
+    values = np.array([frame[columns] for frame in frames])
+    deviations = values.std(0, ddof=1) if len(frames) > 1 else np.zeros_like(values[0])
+    mean, deviation = (pd.DataFrame(rows, frames[0]["iteration"], columns) for rows in (values.mean(0), deviations))
+    return Curves(mean, deviation, len(frames))
 
 
 def read_published(path: Path, spec: Comparison) -> Published:
@@ -113,8 +105,7 @@ def read_published(path: Path, spec: Comparison) -> Published:
     for keys, points in found.groupby(["variant", "split"]):
         variant, split = map(str, keys)
         by_metric = points.pivot_table(index="iteration", columns="metric", values="value")
-        mean = {f"{SPLITS[split][0]}_{metric}": by_metric[metric].to_numpy() for metric in by_metric}
-        drawn[variant, split] = Curves(by_metric.index.to_numpy(), mean, {}, 1, is_published=True)
+        drawn[variant, split] = Curves(by_metric.add_prefix(f"{SPLITS[split][0]}_"), pd.DataFrame(), 1, is_published=True)
     return drawn
 
 
@@ -139,21 +130,7 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published | None = None, size: Size = SCREEN) -> Figure:
     """Draw a comparison from the curves of each variant, and those that were published of it."""
     with mpl.rc_context({**STYLE, **size.style}):
-        drawn = [
-            [
-                *(
-                    _line(member, split, found[member.variant], size, [SPLITS[split][1]] * (len(splits) > 1))
-                    for member, split in shown
-                ),
-                *(
-                    _line(member, split, curves, size, [*_of_published(split, several=len(splits) > 1), spec.published.label])
-                    for member, split in shown
-                    if spec.published and (curves := (beside or {}).get((member.variant, OF_PUBLISHED[split])))
-                ),
-            ]
-            for splits in spec.rows
-            for shown in [list(product(spec.members, splits))]
-        ]
+        drawn = [[*_lines(spec, splits, found, size), *_lines_beside(spec, splits, beside or {}, size)] for splits in spec.rows]
         height = size.row_height * max(1, *(len(lines) * _label_height(lines, size) for lines in drawn))  # room for all labels
         columns = 1 if size.is_stacked else len(QUANTITIES)
         rows = len(spec.rows) * len(QUANTITIES) // columns
@@ -171,10 +148,19 @@ def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published 
         return figure
 
 
-def _of_published(split: str, *, several: bool) -> list[str]:
-    """Return what a published curve is of, where its row of panels shows several splits or measures that one in another way."""
-    kind = OF_PUBLISHED[split]
-    return ["batches"] if kind != split else [SPLITS[kind][1]] * several
+def _lines(spec: Comparison, splits: Sequence[str], found: Mapping[str, Curves], size: Size) -> Iterable[Line]:
+    """Yield the lines of each member in a row of panels, named by its split where the row shows several."""
+    for member, split in product(spec.members, splits):
+        yield _line(member, split, found[member.variant], size, [SPLITS[split][1]] * (len(splits) > 1))
+
+
+def _lines_beside(spec: Comparison, splits: Sequence[str], beside: Published, size: Size) -> Iterable[Line]:
+    """Yield the published lines in a row of panels, named by what they are of where that is not plain."""
+    for member, split in product(spec.members, splits):
+        kind = OF_PUBLISHED[split]
+        if spec.published and (curves := beside.get((member.variant, kind))):
+            what = ["batches"] if kind != split else [SPLITS[kind][1]] * (len(splits) > 1)
+            yield _line(member, split, curves, size, [*what, spec.published.label])
 
 
 def _line(member: Member, split: str, curves: Curves, size: Size, more: Iterable[str]) -> Line:
@@ -186,8 +172,10 @@ def _line(member: Member, split: str, curves: Curves, size: Size, more: Iterable
 
 
 def _label_height(lines: Sequence[Line], size: Size) -> float:
-    """Return the height of the tallest label of a panel, as `Size.label_height` does."""
-    return size.label_height(1 + max(label.count("\n") for _, _, label, _ in lines) if size.wrap else 1)
+    """Return the height of the tallest label of a panel, with the space about it, as a fraction of that of the panel."""
+    scale = size.label / LABEL_POINTS * (ROW_HEIGHT_IN - AROUND_IN) / (size.row_height - AROUND_IN)
+    further = max(label.count("\n") for _, _, label, _ in lines) if size.wrap else 0
+    return LABEL_HEIGHT * scale * (1 + LINE_HEIGHT * further)
 
 
 def _write_titles(figure: Figure, spec: Comparison, found: Mapping[str, Curves]) -> None:
@@ -211,12 +199,12 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = S
         if column not in found.mean:
             raise InputError(f"the histories of '{label}' have no {column}; train its runs again, or draw another split")
         mean, deviation = found.mean[column], found.deviation[column]
-        axes.plot(found.iterations, mean, color=color, linestyle=dashes)
+        axes.plot(mean, color=color, linestyle=dashes)
         if deviation.any():
-            axes.fill_between(found.iterations, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)
-        best = mean.argmin() if quantity == "loss" else mean.argmax()
-        axes.plot(found.iterations[best], mean[best], "o", color=color, markersize=4.5, markeredgecolor="white")
-        ends.append((mean[-1], found.iterations[-1], label, color))
+            axes.fill_between(mean.index, mean - deviation, mean + deviation, color=color, alpha=0.2, linewidth=0)
+        best = mean.nsmallest(1) if quantity == "loss" else mean.nlargest(1)
+        axes.plot(best, "o", color=color, markersize=4.5, markeredgecolor="white")
+        ends.append((mean.iloc[-1], mean.index[-1], label, color))
     axes.set_title(QUANTITIES[quantity])
     axes.set_xlabel("Iterations")
     axes.set_xlim(0, max(right for _, right, _, _ in ends))
@@ -228,13 +216,12 @@ def _draw_panel(axes: Axes, quantity: str, lines: Sequence[Line], size: Size = S
 def _draw_published(axes: Axes, found: Curves, column: str, style: tuple[str, str, Any]) -> list[tuple[float, float, str, str]]:
     """Draw a published curve, thin, with its gaps; return its end as of a line, or nothing if it has no such points."""
     label, color, dashes = style
-    values = found.mean.get(column, np.array([]))
-    is_known = np.isfinite(values)
-    if not is_known.any():
+    values = found.mean.get(column, pd.Series(dtype=float))
+    known = values.dropna()
+    if known.empty:
         return []
     width = 0.45 * mpl.rcParams["lines.linewidth"]
-    axes.plot(found.iterations, values, color=color, linestyle=dashes, linewidth=width)
-    is_alone = is_known & ~np.append(False, is_known[:-1]) & ~np.append(is_known[1:], False)
-    axes.plot(found.iterations[is_alone], values[is_alone], "o", color=color, markersize=2 * width, markeredgewidth=0)
-    last = np.flatnonzero(is_known)[-1]
-    return [(float(values[last]), float(found.iterations[last]), label, color)]
+    axes.plot(values, color=color, linestyle=dashes, linewidth=width)
+    alone = values[values.shift(1).isna() & values.shift(-1).isna()]
+    axes.plot(alone, "o", color=color, markersize=2 * width, markeredgewidth=0)
+    return [(known.iloc[-1], known.index[-1], label, color)]

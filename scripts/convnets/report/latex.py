@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,10 +44,8 @@ def escape(value: object) -> str:
 def _escape(character: str) -> str:
     if character in GUARDED:
         return f"{{{character}}}"
-    if character.isascii() or KNOWN.match(character):
-        encoded: str = ENCODER.unicode_to_latex(character)
-        return encoded
-    return _by_number(character)
+    is_known = character.isascii() or KNOWN.match(character)
+    return str(ENCODER.unicode_to_latex(character)) if is_known else _by_number(character)
 
 
 def _by_number(character: str) -> str:
@@ -57,41 +55,31 @@ def _by_number(character: str) -> str:
 ENCODER = UnicodeToLatexEncoder(unknown_char_policy=_by_number, unknown_char_warning=False)
 
 
-def numbers(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return a table with minus signs in place of hyphens in these columns of formatted numbers."""
-    return frame.assign(**{name: frame[name].astype(str).str.replace("-", "\N{MINUS SIGN}") for name in columns})
-
-
 def table(frame: pd.DataFrame, broken: Sequence[str], left: Sequence[str] = ()) -> str:
     """Return a table of texts, as wide as a line; in several parts, one below the other, where it is too wide or too long.
 
-    Parameters
-    ----------
-    frame
-        The cells, as texts.
-    broken
-        The columns whose lines break. They share the space that the others leave, and stand in each part.
-    left
-        Of the others, those that are no numbers.
+    The lines of the columns `broken` break. They share the space that the others leave, and stand in each part. The others are
+    formatted numbers, in which hyphens become minus signs, but for those in `left`.
     """
+    numbers = [name for name in map(str, frame) if name not in (*broken, *left)]
+    frame = frame.assign(**{name: frame[name].astype(str).str.replace("-", "\N{MINUS SIGN}") for name in numbers})
     parts = [rows for columns in _columns(frame, broken) for rows in _rows(frame[columns])]
     body = "\\par\\medskip\n\\noindent\n".join(_tabular(part, broken, left) for part in parts)
     return f"% Packages: booktabs, tabularx\n\\begingroup\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}%\n{body}\\endgroup\n"
 
 
-def _columns(frame: pd.DataFrame, broken: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the columns of each part: as many as a line holds, beside those that stand in each."""
-    room = CHARACTERS - LEAST * len(broken)
-    part: list[str] = []
-    free = room
+def _columns(frame: pd.DataFrame, broken: Sequence[str]) -> list[list[str]]:
+    """Return the columns of each part: as many as a line holds, beside those that stand in each."""
+    room = free = CHARACTERS - LEAST * len(broken)
+    parts: list[list[str]] = [[]]
     for name in (column for column in map(str, frame) if column not in broken):
         width = max(map(len, [*_heading(frame[name]), *frame[name]])) + 2
-        if width > free and part:
-            yield [column for column in map(str, frame) if column in (*broken, *part)]
-            part, free = [], room
-        part.append(name)
+        if width > free and parts[-1]:
+            parts.append([])
+            free = room
+        parts[-1].append(name)
         free -= width
-    yield [column for column in map(str, frame) if column in (*broken, *part)]
+    return [[column for column in map(str, frame) if column in (*broken, *part)] for part in parts]
 
 
 def _rows(frame: pd.DataFrame) -> list[pd.DataFrame]:
@@ -137,5 +125,4 @@ def render(template: Path, **values: object) -> str:
         comment_end_string="#>",
     )
     environment.globals["latex"] = Latex
-    environment.filters["tex"] = escape
     return environment.get_template(template.name).render(**values)

@@ -1,5 +1,6 @@
 """What the overview is made from, what its tables show of that, and how it writes numbers."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter
 
 from convnets import settings, tables
 from convnets.data.images import ImageFormat
-from convnets.findings import convergence, digits, inference, looks
+from convnets.findings import convergence, inference, looks, wording
 from convnets.findings.frozen import Standing
 from convnets.report.texts import Text, Texts
 from convnets.runs import reading
@@ -27,6 +28,7 @@ from convnets.study.quantities import study_of
 
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
 UNKNOWN = "\N{EM DASH}"
+FIGURES = 2  # of the half-width of an interval
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # they make tables and figures
 
 
@@ -48,27 +50,20 @@ class Material:
     standing: Standing | None = None
 
     @staticmethod
-    def of(
-        settings: Mapping[str, Any], runs: Sequence[Run], elsewhere: Sequence[Run], tables: Mapping[str, pd.DataFrame]
-    ) -> "Material":
-        """Return the data of the sections."""
-        listed = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(settings["claims"])}
-        drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(settings["comparisons"])}
-        return Material(settings, listed, drawn, settings["labels"], runs, elsewhere, tables)
-
-    @staticmethod
     def read(chosen: Mapping[str, Any], runs: Iterable[Path], elsewhere: Iterable[Path], found: Iterable[Path]) -> "Material":
         """Return the data of the sections from the folders of runs and the files of tables; an InputError if one is damaged."""
         variants = {name: settings.from_dict(value) for name, value in chosen["variants"].items()}
         images = ImageFormat(**chosen["format"])
-        others = reading.read_elsewhere(elsewhere, chosen["studies"], images)
-        return Material.of(chosen, reading.read(runs, variants, images), others, {path.stem: tables.read(path) for path in found})
+        own, others = reading.read(runs, variants, images), reading.read_elsewhere(elsewhere, chosen["studies"], images)
+        claims = {claim.id: claim for claim in TypeAdapter(list[Claim]).validate_python(chosen["claims"])}
+        drawn = {each.id: each for each in TypeAdapter(list[Comparison]).validate_python(chosen["comparisons"])}
+        named = {path.stem: tables.read(path) for path in found}
+        return Material(chosen, claims, drawn, chosen["labels"], own, others, named)
 
     @property
     def alpha(self) -> float:
         """The error of the present look."""
-        look, counts = self.settings["looks"]
-        return looks.alpha((look, counts))
+        return looks.alpha(self.settings["looks"])
 
     def runs_of(self, variant: str) -> list[Run]:
         """Return the runs of a variant, which may be of another study."""
@@ -86,7 +81,7 @@ class Material:
             found = inference.estimate([run.value(metric) for run in runs])
             interval = (found.mean - found.deviation, found.mean + found.deviation)
             is_whole = metric in WHOLE and not found.has_spread
-            number: Callable[[float], str] = "{:,.0f}".format if is_whole else partial(digits.known, interval=interval)
+            number: Callable[[float], str] = "{:,.0f}".format if is_whole else partial(known, interval=interval)
             spread = f"\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{number(found.deviation)}" if found.has_spread else ""
             yield shown(number(found.mean)), spread, as_printed(printed.get(f"{variant}.{metric}"))
 
@@ -155,6 +150,20 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def known(value: float, interval: tuple[float, float], printed: float = math.nan) -> str:
+    """Format a number with two figures of its interval's half-width: as many digits as are known.
+
+    Without an interval, it has the digits of the number that was printed beside it, if there is one that is not whole.
+    """
+    half = (interval[1] - interval[0]) / 2
+    if math.isfinite(half) and half > 0:
+        decimals = FIGURES - 1 - math.floor(math.log10(half))
+        return f"{round(value, decimals):,.{max(decimals, 0)}f}"
+    if math.isfinite(printed) and not float(printed).is_integer() and not float(value).is_integer():
+        return f"{value:,.{len(repr(float(printed)).partition('.')[2])}f}"
+    return wording.number(value)
 
 
 def as_printed(number: float | None) -> str:

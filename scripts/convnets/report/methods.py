@@ -1,5 +1,6 @@
 """What the methods section of a paper says of networks, trainings and tests, as phrases."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,14 +37,10 @@ def grouped(phrases: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 def network(run: Run) -> str:
     """Return what a run's network is, with its parameters."""
-    return f"{_layers(run.settings)} ({run.metrics.parameters:,} parameters)"
-
-
-def _layers(settings: Settings) -> str:
-    own, network = settings.own, settings.network
+    own, network, size = run.settings.own, run.settings.network, f"({run.metrics.parameters:,} parameters)"
     if own.network:
-        given = [f"{name} {value}" for name, value in own.arguments.items()]
-        return f"{own.function} of {own.file.name}" + (f" with {', '.join(given)}" if given else "")
+        given = ", ".join(f"{name} {value}" for name, value in own.arguments.items())
+        return f"{own.function} of {own.file.name}{f' with {given}' if given else ''} {size}"
     parts = []
     if network.filters:
         side = network.kernel_size
@@ -56,7 +53,7 @@ def _layers(settings: Settings) -> str:
         if network.dense_units and network.dropout:
             parts.append(f"dropout of {network.dropout:g}" + (" after each" if len(network.dense_units) > 1 else ""))
         parts.append("an output layer")
-    return ", ".join(parts)
+    return f"{', '.join(parts)} {size}"
 
 
 def training(settings: Settings) -> Mapping[str, str]:
@@ -87,25 +84,17 @@ def training(settings: Settings) -> Mapping[str, str]:
 def aspects(runs: Sequence[Run], labels: Mapping[str, str]) -> Mapping[str, Mapping[str, Sequence[str]]]:
     """Return for each aspect of training its phrases with the labels of the variants that they hold for, that of most first."""
     settings = {run.variant: training(run.settings) for run in runs}
-    named = {variant: label for variant, label in labels.items() if variant in settings}
-    found = {
-        aspect: grouped((label, settings[variant][aspect]) for variant, label in named.items())
-        for aspect in next(iter(settings.values()))
-    }
-    return {aspect: _most_first(phrases) for aspect, phrases in found.items()}
-
-
-def _most_first(phrases: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """Return phrases that say anything, that of most labels first."""
-    said = sorted(((phrase, names) for phrase, names in phrases.items() if phrase), key=lambda pair: -len(pair[1]))
-    return dict(said)
+    found = {}
+    for aspect in next(iter(settings.values())):
+        phrases = grouped((label, settings[variant][aspect]) for variant, label in labels.items() if variant in settings)
+        said = [(phrase, names) for phrase, names in phrases.items() if phrase]
+        found[aspect] = dict(sorted(said, key=lambda pair: -len(pair[1])))
+    return found
 
 
 def forms(claims: Iterable[Claim]) -> Mapping[str, int]:
     """Return the form of each test with its margin, and the number of claims tested by it; exact claims are left out."""
-    varying = [claim for claim in claims if not claim.is_exact]
-    spelt: list[tuple[str, str]] = [(claim.id, _form(claim)) for claim in varying]
-    return {form: len(ids) for form, ids in grouped(spelt).items()}
+    return Counter(_form(claim) for claim in claims if not claim.is_exact)
 
 
 def tests(claims: Iterable[Claim], notes: Iterable[str]) -> Mapping[str, bool]:

@@ -90,12 +90,14 @@ def render(
     """
     loader, undefined = jinja2.FileSystemLoader(template.parent), jinja2.StrictUndefined
     environment = jinja2.Environment(loader=loader, undefined=undefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"as_printed": as_printed, "named": lambda names, texts: [texts[name] for name in names]}
-    environment.filters |= {"in_spanish": spanish.numbers, "bilingual": _bilingual}
-    environment.filters["differing"] = lambda found: {
-        name: one for name, one in found.items() if re.search("[1-9]", one.difference)
+    environment.filters |= {
+        "as_printed": as_printed,
+        "bilingual": _bilingual,
+        "differing": lambda found: {name: one for name, one in found.items() if re.search("[1-9]", one.difference)},
+        "in_spanish": spanish.numbers,
+        "labelled": partial(spanish.label, known=texts.words),
+        "named": lambda names, texts: [texts[name] for name in names],
     }
-    environment.filters["labelled"] = partial(spanish.label, known=texts.words)
     found = sections(study, texts)
     boxes = [box for section in found for box in section.errata]
     return environment.get_template(template.name).render(

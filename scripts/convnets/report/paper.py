@@ -21,16 +21,9 @@ from convnets.study.comparisons import Comparison
 CITED = {"keras": "Keras", "matplotlib": "Matplotlib", "mlflow": "MLflow", "numpy": "NumPy", "pandas": "pandas"}
 CITED |= {"scipy": "SciPy", "snakemake": "Snakemake", "tensorflow": "TensorFlow"}
 PRINT = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "axes.linewidth": 0.6,
-    "grid.linewidth": 0.5,
-    "lines.linewidth": 1.2,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 8),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **{"grid.linewidth": 0.5, "lines.linewidth": 1.2},
 }
 VGG16 = (
     "VGG-16: the side and the channels of each feature map, and the parameters of each block. Blue are convolutions with ReLU, red "
@@ -46,34 +39,21 @@ SIZES = {"one_column": (ONE_COLUMN, (3, 2, 3)), "two_columns": (TWO_COLUMNS, (8,
 def tables(study: Material, texts: Texts) -> Mapping[str, str]:
     """Return each table of the study as LaTeX, by name."""
     made: Mapping[str, Callable[[pd.DataFrame], str]] = {
-        "variants": lambda frame: _of_networks(variants.readable(frame), "variant"),
-        "convergence": lambda _: "\\par\\medskip\n".join(_of_networks(part, "variant") for part in _convergence(study, texts)),
+        "variants": lambda frame: latex.table(variants.readable(frame), ["variant"]),
+        "convergence": lambda _: "\\par\\medskip\n".join(latex.table(part, ["variant"]) for part in _convergence(study, texts)),
         "claims": _claims,
-        "curves": _curves,
+        "curves": lambda frame: latex.table(published.readable(frame), ["variant", published.OUTSIDE], ["figure", "metric"]),
         "errata": _errata,
-        "memory": lambda frame: _of_networks(memory.readable(frame).drop(columns="note"), "network"),
-        "vgg16": lambda frame: _of_networks(memory.readable_blocks(frame), "block"),
+        "memory": lambda frame: latex.table(memory.readable(frame).drop(columns="note"), ["network"]),
+        "vgg16": lambda frame: latex.table(memory.readable_blocks(frame), ["block"]),
     }
     return {name: "% This table has no rows.\n" if frame.empty else made[name](frame) for name, frame in study.tables.items()}
-
-
-def _of_networks(frame: pd.DataFrame, first: str) -> str:
-    """Return a table of numbers as LaTeX, a row for each network or block, which the first column names."""
-    values = [name for name in map(str, frame) if name != first]
-    return latex.table(latex.numbers(frame, values), [first])
 
 
 def _convergence(study: Material, texts: Texts) -> Sequence[pd.DataFrame]:
     """Return the table of convergence in its parts, with English headings."""
     parts = study.speed_and_overfitting(texts)
     return [part.set_axis([heading.en for heading in headings], axis=1).reset_index() for part, headings, _ in parts]
-
-
-def _curves(frame: pd.DataFrame) -> str:
-    """Return the table of published curves as LaTeX."""
-    shown = published.readable(frame)
-    numbers = [name for name in map(str, shown) if name not in ("figure", "variant", "metric", published.OUTSIDE)]
-    return latex.table(latex.numbers(shown, numbers), ["variant", published.OUTSIDE], ["figure", "metric"])
 
 
 def _claims(frame: pd.DataFrame) -> str:
@@ -84,9 +64,7 @@ def _claims(frame: pd.DataFrame) -> str:
         del shown["reported"]
     if set(frame["frozen"].dropna()) - {UNCHANGED, OTHER}:
         shown["frozen"] = frame["frozen"].fillna("")
-    texts = ("section", "verdict", "frozen")
-    numbers = [name for name in map(str, shown) if name not in (*texts, "statement")]
-    return latex.table(latex.numbers(shown, numbers), ["statement"], texts)
+    return latex.table(shown, ["statement"], ["section", "verdict", "frozen"])
 
 
 def _errata(frame: pd.DataFrame) -> str:

@@ -13,17 +13,30 @@ from typing import Any
 
 import pandas as pd
 
-from convnets.findings import digits, verdicts, wording
+from convnets.findings import verdicts, wording
 from convnets.findings.conditions import Finding
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, Judgement
 from convnets.report import spanish
-from convnets.report.interval_plot import IntervalPlot, interval_plot
-from convnets.report.material import Material, as_printed, shown
+from convnets.report.material import Material, as_printed, known, shown
 from convnets.report.texts import Text, Texts, join
-from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Claim
+from convnets.study.claims import SINGLE_RUN, Claim
 from convnets.study.quantities import exact_numbers, reference_of, variant_and_metric
 
 VGG16 = "VGG-16"
+WIDTH, PAD = 160.0, 8.0  # of the picture of an interval, and of what is left free at each side
+
+
+@dataclass(frozen=True)
+class IntervalPlot:
+    """Where to draw, from 0 to `WIDTH`: the measured number, its interval, the number printed, and what the claim allows.
+
+    The last two are None where there are none. What is allowed reaches to the edge where it has no bound.
+    """
+
+    measured: float
+    interval: tuple[float, ...]
+    printed: float | None
+    allowed: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -58,52 +71,62 @@ class ClaimLine:
 
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
     """Yield the lines of the table of claims."""
-    judged = {
-        each.claim.id: each for each in verdicts.judge(list(study.claims.values()), [*study.runs, *study.elsewhere], study.alpha)
-    }
+    judgements = verdicts.judge(list(study.claims.values()), [*study.runs, *study.elsewhere], study.alpha)
+    judged = {judgement.claim.id: judgement for judgement in judgements}
     of_section = {spec["number"]: study.comparisons.get(spec.get("comparison", "")) for spec in texts.sections}
     for row in study.tables["claims"].to_dict("records") if study.claims else ():
         judgement = judged[row["id"]]
-        comparison = of_section.get(judgement.claim.section)
-        members = comparison.members if comparison else ()
-        labels: dict[str, str | Text] = {**study.labels, **{name: study.label(name) for name in judgement.claim.variants}}
-        labels |= {member.variant: member.label for member in members}
-        labels = {name: spanish.label(text, texts.words) if isinstance(text, str) else text for name, text in labels.items()}
-        labels |= {grid.id: texts.labels["best_of_grid"].fill(grid=grid.id) for grid in judgement.claim.grids}
+        claim, comparison = judgement.claim, of_section.get(judgement.claim.section)
+        names = {**study.labels, **{name: study.label(name) for name in claim.variants}}
+        names |= {member.variant: member.label for member in (comparison.members if comparison else ())}
+        labels = {name: spanish.label(text, texts.words) for name, text in names.items()}
+        labels |= {grid.id: texts.labels["best_of_grid"].fill(grid=grid.id) for grid in claim.grids}
         measures = tuple(_measures(judgement, labels, texts))
         basis = join(" ", [_basis(judgement, texts), *_selections(judgement, labels, texts)])
-        said = texts.claims.get(row["id"], {})
-        statement = Text(judgement.claim.statement, said["statement"] if said else judgement.claim.statement)
-        yield ClaimLine(judgement.claim, said.get("title", statement), statement, measures, row["verdict"], basis, row["note"])
+        said = texts.claims.get(claim.id, {})
+        statement = Text(claim.statement, said.get("statement", claim.statement))
+        yield ClaimLine(claim, said.get("title", statement), statement, measures, row["verdict"], basis, row["note"])
 
 
-def _measures(judgement: Judgement, labels: Mapping[str, str | Text], texts: Texts) -> Iterable[Measure]:
+def _measures(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) -> Iterable[Measure]:
     """Yield each measured number of a claim, with the number that was printed of it."""
     claim, findings = judgement.claim, judgement.findings
-    for index, finding in enumerate(findings):
-        printed = claim.reported[index] if claim.test in OF_NUMBERS else next(iter(claim.reported), math.nan)
+    for finding in findings:
+        measured, printed = finding.measured, judgement.reported(finding)
         interval = judgement.adjusted(finding) if not claim.is_exact else (math.nan, math.nan)
-        number = partial(digits.known, interval=interval, printed=printed)
-        measured = finding.measured
+        number = partial(known, interval=interval, printed=printed)
         less = measured - printed
+        allowed = None if claim.test == SINGLE_RUN else tuple(map(finding.condition.on_scale, finding.bounds))
         yield Measure(
             _what(finding, labels, texts),
             "" if math.isnan(measured) else shown(number(measured)),
             shown(wording.interval(*interval, number)),
             as_printed(printed),
             "" if math.isnan(less) else shown(f"{'+' if less > 0 else ''}{number(less)}"),
-            interval_plot(measured, interval, printed, None if claim.test == SINGLE_RUN else _allowed(finding)),
+            interval_plot(measured, interval, printed, allowed),
             decides=len(findings) > 1 and finding is judgement.decisive and not claim.is_exact,
         )
 
 
-def _allowed(finding: Finding) -> tuple[float, float]:
-    """Return what a condition allows, on the scale of the statement."""
-    low, high = finding.bounds
-    return (math.exp(low), math.exp(high)) if finding.condition.is_ratio else (low, high)
+def interval_plot(
+    measured: float, interval: tuple[float, ...], printed: float, allowed: tuple[float, ...] | None
+) -> IntervalPlot | None:
+    """Return where to draw numbers; None if nothing is known of how much the measured one varies. `printed` may be NaN."""
+    shown = [number for number in (measured, *interval, printed, *(allowed or ())) if math.isfinite(number)]
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    if not all(map(math.isfinite, interval)) or low == high:
+        return None
+
+    def place(number: float) -> float:
+        if math.isinf(number):
+            return 0.0 if number < 0 else WIDTH
+        return round(PAD + (number - low) / (high - low) * (WIDTH - 2 * PAD), 1)
+
+    is_printed, bounds = math.isfinite(printed), tuple(map(place, allowed)) if allowed else None
+    return IntervalPlot(place(measured), tuple(map(place, interval)), place(printed) if is_printed else None, bounds)
 
 
-def _what(finding: Finding, labels: Mapping[str, str | Text], texts: Texts) -> Text:
+def _what(finding: Finding, labels: Mapping[str, Text], texts: Texts) -> Text:
     """Name the quantity of a finding, or the difference or ratio of two."""
     condition = finding.condition
     named = [_named(quantity, labels, texts) for quantity in (condition.first, condition.second) if quantity]
@@ -114,7 +137,7 @@ def _what(finding: Finding, labels: Mapping[str, str | Text], texts: Texts) -> T
     return join(relation, [join(": ", both) for both in named])
 
 
-def _named(quantity: str, labels: Mapping[str, str | Text], texts: Texts) -> tuple[str | Text, str | Text]:
+def _named(quantity: str, labels: Mapping[str, Text], texts: Texts) -> tuple[str | Text, str | Text]:
     """Return the subject of a quantity, a variant, a grid or a part of VGG-16, and the name of its metric."""
     subject, metric = variant_and_metric(quantity)
     if quantity in exact_numbers():
@@ -140,7 +163,7 @@ def _basis(judgement: Judgement, texts: Texts) -> Text:
     return texts.labels[f"basis_{kind}"].fill(seeds=judgement.seeds, p=p, p_not=p_not, p_so=p_so)
 
 
-def _selections(judgement: Judgement, labels: Mapping[str, str | Text], texts: Texts) -> Iterable[Text]:
+def _selections(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) -> Iterable[Text]:
     """Yield for each grid how often which of its members was selected."""
     for grid in judgement.claim.grids:
         counts = wording.selected(judgement, grid).items()

@@ -51,21 +51,9 @@ class Texts:
 
 
 def read(path: Path, title: str, *, is_own: bool) -> Texts:
-    """Read the texts.
+    """Read the texts of a study with this title; an InputError if the file cannot be read, or lacks a part or a language.
 
-    Parameters
-    ----------
-    path
-        The file.
-    title
-        The title of the study.
-    is_own
-        Whether the study redoes no report. Then it has no sections of a report, and labels of its own.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or lacks a part or a language.
+    A study that redoes no report (`is_own`) has no sections of a report, and labels of its own.
     """
     try:
         found = _with_texts(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -73,9 +61,9 @@ def read(path: Path, title: str, *, is_own: bool) -> Texts:
         if is_own:
             labels |= own["labels"]
             labels["heading"] = labels["heading"].fill(title=title)
-            appendix = found["appendix"]
-            changed = {name: {**appendix[name], **own[name]} for name in ("other", "changes")}
-            found |= {"sections": [], "claims": {}, "appendix": {**appendix, **changed}}
+            for name in ("other", "changes"):
+                found["appendix"][name] |= own[name]
+            found |= {"sections": [], "claims": {}}
         return Texts(**found)
     except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"the texts in {path} cannot be read: {error}") from error

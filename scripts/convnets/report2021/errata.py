@@ -24,19 +24,19 @@ from convnets.settings import Network
 
 TEXTS = Path(__file__).parents[3] / "report" / "errata.yaml"
 
-# The report's protocol.
-TRAINING_IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 45_000, 5_000, 10_000
-BATCH_SIZE = 64
-EPOCHS, MLP_EPOCHS = 30, 50  # of the convolutional networks, of the multilayer perceptron
+# The report's protocol: images, batch, and the epochs of the convolutional networks and of the multilayer perceptron.
+PROTOCOL = {"training": 45_000, "validation": 5_000, "test": 10_000, "batch": 64, "epochs": 30, "mlp_epochs": 50}
 IMAGES = ImageFormat(IMAGE_SHAPE, CLASSES)
 DENSE = Network(filters=(16, 32, 64), kernel_size=5, head="dense", dense_units=(50,), dropout=0.5)
 CONV1X1 = Network(filters=(16, 32, 64), kernel_size=5, head="conv1x1", dense_units=(), dropout=0.0)
 
 # What the report prints.
-PRINTED_ACCURACIES = (0.7002, 0.6967)  # section 2.1, dropout 0.0 and 0.5: most likely test accuracies
-PRINTED_CONV1X1 = 0.7309  # section 3: likewise
-PRINTED_LOSSES = (0.87, 1.04)  # section 2.4, augmentation on and off
-PRINTED_ITERATIONS = 15_000  # section 2.3: so many more for the MLP
+PRINTED = {
+    **{"without": 0.7002, "with_dropout": 0.6967},  # section 2.1, dropout 0.0 and 0.5: most likely test accuracies
+    "conv1x1_accuracy": 0.7309,  # section 3: likewise
+    **{"loss_with": 0.87, "loss_without": 1.04},  # section 2.4, augmentation on and off
+    "iterations_printed": 15_000,  # section 2.3: so many more for the MLP
+}
 
 # Where its validation curves end, read off its figures (report/curves2021.csv): accuracies and losses.
 ENDS = {
@@ -71,10 +71,7 @@ class Erratum:
 def find(texts: Path = TEXTS) -> tuple[Erratum, ...]:
     """Return the errata in the order of the report, the numbers filled into their texts.
 
-    Raises
-    ------
-    InputError
-        The texts cannot be read, lack a part, or name a number that is not computed.
+    An InputError says that the texts cannot be read, lack a part, or name a number that is not computed.
     """
     try:
         found = yaml.safe_load(texts.read_text(encoding="utf-8"))
@@ -99,44 +96,34 @@ def ids() -> tuple[str, ...]:
 def _numbers() -> Mapping[str, float | str]:
     """Return the numbers in the texts, in the order of the report."""
     convolutions = [block for block in vgg16.BLOCKS if block.kind == "conv"]
-    without, with_dropout = PRINTED_ACCURACIES
+    without, with_dropout = PRINTED["without"], PRINTED["with_dropout"]
     # The standard deviation of an accuracy that comes from drawing the images at random (binomial).
-    deviations = [math.sqrt(accuracy * (1 - accuracy) / TEST_IMAGES) for accuracy in PRINTED_ACCURACIES]
-    per_epoch, validated = (count // BATCH_SIZE for count in (TRAINING_IMAGES, VALIDATION_IMAGES))
-    validated *= BATCH_SIZE  # in whole batches
+    deviations = [math.sqrt(accuracy * (1 - accuracy) / PROTOCOL["test"]) for accuracy in (without, with_dropout)]
+    per_epoch, batches_validated = (PROTOCOL[split] // PROTOCOL["batch"] for split in ("training", "validation"))
     (accuracy_without, loss_without), (accuracy_with, loss_with), (accuracy_again, _) = ENDS.values()
     counts, stack, vgg_head = vgg16.parameters(), vgg16.convolution_stack_parameters(), vgg16.head_parameters()
     vgg, row = sum(counts.values()), counts["conv5"] + vgg_head
     last = counts["fc3"] // vgg16.BLOCKS[-1].width * len(CLASSES)  # of ten classes
     dense, conv1x1 = (network_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
-    dense_blocks, blocks = (layers.convolution_blocks_parameters(network, IMAGES) for network in (DENSE, CONV1X1))
+    blocks = layers.convolution_blocks_parameters(DENSE, IMAGES)  # those of both networks
     return {
+        **PROTOCOL,
+        **PRINTED,
         "filters_printed": "; ".join(f"{block.name}: {block.layers}" for block in convolutions),
         "filters_meant": "; ".join(f"{block.name}: {block.layers} x {block.width}" for block in convolutions),
-        "without": without,
-        "with_dropout": with_dropout,
         "difference": without - with_dropout,
         "single_deviation": deviations[0],
         "deviation": math.hypot(*deviations),
         "apart": (without - with_dropout) / math.hypot(*deviations),
         "between_runs": accuracy_with - accuracy_again,
         "between_dropouts": accuracy_with - accuracy_without,
-        "conv1x1_accuracy": PRINTED_CONV1X1,
         "error_without": 1 - accuracy_without,
         "error_with_dropout": 1 - accuracy_with,
         "error_ratio": (1 - accuracy_without) / (1 - accuracy_with),
         "loss_ratio": loss_without / loss_with,
-        "loss_with": PRINTED_LOSSES[0],
-        "loss_without": PRINTED_LOSSES[1],
-        "training": TRAINING_IMAGES,
-        "test": TEST_IMAGES,
-        "validated": validated,
-        "batch": BATCH_SIZE,
-        "epochs": EPOCHS,
-        "mlp_epochs": MLP_EPOCHS,
+        "validated": batches_validated * PROTOCOL["batch"],
         "per_epoch": per_epoch,
-        "iterations_printed": PRINTED_ITERATIONS,
-        "iterations_more": (MLP_EPOCHS - EPOCHS) * per_epoch,
+        "iterations_more": (PROTOCOL["mlp_epochs"] - PROTOCOL["epochs"]) * per_epoch,
         "vgg": vgg,
         "vgg_dense": vgg - stack,
         "vgg_dense_share": (vgg - stack) / vgg,
@@ -155,9 +142,8 @@ def _numbers() -> Mapping[str, float | str]:
         "row_megabytes": layers.megabytes(row),
         "dense": dense,
         "dense_bytes": dense * BYTES_PER_PARAMETER,
-        "dense_blocks": dense_blocks,
-        "dense_head": dense - dense_blocks,
-        "dense_share": (dense - dense_blocks) / dense,
+        "dense_head": dense - blocks,
+        "dense_share": (dense - blocks) / dense,
         "dense_layers": len(DENSE.dense_units) + 1,
         "conv1x1": conv1x1,
         "conv1x1_megabytes": layers.megabytes(conv1x1),

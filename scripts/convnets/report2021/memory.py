@@ -58,13 +58,11 @@ def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFr
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return the memory table for readers."""
-    shown = pd.DataFrame({"network": table["network"]})
-    shown["parameters"] = [f"{count:,}" for count in table["parameters"]]
+    shown = table[["network"]].assign(parameters=table["parameters"].map("{:,}".format))
     shown["MB"] = [f"{size:.4g}" for size in table["megabytes"]]
     shown["report: parameters"] = [f"{count:,.0f}" if pd.notna(count) else "" for count in table["reported_parameters"]]
     shown["report: MB"] = [f"{size}" if pd.notna(size) else "" for size in table["reported_megabytes"]]
-    shown["note"] = table["note"]
-    return shown
+    return shown.assign(note=table["note"])
 
 
 def readable_blocks(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,8 @@ GAP = 0.55
 UNITS_PER_IN, PRINT_SCALE = 2.6, 0.5
 PRINT_ROOM = {"conv": 0.93, "fc": 0.82}
 
+Drawn = tuple[vgg16.Block, int, int]  # a block, the side of its feature maps, and its parameters
+
 
 def draw() -> Figure:
     """Draw VGG-16: a box per layer, its height from the side of its feature map, its width from the number of channels."""
@@ -29,8 +31,8 @@ def draw() -> Figure:
         axes.set_axis_off()
         axes.set_aspect("equal")
         x = 0.0
-        for block, side, count in _blocks():
-            x = _draw_block(axes, x, block, side, count)
+        for drawn in _blocks():
+            x = _draw_block(axes, x, drawn)
         axes.set_xlim(-0.9, x)
         axes.set_ylim(-4.2, 5.1)
         images = f"{vgg16.INPUT_SIDE} x {vgg16.INPUT_SIDE} x {vgg16.INPUT_CHANNELS} images"
@@ -60,19 +62,15 @@ def draw_for_print(width: float, rows: Sequence[int]) -> Figure:
             widths = [PRINT_ROOM[block.kind] * UNITS_PER_IN for block, _, _ in line]
             x = (width * UNITS_PER_IN - sum(widths)) / 2
             for (block, side, count), room in zip(line, widths, strict=True):
-                drawn = 0.22 + 2 * 0.3 if block.kind == "fc" else (block.layers + 1) * (0.14 + 0.2 * block.width / 512)
-                _draw_block(axes, x + (room - drawn) / 2, block, side, count, PRINT_SCALE, 8, "\n")
+                taken = 0.22 + 2 * 0.3 if block.kind == "fc" else (block.layers + 1) * (0.14 + 0.2 * block.width / 512)
+                _draw_block(axes, x + (room - taken) / 2, (block, side, count), PRINT_SCALE, 8, "\n")
                 x += room
         return figure
 
 
-def _blocks() -> list[tuple[vgg16.Block, int, int]]:
-    """Return each block with the side of its feature maps and its parameters."""
-    counts, side, found = vgg16.parameters(), vgg16.INPUT_SIDE, []
-    for block in vgg16.BLOCKS:
-        found.append((block, side, counts[block.name]))
-        side //= 2  # by the block's pooling
-    return found
+def _blocks() -> list[Drawn]:
+    counts = vgg16.parameters()
+    return [(block, vgg16.INPUT_SIDE // 2**poolings, counts[block.name]) for poolings, block in enumerate(vgg16.BLOCKS)]
 
 
 def _height(block: vgg16.Block, side: int) -> float:
@@ -80,17 +78,9 @@ def _height(block: vgg16.Block, side: int) -> float:
     return math.sqrt(side) / 2.6 if block.kind == "conv" else 0.5 + 2.5 * block.width / 4096
 
 
-def _draw_block(
-    axes: Axes,
-    start: float,
-    block: vgg16.Block,
-    side: int,
-    count: int,
-    scale: float = 1,
-    points: float = 8.5,
-    separator: str = ", ",
-) -> float:
+def _draw_block(axes: Axes, start: float, drawn: Drawn, scale: float = 1, points: float = 8.5, separator: str = ", ") -> float:
     """Draw a block from `start` on, its heights scaled, with its texts; return where the next one starts."""
+    block, side, count = drawn
     height = scale * _height(block, side)
     if block.kind == "fc":
         width, start = 0.22, start + 0.3

@@ -8,13 +8,10 @@ import pandas as pd
 from convnets.errors import InputError
 from convnets.files import read_json
 from convnets.runs.layout import HISTORY, METRICS, RECORD, Layout, is_verified, run_of
+from convnets.tables import CLAIMS
 
 KEYS = ["variant", "seed"]
 OF_RECORD = ("processor", "device", "threads", "precision", "peak_memory_bytes", "training_flops", "activations")
-CLAIMS = (
-    *("id", "section", "statement", "reported", "measured", "ci_low", "ci_high", "seeds", "verdict", "note"),
-    *("adjusted_low", "adjusted_high", "at_half_margin", "at_double_margin", "kind", "frozen"),
-)
 
 
 @dataclass(frozen=True)

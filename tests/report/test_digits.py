@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from convnets.findings import digits
+from convnets.report import material
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from convnets.findings import digits
     ],
 )
 def test_a_number_has_two_figures_of_its_intervals_half_width(value: float, half: float, shown: str) -> None:
-    assert digits.known(value, (value - half, value + half)) == shown
+    assert material.known(value, (value - half, value + half)) == shown
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_a_number_has_two_figures_of_its_intervals_half_width(value: float, half
     ],
 )
 def test_an_exact_number_has_the_digits_of_the_printed_one(value: float, printed: float, shown: str) -> None:
-    assert digits.known(value, (math.nan, math.nan), printed) == shown
+    assert material.known(value, (math.nan, math.nan), printed) == shown
