@@ -80,7 +80,7 @@ def tally(table: pd.DataFrame) -> str:
 def _margins(table: pd.DataFrame) -> str:
     """Return the verdicts that would be others at half or at double margins, as Markdown."""
     columns = {"id": "claim", "at_half_margin": "half the margin", "verdict": "the margin", "at_double_margin": "double the margin"}
-    known = table[table["at_half_margin"].fillna("") != ""]
+    known = table[table["at_half_margin"].notna()]
     if known.empty:
         return ""
     other = known[(known["at_half_margin"] != known["verdict"]) | (known["at_double_margin"] != known["verdict"])]
