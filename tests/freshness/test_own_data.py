@@ -13,6 +13,7 @@ import own_data
 import pytest
 from edited import edit, forget, nothing_remembered, package, run_fingerprint
 
+from convnets.data import kinds, readers
 from convnets.errors import InputError
 from convnets.freshness import code, fingerprint
 from convnets.study import configuration
@@ -35,6 +36,10 @@ def fingerprints(config: dict[str, Any], folder: Path) -> dict[str, str]:
 
 def dataset_of(config: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(configuration.resolve(config).dataset))  # type: ignore[no-any-return]
+
+
+def test_kinds_and_readers_are_the_same() -> None:
+    assert {name: module.__name__ for name, module in readers.READERS.items()} == kinds.KINDS
 
 
 @pytest.mark.parametrize(("kind", "standardise", "split_seed"), [*itertools.product(KINDS, ("pixel", "channel"), (3, "seed"))])

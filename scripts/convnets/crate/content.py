@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from convnets import modules
-from convnets.data import readers
+from convnets.data import kinds
 from convnets.files import read_json, write_json
 from convnets.freshness.code import SCRIPTS
 from convnets.runs import reading
@@ -73,7 +73,7 @@ def configuration(config: Mapping[str, Any], study: Configuration) -> dict[str, 
     """Return the configuration of a study in its crate: the same, with the runs of the crate, and without the tracking store."""
     kept = {key: value for key, value in config.items() if key not in ("study", "tracking")}
     moved = {key: _relative(config[key]) for key in ("variants", "grids", "comparisons") if key in config}
-    is_anywhere, source = study.data.kind == readers.NEUTRAL, study.data.source
+    is_anywhere, source = study.data.kind == kinds.NEUTRAL, study.data.source
     source = (source if source in ANYWHERE else ANYWHERE[0]) if is_anywhere else place(Path(source)).as_posix()
     return {
         **kept,
@@ -90,7 +90,7 @@ def own_files(study: Configuration) -> dict[Path, Path]:
     """Return the study's own files with their places: networks with what they import beside them, curves, data, frozen claims."""
     networks = {settings.own.file for settings in study.variants.values() if settings.own.network}
     found = {source: target for file in sorted(networks) for source, target in network_files(file).items()}
-    files = [curves for curves in study.published if curves] + ([] if study.data.kind == readers.NEUTRAL else [study.data.source])
+    files = [curves for curves in study.published if curves] + ([] if study.data.kind == kinds.NEUTRAL else [study.data.source])
     frozen = {study.frozen: frozen_of(CONFIG)} if study.frozen.is_file() else {}
     return found | {Path(path): place(Path(path)) for path in files} | frozen
 

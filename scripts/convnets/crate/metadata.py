@@ -17,7 +17,7 @@ from rocrate.rocrate import ROCrate
 
 from convnets.crate import content, trainings
 from convnets.crate.trainings import Trained, named
-from convnets.data import readers
+from convnets.data import kinds
 from convnets.files import read_json, sha256
 from convnets.runs.layout import Layout
 from convnets.study.configuration import Configuration
@@ -92,7 +92,7 @@ def write(folder: Path, study: Configuration, origin: Origin) -> None:
     citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
-    data = None if study.data.kind == readers.NEUTRAL else content.place(Path(study.data.source))
+    data = None if study.data.kind == kinds.NEUTRAL else content.place(Path(study.data.source))
     _add_files(crate, folder, data, origin)
     agent = [named(crate, "#agent", "Person", name=origin.agent)] if origin.agent else []
     spdx = citation["license"]

@@ -1,4 +1,4 @@
-"""The readers of data sets, by kind. Each is a module with two functions, and an entry here.
+"""The readers of data sets, by kind. Each is a module with two functions, and a line here and in `kinds`.
 
 `describe(place, digest)` returns the `Description` of a data set, without reading its images; `digest` returns the SHA-256 of a
 file, and remembers it. `read(place, files)` returns the `Content` of a data set; `files` are those of its description. Both raise
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from convnets.data.dataset import Content
 
 READERS: Mapping[str, ModuleType] = {"cifar10": official, "arrays": arrays, "images": pictures}
-NEUTRAL = "cifar10"  # the first kind there was, which fingerprints leave out
 
 
 def describe(kind: str, place: Place) -> Description:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from convnets.data.readers import NEUTRAL, READERS
+from convnets.data import kinds
 from convnets.freshness import code
 from convnets.settings import Settings
 
@@ -38,7 +38,7 @@ def run_components(settings: Settings, seed: int, dataset: Mapping[str, Any]) ->
     `dataset` is the identity of the images, and how they are split. Together with the code that prepares them, this determines the
     data. So a run's fingerprint is known before the data set exists.
     """
-    counted = code.code_of(*TRAINING_ENTRIES, READERS[dataset.get("kind", NEUTRAL)].__name__)
+    counted = code.code_of(*TRAINING_ENTRIES, kinds.KINDS[dataset.get("kind", kinds.NEUTRAL)])
     if settings.own.network:
         own = code.code_of_network(settings.own.file)
         counted = {name: {**own[name], **part} for name, part in counted.items()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from convnets.data import readers
+from convnets.data import kinds, readers
 from convnets.data.images import Description, Place
 from convnets.errors import InputError
 from convnets.settings import Network, Own, Training
@@ -37,7 +37,7 @@ SplitSeed = Annotated[
 if TYPE_CHECKING:
     Kind = str
 else:
-    Kind = Literal[tuple(readers.READERS)]
+    Kind = Literal[tuple(kinds.KINDS)]
 
 
 def _pair(sides: tuple[int, ...]) -> tuple[int, ...]:
@@ -61,8 +61,8 @@ class Subset(Section):
 class Dataset(Section):
     """Which images, and how they are split."""
 
-    kind: Annotated[Kind, Neutral(readers.NEUTRAL)] = Field(
-        readers.NEUTRAL, description="the kind of data set: cifar10, arrays (an .npz file) or images (folders of pictures)"
+    kind: Annotated[Kind, Neutral(kinds.NEUTRAL)] = Field(
+        kinds.NEUTRAL, description="the kind of data set: cifar10, arrays (an .npz file) or images (folders of pictures)"
     )
     source: GivenPath = Field(
         "auto",
@@ -98,7 +98,7 @@ class Dataset(Section):
     @property
     def identity(self) -> dict[str, Any]:
         """The identity of the images, as fingerprints cover it."""
-        return {**({} if self.kind == readers.NEUTRAL else {"kind": self.kind}), **self.describe().identity}
+        return {**({} if self.kind == kinds.NEUTRAL else {"kind": self.kind}), **self.describe().identity}
 
     @property
     def split(self) -> dict[str, Any]:

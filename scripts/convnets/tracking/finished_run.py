@@ -9,6 +9,7 @@ from typing import Any
 from mlflow.entities import Metric
 
 from convnets import settings
+from convnets.data import kinds
 from convnets.data.cifar10 import CLASSES
 from convnets.errors import InputError
 from convnets.freshness import stamps
@@ -93,7 +94,7 @@ class Finished:
     @property
     def data_sets(self) -> dict[str, tuple[str, str]]:
         """Each split's name in MLflow and its digest, cut to the length that MLflow takes."""
-        kind = self.stamp.components.get("data", {}).get("kind", "cifar10")  # which fingerprints leave out
+        kind = self.stamp.components.get("data", {}).get("kind", kinds.NEUTRAL)
         return {split: (f"{kind}-{split}", digest[:36]) for split, digest in self.record.data.items()}
 
     @property
