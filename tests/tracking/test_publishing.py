@@ -102,6 +102,13 @@ def test_runs_and_comparisons_are_published(results: Results) -> None:
     assert all(len(value) <= 5000 for value in tags.values())
 
 
+def test_a_comparison_of_other_studies_alone_has_nothing_to_publish(results: Results) -> None:
+    results.figures["elsewhere"] = results.figures["mlp"]
+    published = results.publish()
+    assert (list(published.pending), published.problem) == ([], "")
+    assert list(published.compare) == list(published.curves) == ["depth", "mlp"]
+
+
 def test_what_differs_between_the_runs_of_a_comparison_is_said(results: Results) -> None:
     results.runs[1] = write_run(results.folder, results.model, "conv1", dropout=0.25)
     results.publish()

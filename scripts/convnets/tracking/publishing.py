@@ -163,9 +163,12 @@ def _publish_comparisons(
 ) -> dict[str, str]:
     """Publish descriptions, tags, views and figures of the comparisons, and register their best models.
 
-    `ids` holds the id that each training has in the store. Returns, for each comparison, the page that shows its runs side by side.
+    A comparison of other studies' runs alone has nothing to publish. `ids` holds the id that each training has in the store.
+    Returns, for each comparison, the page that shows its runs side by side.
     """
     client, experiment = connection.client, connection.experiment
+    known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
+    figures = {name: file for name, file in figures.items() if name in known}
     by_training = {run.training: run for run in runs}
     varying, compare = dict[str, list[str]](), dict[str, str]()
     for name in figures:
@@ -190,7 +193,6 @@ def _publish_comparisons(
             client.set_tag(run_id, key, value)
         for name in values:
             client.log_artifact(run_id, str(figures[name]), "figures")
-    known = {name: title for member in plan.members.values() for name, title in member.comparisons.items()}
     titles = {name: known[name] for name in figures}
     views = pages.views(titles, several_seeds=len({run.metrics.seed for run in runs}) > 1)
     for key, value in {NOTE_TAG: pages.note_of_experiment(titles, experiment), **views}.items():
