@@ -15,10 +15,11 @@ from snakemake.utils import update_config
 from convnets import files
 from convnets.freshness import stamps
 from convnets.runs import layout, reading
+from convnets.study import configfiles, configuration
 
 REFERENCE = ROOT / "results" / "reference"
-STUDIES = {"bfloat16": "results/reference/bfloat16", "float32": "results/reference/bfloat16/float32"}
-SEEDS = range(1, 6)
+RUNS = REFERENCE / "bfloat16" / "runs"
+STUDY = ROOT / "studies" / "bfloat16.yaml"
 SECTION = "bfloat16"
 
 
@@ -27,8 +28,8 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(config)
     for name in ("config.reference.yaml", "config.bfloat16.yaml"):
         update_config(merged, yaml.safe_load((ROOT / name).read_text(encoding="utf-8")))
-    assert merged["studies"] == STUDIES
-    return {**merged, "runs_from": str(REFERENCE), "studies": {name: str(ROOT / folder) for name, folder in STUDIES.items()}}
+    assert merged["studies"] == {"bfloat16": "results/reference/bfloat16"}
+    return {**merged, "runs_from": str(REFERENCE), "studies": {"bfloat16": str(RUNS.parent)}}
 
 
 def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, Any], tmp_path: Path) -> None:
@@ -43,36 +44,49 @@ def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, A
         rows = [row for row in csv.DictReader(file) if row["section"] == SECTION]
     accuracies = [row for row in rows if "accuracy" in row["id"]]
     prose = " ".join(document.split())
-    assert "Accuracies differ by 0.0035 at most, and no interval reaches beyond 0.012." in prose
-    assert max(abs(float(row["measured"])) for row in accuracies) < 0.0035
-    assert max(abs(float(row[bound])) for row in accuracies for bound in ("ci_low", "ci_high")) < 0.012
+    verdicts = {row["id"]: row["verdict"] for row in rows}
+    assert "Eight of twelve are shown, all four of the MLP among them, and none is contradicted." in prose
+    assert sorted(verdicts.values()) == 4 * ["inconclusive"] + 8 * ["reproduced"]
+    assert {verdict for claim, verdict in verdicts.items() if "mlp" in claim} == {"reproduced"}
+    assert "Accuracies differ by 0.0043 at most, and no interval reaches beyond 0.0078." in prose
+    assert 0.00425 < max(abs(float(row["measured"])) for row in accuracies) < 0.00435
+    assert 0.00775 < max(abs(float(row[bound])) for row in accuracies for bound in ("ci_low", "ci_high")) < 0.00785
     assert all("Runs of the studies are paired by seed" in row["note"] for row in rows)
     needed = {row["id"]: int(found[1]) for row in rows if (found := re.search(r"about (\d+) seeds", row["note"]))}
-    assert "At this spread, 8 to 22 seeds would show it with a probability of 80 %. The last loss of three layers" in prose
-    assert "from epoch to epoch, would need 50." in prose
-    assert needed.pop("bfloat16_conv3_final_loss") == 50
-    assert (min(needed.values()), max(needed.values())) == (8, 22)
-    assert "So the default stays float32." in prose
+    assert "about 17, 18 and 23 seeds would decide at this spread with a probability of 80 %" in prose
+    assert "and the last loss of three layers, which would need 34." in prose
+    assert needed.pop("bfloat16_conv3_final_loss") == 34
+    assert sorted(needed.values()) == [17, 18, 23]
+    assert needed.keys() <= {row["id"] for row in accuracies}
+    assert "As not all of it is shown, the default stays float32." in prose
     assert config["training"]["precision"] == "float32"
 
 
 def test_the_runs_are_set_as_their_counterparts_but_for_the_precision(config: dict[str, Any]) -> None:
-    """In their settings and their data, not in their processor and code. Today's protocol is another, and its runs are to come."""
+    """In their settings, data, code and processor's name: those committed, and those that the study would train."""
     merged = configured(config)
     claims = [claim for claim in merged["claims"].values() if claim["section"] == SECTION]
     pairs = {tuple(quantity.split(".")[0] for quantity in claim["quantities"]) for claim in claims}
     assert len(pairs) == 3
-    for pair in pairs:
-        for seed in SEEDS:
-            studies, variants = zip(*(variant.split(":") for variant in pair), strict=True)
-            assert studies == ("bfloat16", "float32")
-            folders = [ROOT / STUDIES[study] / "runs" / name / f"seed{seed}" for study, name in zip(studies, variants, strict=True)]
-            trained = [without_precision(files.read_json(folder / stamps.STAMP)["components"]["settings"]) for folder in folders]
+    study, here = configuration.resolve(configfiles.read_study([STUDY])), configuration.resolve(config)
+    assert study.dataset == here.dataset
+    assert {f"bfloat16:{name}" for name in study.variants} == {narrow for narrow, _ in pairs}
+    for narrow, wide in ((narrow.removeprefix("bfloat16:"), wide) for narrow, wide in pairs):
+        assert without_precision(study.variants[narrow].canonical()) == (
+            "mixed_bfloat16",
+            without_precision(here.variants[wide].canonical())[1],
+        )
+        for seed in study.seeds:
+            folders = [RUNS / narrow / f"seed{seed}", REFERENCE / "runs" / wide / f"seed{seed}"]
+            components, others = (files.read_json(folder / stamps.STAMP)["components"] for folder in folders)
+            trained = [without_precision(each.pop("settings")) for each in (components, others)]
             assert [precision for precision, _ in trained] == ["mixed_bfloat16", "float32"]
             assert trained[0][1] == trained[1][1]
+            assert components == others
             record, other = (reading.read_record(folder / layout.RECORD) for folder in folders)
             assert record.precision == "mixed_bfloat16"
-            assert record.data == other.data
+            assert (record.data, record.processor) == (other.data, other.processor)
+    assert {path.name for path in RUNS.iterdir()} == set(study.variants)
 
 
 def without_precision(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
