@@ -37,7 +37,7 @@ def test_it_builds_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "mine" / "networks.py").write_text((ROOT / "examples/digits/networks.py").read_text())
     monkeypatch.chdir(tmp_path)
     mine, example = resolved(STUDY), resolved("examples/digits/study.yaml")
-    for name in ("title", "labels", "comparisons", "claims", "seeds", "described", "split", "images"):
+    for name in ("title", "labels", "comparisons", "claims", "seeds", "described", "dataset", "images"):
         assert getattr(mine, name) == getattr(example, name), name
     text = json.dumps({name: settings.canonical() for name, settings in mine.variants.items()})
     theirs = {name: settings.canonical() for name, settings in example.variants.items()}
