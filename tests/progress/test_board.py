@@ -6,7 +6,7 @@ import pytest
 from finished_runs import epochs
 from rich.console import Console
 
-from convnets.progress.board import Board
+from convnets.progress.board import Board, Terminal
 from convnets.progress.trainings import Training
 
 LONG = "a_variant_whose_id_is_so_long_that_no_terminal_of_eighty_columns_can_show_it_beside_its_numbers"
@@ -50,3 +50,18 @@ def test_a_low_terminal_shows_the_first_trainings() -> None:
 def test_the_time_is_left_out_when_all_trainings_are_done() -> None:
     assert Board((8, 8), (4, 16), [], [], 0.0).summary() == "8 of 8 runs, 4 of 16 other steps"
     assert Board((7, 8), (4, 16), [], [], None).summary().endswith("time left not known yet")
+
+
+def test_a_state_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is shown does not matter to what runs, not even the first time."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    def lost() -> Board:
+        raise ValueError("the folder is gone")
+
+    terminal = Terminal()
+    assert terminal.is_live
+    terminal.show(lost)
+    terminal.close()
+    assert "the state cannot be read: ValueError: the folder is gone" in capsys.readouterr().err
