@@ -62,6 +62,26 @@ def test_a_claim_holds_until_the_training_ends(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("files_removed", range(4))
+def test_a_removal_that_is_cut_off_leaves_no_token(files_removed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the training would be repeated with its old token, and its run in the store would get all points a second time."""
+    removals, remove = iter(range(files_removed)), Path.unlink
+
+    def unlink(path: Path, **options: bool) -> None:
+        if next(removals, None) is None:
+            raise KeyboardInterrupt
+        remove(path, **options)
+
+    unfinished.begin(tmp_path, "f", "uri", "tests")
+    checkpoints = [tmp_path / name for name in ("a checkpoint", "z checkpoint")]
+    for path in checkpoints:
+        path.touch()
+    with pytest.raises(KeyboardInterrupt), unfinished.claimed(tmp_path):
+        monkeypatch.setattr(Path, "unlink", unlink)
+    assert (unfinished.begun(tmp_path) is None) == (files_removed > 0)
+    assert sum(path.exists() for path in checkpoints) == min(3 - files_removed, 2)
+
+
 def test_the_history_so_far_is_noted_now_and_then(tmp_path: Path) -> None:
     history = epochs(3)[0]
     unfinished.note(tmp_path, history[:1])

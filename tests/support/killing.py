@@ -13,6 +13,9 @@ from standstill import stand_still
 from trainings import STARTED, Training
 from waiting import wait_until
 
+from convnets.freshness.stamps import STAMP
+from convnets.runs.unfinished import BEGUN
+
 FILES = ["history.csv", "metrics.json", "model.keras", "record.json", "stamp.json", "tracked.json"]  # of a run in the end
 
 
@@ -75,8 +78,11 @@ def kill(
         else:
             wait_for(lambda process=process: stands_still_while_writing(training, process), process, 0)
         process.kill()
-        if process.wait() != -signal.SIGKILL or (kind != "start" and not training.unfinished.exists()):
-            return kills  # it came too late: the training has ended, and is not to be started again
+        status = process.wait()
+        if status != -signal.SIGKILL or ((training.run / STAMP).exists() and not (training.unfinished / BEGUN).exists()):
+            if training.unfinished.exists():  # the kill has cut off its removal, and the run's files are left alone here
+                training.finish()
+            return kills  # it came too late: the training has ended, and is not to be made again
         kills[kind] += 1
         assert_went_on(training, done)
         shutil.rmtree(training.run, ignore_errors=True)

@@ -114,6 +114,8 @@ def _removed_after(folder: Path, lock: int) -> Iterator[None]:
     """Remove a folder that this process holds if the block succeeds, and release its lock in any case."""
     try:
         yield
+        # First, since a training that is repeated is to have a token of its own: its points are others, if this is cut off here.
+        (folder / BEGUN).unlink(missing_ok=True)
         for path in folder.iterdir():
             if path.name != LOCK:
                 path.unlink()
