@@ -63,16 +63,7 @@ except InputError as error:
 
 # Snakemake itself puts the prefix of an import before paths.
 FOLDERS = {name: os.path.relpath(folder, prefix) if prefix else folder for name, folder in study.folders.items()}
-TABLES = [
-    *("variants", "convergence"),
-    *(["curves"] if study.published else []),
-    *(["claims"] if study.claims else []),
-    *(["errata"] if study.claims and study.replicates else []),
-    *(["memory"] if study.memory else []),
-    *(["vgg16"] if study.replicates else []),
-]
 FROZEN = [local(str(study.frozen))] if TERMS else []
-FIGURES = [*study.comparisons, *(["vgg16"] if study.replicates else [])]
 
 plans = workflow.is_main_process and not planning.is_loading
 steps = Steps(Declarations(rules, study, prefix), is_forced, plans=plans, is_dry=workflow.output_settings.dryrun)

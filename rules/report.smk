@@ -1,5 +1,8 @@
 # The overview page of all runs, tables and figures. Snakemake's report opens with it (make report).
 
+# A rule that is called tabulate_{table} makes <results>/tables/{table}.csv, one called draw_{figure} <results>/figures/{figure}.svg.
+TABLES = steps.made_by("tabulate_")
+FIGURES = [*study.comparisons, *steps.made_by("draw_")]
 WHOLE_STUDY = {
     "claims": [claim.model_dump() for claim in study.claims],
     "variants": settings_of(study.variants),

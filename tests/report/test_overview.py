@@ -109,6 +109,19 @@ def test_a_table_of_curves_without_rows_is_left_out(config: dict[str, Any], refe
         assert ("Published curves of validation" in text) is is_shown
 
 
+def test_a_table_that_a_user_adds_is_shown(config: dict[str, Any], reference: list[Run]) -> None:
+    study = material_of(config, reference)
+    added = pd.DataFrame({"variant": ["one", "two"], "count": [1234, 5], "gap": [-0.25, float("nan")], "note": ["a-b", None]})
+    given = replace(study, tables={**study.tables, "gaps": added})
+    figures = {name: FIGURES / f"{name}.svg" for name in [*given.comparisons, "vgg16"]}
+    text = page.render(given, {}, {}, figures, WRITTEN, TEXTS / "overview.html.jinja", TEXTS / "overview.css")
+    assert words(section(text, "further")) == (
+        "Further tables What else was tabulated. variant count gap note one count 1,234 gap \N{MINUS SIGN}0.2500 note a-b "
+        "two count 5 gap note gaps"
+    )
+    assert '<a href="#further">' in text
+
+
 def test_several_seeds_have_intervals(config: dict[str, Any], reference: list[Run]) -> None:
     runs = studies.repeated(reference, 5)
     config["seeds"] = [1, 2, 3, 4, 5]

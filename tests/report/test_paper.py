@@ -38,6 +38,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Job:
     )
 
 
+def test_a_table_that_a_user_adds_is_written_with_its_columns(config: dict[str, Any]) -> None:
+    added = pd.DataFrame({"variant": ["one_layer"], "count": [1234], "gap": [-0.25]})
+    study = pages.material_of(config, studies.reference(config))
+    text = paper.tables(replace(study, tables={"gaps": added}), pages.WRITTEN)["gaps"]
+    assert rows_of(text) == [["variant", "count", "gap"], [r"one\_layer", "1,234", "-0.2500"]]
+
+
 def rows_of(text: str) -> list[list[str]]:
     """Return the cells of the rows of a table, as a reader sees their numbers."""
     lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r"\\") and "&" in line]

@@ -3,13 +3,16 @@
 import copy
 import json
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from conftest import ROOT
+from pages import section
 from staleness import SMALL, audited
 from workflow import Workflow
 
@@ -43,19 +46,31 @@ def test_a_recipe_names_every_file_of_at_most_four(recipe: str) -> None:
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory: pytest.TempPathFactory, real_batches: Path) -> Workflow:
     made = Workflow(tmp_path_factory.mktemp("recipes") / "project", real_batches, copy.deepcopy(TINY))
+    for name in ("docs", "tests"):
+        shutil.copytree(ROOT / name, made.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", made.folder)
     made.run()
     return made
 
 
 def test_a_new_table(workflow: Workflow) -> None:
-    """It is made, and nothing else."""
+    """It is made, and the page that shows it; tests that look at every rule and every script pass."""
     apply("table", workflow)
-    assert workflow.made() == {"tabulate_gaps"}
+    assert workflow.made() == {"tabulate_gaps", "write_overview"}
     table = pd.read_csv(workflow.results("tables", "gaps.csv"))
     history = pd.read_csv(workflow.results("runs", "conv2", "seed1", "history.csv")).iloc[-1]
     gap = history["train_accuracy"] - history["val_accuracy"]
     assert table.set_index("variant")["gap"]["two layers"] == pytest.approx(gap, abs=1e-8)
     assert workflow.planned() == set()
+    shown = section(workflow.results("report", "overview.html").read_text(encoding="utf-8"), "further")
+    assert f"{gap:.4f}".replace("-", "\N{MINUS SIGN}") in shown
+    assert "write_paper" in workflow.made("--", "write_paper")
+    assert "two layers" in workflow.results("paper", "gaps.tex").read_text(encoding="utf-8")
+    assert "{gaps}" in workflow.results("paper", "example.tex").read_text(encoding="utf-8")
+    checks = ("test_rule_graph.py", "test_stage.py::test_every_script_sets_the_stage_first")
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in checks)]
+    done = subprocess.run(tests, cwd=workflow.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_new_network_option(workflow: Workflow) -> None:

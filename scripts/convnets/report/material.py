@@ -29,6 +29,7 @@ from convnets.study.quantities import study_of
 WHOLE = ("train_seconds", "iterations_to_min_val_loss")  # shown without digits after the point
 UNKNOWN = "\N{EM DASH}"
 FIGURES = 2  # of the half-width of an interval
+KNOWN = ("variants", "convergence", "curves", "claims", "errata", "memory", "vgg16")  # tables
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy")  # they make tables and figures
 
 
@@ -106,6 +107,12 @@ class Material:
             names = [name for name in names if name in frame]  # older histories have no evaluated training images
             yield frame[names], [headings[name] for name in names], table["caption"]
 
+    @property
+    def further(self) -> Mapping[str, pd.DataFrame]:
+        """The tables for which page and paper have no form of their own: cells as texts, rows named by the first column."""
+        further = {name: frame for name, frame in self.tables.items() if name not in KNOWN and not frame.empty}
+        return {name: frame.map(_cell).set_index(frame.columns[0]) for name, frame in further.items()}
+
     def configuration(self) -> tuple[Sequence[str], pd.DataFrame]:
         """Return the settings that all variants share, and a row for each variant with the others; names can break at spaces."""
         flat = {run.variant: _with_effect(run.settings) for run in self.runs}
@@ -150,6 +157,11 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _cell(value: object) -> str:
+    """Format a cell of a table for readers."""
+    return str(value) if isinstance(value, str) else "" if pd.isna(value) else shown(wording.number(float(value)))
 
 
 def known(value: float, interval: tuple[float, float], printed: float = math.nan) -> str:

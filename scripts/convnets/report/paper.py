@@ -47,7 +47,9 @@ def tables(study: Material, texts: Texts) -> Mapping[str, str]:
         "memory": lambda frame: latex.table(memory.readable(frame).drop(columns="note"), ["network"]),
         "vgg16": lambda frame: latex.table(memory.readable_blocks(frame), ["block"]),
     }
-    return {name: "% This table has no rows.\n" if frame.empty else made[name](frame) for name, frame in study.tables.items()}
+    found = {name: made[name](frame) for name, frame in study.tables.items() if name in made and not frame.empty}
+    found |= {name: latex.table(frame.reset_index(), [str(frame.index.name)]) for name, frame in study.further.items()}
+    return {name: found.get(name, "% This table has no rows.\n") for name in study.tables}
 
 
 def _convergence(study: Material, texts: Texts) -> Sequence[pd.DataFrame]:

@@ -80,6 +80,10 @@ class Steps:
         is_forced = self._is_forced({step.rule, *(file for files in step.outputs.values() for file in files)})
         return is_forced or bool(self.reasons(key))
 
+    def made_by(self, verb: str) -> list[str]:
+        """Return what the rules declared so far make whose names begin with a verb: the rest of their names."""
+        return [rule.removeprefix(verb) for rule in self._declared.checks if rule.startswith(verb)]
+
     def job(self, rule: str) -> Callable[[Any, Any, Any], str]:
         """Return a params function that writes the job file of a step and returns its path."""
 
@@ -147,13 +151,13 @@ class Steps:
         return [step for step in self.all.values() if step.rule == TRAINING]
 
     @cached_property
-    def _made_by(self) -> Mapping[str, str]:
+    def _maker(self) -> Mapping[str, str]:
         return {file: key for key, step in self.all.items() for files in step.outputs.values() for file in files}
 
     def before(self, key: str) -> list[str]:
         """Return the keys of the steps whose outputs a step reads. A training has none: it is stale by itself alone."""
         files = (file for files in self[key].inputs.values() for file in files)
-        return list(dict.fromkeys(self._made_by[file] for file in files if file in self._made_by))
+        return list(dict.fromkeys(self._maker[file] for file in files if file in self._maker))
 
     def is_stale(self, key: str) -> bool:
         """Return whether a step, or one that it reads from, is stale."""
