@@ -20,7 +20,7 @@ rule tabulate_claims:
         claims=[claim.model_dump() for claim in study.claims],
         variants=settings_of(study.variants_of_claims()),
         format=asdict(study.described.format),
-        studies={name: str(folder) for name, folder in study.studies.items()},
+        studies=STUDIES,
         looks=study.looks,
         terms=TERMS,
         job=steps.job("tabulate_claims"),

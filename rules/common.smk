@@ -63,6 +63,7 @@ except InputError as error:
 
 # Snakemake itself puts the prefix of an import before paths.
 FOLDERS = {name: os.path.relpath(folder, prefix) if prefix else folder for name, folder in study.folders.items()}
+STUDIES = {name: str(folder) for name, folder in study.studies.items()}
 FROZEN = [local(str(study.frozen))] if TERMS else []
 
 plans = workflow.is_main_process and not planning.is_loading

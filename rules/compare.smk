@@ -19,7 +19,7 @@ rule plot_comparison:
         "../envs/figures.yaml"
     params:
         comparison=lambda wildcards: asdict(study.comparisons[wildcards.comparison]),
-        studies={name: str(folder) for name, folder in study.studies.items()},
+        studies=STUDIES,
         job=steps.job("plot_comparison"),
     shell:
         "plot_comparison.py {params.job:q} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-# What a paper takes of the study, which no other rule needs (make paper).
+# Tables, figures, methods and software for LaTeX (make paper). No other rule needs them.
 from convnets.freshness.code import library_version
 
 

@@ -12,7 +12,7 @@ WHOLE_STUDY = {
     "comparisons": [asdict(comparison) for comparison in study.comparisons.values()],
     "seeds": study.seeds,
     "looks": study.looks,
-    "studies": {name: str(folder) for name, folder in study.studies.items()},
+    "studies": STUDIES,
     "dataset": study.dataset,
     "images": study.images,
     "total": study.described.counts["train"],

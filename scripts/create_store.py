@@ -10,11 +10,11 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import Layout
 from convnets.study.stores import Plan, Store
 from convnets.tracking.connection import BusyError, StoreError, close_abandoned, create_store
+from convnets.workflow import leftovers
 from convnets.workflow.frame import Job, step
 
 logger = logging.getLogger(__name__)
@@ -33,12 +33,8 @@ def main(job: Job) -> None:
         logger.warning("%s. Results are made all the same, and tracked later.", error)
         plan = replace(plan, is_open=False)
     close_abandoned(plan.store, layout.trainings)
-    # Remove the folders of trainings that were killed after their results were complete. Their tracked runs are closed by now.
-    for (variant, seed), folder in unfinished.folders(layout.trainings).items():
-        training = unfinished.begun(folder)
-        stamp = stamps.read(layout.run(variant, seed) / stamps.STAMP)
-        if training and stamp and stamp.fingerprint == training.fingerprint:
-            unfinished.remove(folder)
+    for folder in leftovers.ended(layout):  # their tracked runs are closed by now
+        unfinished.remove(folder)
     plan.write(job.output("plan"))
 
 

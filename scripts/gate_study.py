@@ -58,7 +58,7 @@ def _say(text: str, table: str = "") -> None:
 
 def _can_be_verified(steps: Steps) -> bool:
     """Return whether runs are stale, and each of them can be verified."""
-    stale = {step.key for step in steps.trainings() if steps.reasons(step.key)}
+    stale = {step.key for step in steps.trainings(stale=True)}
     return bool(stale) and stale == {step.key for step, obstacle in verify.candidates(steps) if not obstacle}
 
 
@@ -67,7 +67,7 @@ def _compare(steps: Steps, folder: Path) -> tuple[list[Row], tuple[int, int]]:
     study = steps.study
     if not study.claims:
         raise InputError("the study has no claims")
-    if stale := [step for step in steps.trainings() if steps.reasons(step.key)]:
+    if stale := steps.trainings(stale=True):
         first = stale[0]
         raise InputError(
             f"{len(stale)} runs of the study are missing or stale, such as {first.stamp.parent} ({steps.reasons(first.key)[0]}); "

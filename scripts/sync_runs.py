@@ -26,7 +26,7 @@ def main() -> None:
     study, layout = steps.study, steps.study.layout
     study.require_own_runs()
     busy = leftovers.busy(layout)  # their trainings deliver them
-    runs = [step.stamp.parent for step in steps.trainings() if step.stamp.parent not in busy and not steps.reasons(step.key)]
+    runs = [step.stamp.parent for step in steps.trainings(stale=False) if step.stamp.parent not in busy]
     # Stale runs, and runs that left the configuration, are delivered as well until they are made again or retired.
     others = [folder for folder in layout.runs() if folder not in busy | set(runs) and _is_whole(folder)]
     if not runs and not others:

@@ -113,3 +113,10 @@ def test_a_new_kind_of_data_set(workflow: Workflow, tmp_path: Path) -> None:
     assert metrics["parameters"] == (3 * 3 * 1 * 4 + 4) + (3 * 3 * 4 * 4 + 4) + (4 * 4 * 4 * 50 + 50) + (50 * 2 + 2)
     assert stripes.planned() == set()
     audited(stripes)
+    for name in ("LICENSE", "installer.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, stripes.folder)
+    done = stripes.script("write_crate", "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    described = json.loads(stripes.results("crate", "ro-crate-metadata.json").read_text())["@graph"]
+    (images,) = (entity for entity in described if entity["@id"] == "#images")
+    assert (images["name"], images["description"]) == ("stripes", "Images that the code brings. The source was: made up.")

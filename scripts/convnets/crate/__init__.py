@@ -1,1 +1,1 @@
-"""The study as an RO-Crate: its files, and what the crate says of them. Knows runs and the study, but no rules."""
+"""The study as an RO-Crate: its files, and what the crate says of them. Knows the study, runs, stamps and the data."""

@@ -19,7 +19,7 @@ from convnets.data import kinds
 from convnets.files import read_json, write_json
 from convnets.freshness.code import SCRIPTS
 from convnets.runs import reading
-from convnets.runs.layout import HISTORY, METRICS, RECORD, STAMP, VERIFIED, Layout
+from convnets.runs.layout import VERIFIED, Layout
 from convnets.study.configuration import Configuration
 from convnets.study.places import frozen_of
 
@@ -28,7 +28,7 @@ CODE = (
     *("CITATION.cff", "LICENSE", "Makefile", "Snakefile", "envs", "installer.lock", "profiles", "pyproject.toml", "report"),
     *("requirements.lock", "rules", "schemas", "scripts"),
 )
-RUN_FILES = (HISTORY, METRICS, RECORD, STAMP, VERIFIED)  # the model is left out; the stamp holds its digest
+KEPT = (*reading.FILES, VERIFIED)  # of a run; the model is left out; the stamp holds its digest
 CONFIG, RESULTS, AGAIN, ELSEWHERE = "config.yaml", "results", "again", "elsewhere"
 METADATA = "ro-crate-metadata.json"
 PATHS = ("source", "network", "curves")  # keys of a configuration or a record whose text may be a path
@@ -73,8 +73,8 @@ def configuration(config: Mapping[str, Any], study: Configuration) -> dict[str, 
     """Return the configuration of a study in its crate: the same, with the runs of the crate, and without the tracking store."""
     kept = {key: value for key, value in config.items() if key not in ("study", "tracking")}
     moved = {key: _relative(config[key]) for key in ("variants", "grids", "comparisons") if key in config}
-    is_anywhere, source = study.data.kind == kinds.NEUTRAL, study.data.source
-    source = (source if source in ANYWHERE else ANYWHERE[0]) if is_anywhere else place(Path(source)).as_posix()
+    source = study.data.source if study.data.source in ANYWHERE else ANYWHERE[0]
+    source = place(own).as_posix() if (own := own_images(study)) else source
     return {
         **kept,
         **moved,
@@ -86,13 +86,20 @@ def configuration(config: Mapping[str, Any], study: Configuration) -> dict[str, 
     }
 
 
+def own_images(study: Configuration) -> Path | None:
+    """Return the file or folder of the study's own images; None if they are CIFAR-10 or made by code."""
+    source = Path(study.data.source)
+    return source if study.data.kind != kinds.NEUTRAL and source.exists() else None
+
+
 def own_files(study: Configuration) -> dict[Path, Path]:
     """Return the study's own files with their places: networks with what they import beside them, curves, data, frozen claims."""
     networks = {settings.own.file for settings in study.variants.values() if settings.own.network}
     found = {source: target for file in sorted(networks) for source, target in network_files(file).items()}
-    files = [curves for curves in study.published if curves] + ([] if study.data.kind == kinds.NEUTRAL else [study.data.source])
+    files = [Path(curves) for curves in study.published if curves]
+    files += [images] if (images := own_images(study)) else []
     frozen = {study.frozen: frozen_of(CONFIG)} if study.frozen.is_file() else {}
-    return found | {Path(path): place(Path(path)) for path in files} | frozen
+    return found | {path: place(path) for path in files} | frozen
 
 
 def network_files(file: Path) -> dict[Path, Path]:
@@ -111,7 +118,7 @@ def files_of_runs(study: Configuration) -> dict[Path, Path]:
         other = run.parents[2]
         runs[run] = place(other) / run.relative_to(other)
         found[Layout(other).manifest] = Layout(place(other)).manifest
-    found |= {run / name: target / name for run, target in runs.items() for name in RUN_FILES}
+    found |= {run / name: target / name for run, target in runs.items() for name in KEPT}
     return {source: target for source, target in found.items() if source.is_file()}
 
 

@@ -92,13 +92,13 @@ def write(folder: Path, study: Configuration, origin: Origin) -> None:
     citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
-    data = None if study.data.kind == kinds.NEUTRAL else content.place(Path(study.data.source))
+    data = content.place(images) if (images := content.own_images(study)) else None
     _add_files(crate, folder, data, origin)
     agent = [named(crate, "#agent", "Person", name=origin.agent)] if origin.agent else []
     spdx = citation["license"]
     licence = named(crate, f"https://spdx.org/licenses/{spdx}", "CreativeWork", name=f"{spdx} licence")
     authors = [_author(crate, number, author) for number, author in enumerate(citation["authors"], 1)]
-    source = crate.get(data.as_posix()) if data else named(crate, CIFAR10["url"], "CreativeWork", **_cifar10(folder))
+    source = crate.get(data.as_posix()) if data else _outside(crate, study.data.kind, folder)
 
     layout = Layout(Path(content.RESULTS))
     runs = [trainings.read(folder, layout.run(*key)) for key in product(study.variants, study.seeds)]
@@ -147,11 +147,13 @@ def _author(crate: ROCrate, number: int, author: Mapping[str, str]) -> Entity:
     return named(crate, author.get("orcid", f"#author-{number}"), kind, name=name)
 
 
-def _cifar10(folder: Path) -> Mapping[str, str]:
-    """Return what is said of CIFAR-10, with the source that delivered it if the manifest tells."""
+def _outside(crate: ROCrate, kind: str, folder: Path) -> Entity:
+    """Add the data set that is not in the crate, with the source that delivered it if the manifest tells."""
     manifest = Layout(folder / content.RESULTS).manifest
-    source = f" It was taken from {read_json(manifest)['source']}." if manifest.is_file() else ""
-    return {**CIFAR10, "description": CIFAR10["description"] + source}
+    source = f" The source was: {read_json(manifest)['source']}." if manifest.is_file() else ""
+    if kind == kinds.NEUTRAL:
+        return named(crate, CIFAR10["url"], "CreativeWork", **{**CIFAR10, "description": CIFAR10["description"] + source})
+    return named(crate, "#images", "CreativeWork", name=kind, description=f"Images that the code brings.{source}")
 
 
 def _describe_workflow(crate: ROCrate, properties: Mapping[str, Any]) -> None:

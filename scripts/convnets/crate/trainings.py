@@ -67,7 +67,7 @@ def add(crate: ROCrate, run: Trained, network: Path | None, source: Entity, agen
     `network` is the place of the file of a network of the user's own, `source` what the images were taken from.
     """
     read = [crate.get(content.CONFIG), *([crate.get(network.as_posix())] if network else [])]
-    made = [crate.get((run.folder / name).as_posix()) for name in content.RUN_FILES]
+    made = [crate.get((run.folder / name).as_posix()) for name in content.KEPT]
     return named(
         crate,
         f"#training-{run.id}",

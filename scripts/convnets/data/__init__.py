@@ -1,1 +1,1 @@
-"""The data: CIFAR-10 and own data, where they come from, how they are prepared. Knows nothing of networks, runs or MLflow."""
+"""The data: CIFAR-10 and own data, where they come from, how they are prepared. Knows no other package."""

@@ -1,4 +1,4 @@
-"""What is asked of a user's own data, whatever their kind."""
+"""Checks that all kinds of a user's own data share."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from convnets.errors import InputError
 
 MOST_CLASSES = 1000  # a run's record holds a confusion matrix
 PARTS = ("train", "test")
-COPIES = 2.0  # of the images, which the preparation holds at most, and some memory for the rest
+COPIES = 2.0  # of the images that the preparation holds at most; `BESIDE` is for the rest, in bytes
 BESIDE = 100 * 2**20
 
 

@@ -1,1 +1,1 @@
-"""What is concluded from runs: intervals, verdicts on claims, tables. Knows runs and the study, and no figure or page."""
+"""What is concluded from runs: intervals, verdicts on claims, tables. Knows what stands below, down to the study; draws nothing."""

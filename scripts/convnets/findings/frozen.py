@@ -30,7 +30,7 @@ class Standing:
     """How claims stand to those frozen.
 
     `marks` holds `UNCHANGED`, `CHANGED` or `ADDED` for each claim of the study, `changes` says of each changed one what changed.
-    Of a study that has none of the seeds frozen, no claim was frozen: each has the mark `OTHER`, and nothing else is said.
+    If the study has none of the seeds frozen, each claim has the mark `OTHER`, and nothing else is said.
     `removed` are the claims that were frozen and are no longer in the study. `seeds` says how the seeds differ from those frozen;
     it is empty if they do not. `early` are the runs of the study that began before the claims were frozen, where runs are given.
     """
@@ -103,7 +103,7 @@ def compare(frozen: Terms, now: Terms, runs: Sequence[Run] = ()) -> Standing:
     time = datetime.fromisoformat(frozen["time"]).timestamp()
     judging = {name for terms in new.values() for name in terms.get(NETWORKS, {})}  # none for a claim about formulas
     early = [run for run in runs if run.variant in judging and run.record and run.record.began < time and not is_other]
-    names = [f"{run.variant}/seed{run.seed}" for run in early]
+    names = [run.name for run in early]
     shown = names if len(names) <= FEW else [*names[: FEW - 1], f"{len(names) - FEW + 1} others"]
     return Standing(frozen["time"], commit, marks, changes, removed, seeds, tuple(shown))
 

@@ -24,7 +24,7 @@ MOST_RUNS = 1000  # the largest number of runs that `runs_needed` tries
 class Estimate:
     """A mean estimated from `count` independent values, whose sample standard deviation is `deviation`.
 
-    Or a difference of two means, each of values of its own (`difference`): then `count` is the smaller number of values,
+    It may also be the difference of two independent means (`difference`): then `count` is the smaller number of values,
     `deviation` that of a difference of one value each, and `error` and `freedom` are the standard error and the degrees of freedom.
     A single value has no deviation (NaN), and equal values have a deviation of 0. Neither says how much values vary, so there is
     no interval, and every test gives a p-value of 1.
@@ -63,9 +63,7 @@ class Estimate:
 
     def prediction_interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
         """Return the interval in which one more independent value lies with this probability, NaN without a spread."""
-        half = math.nan
-        if self.has_spread:
-            half = float(special.stdtrit(self.count - 1, (1 + level) / 2)) * self.deviation * math.sqrt(1 + 1 / self.count)
+        half = float(one_more(self.count, level)) * self.deviation if self.has_spread else math.nan
         return self.mean - half, self.mean + half
 
     def p_one_more(self, value: float) -> float:
@@ -158,13 +156,18 @@ def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]
     return [float(p) for p in adjusted]
 
 
+def one_more(count: int | NDArray[np.int64], level: float = CONFIDENCE) -> NDArray[np.float64]:
+    """Return the half-width of the prediction interval for one more value after so many, in their standard deviations."""
+    return np.asarray(special.stdtrit(count - 1, (1 + level) / 2) * np.sqrt(1 + 1 / count))
+
+
 def runs_needed_to_predict(deviation: float, margin: float) -> int | None:
     """Return the number of runs with which the prediction interval of one more is as narrow as the margin on either side.
 
     None if `MOST_RUNS` are not enough, which is so where the margin is less than about two standard deviations of a run.
     """
     counts = np.arange(2, MOST_RUNS + 1)
-    (enough,) = np.nonzero(special.stdtrit(counts - 1, (1 + CONFIDENCE) / 2) * np.sqrt(1 + 1 / counts) * deviation <= margin)
+    (enough,) = np.nonzero(one_more(counts) * deviation <= margin)
     return int(counts[enough[0]]) if len(enough) else None
 
 

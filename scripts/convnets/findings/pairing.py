@@ -36,5 +36,5 @@ def is_paired(first: str, second: str, runs: Mapping[str, Sequence[Run]]) -> boo
     one, other = (variant_and_metric(quantity)[0] for quantity in (first, second))
     if study_of(runs[one][0].variant)[0] == study_of(runs[other][0].variant)[0]:
         return True
-    # Asked of the whole claim, as the choice of its runs is: where not all of its studies can be paired, lists differ in length.
+    # All runs of the claim are checked, since its runs were chosen so; else lists could differ in length.
     return not obstacle([{run.seed: run for run in found} for found in runs.values()])

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from convnets import tables
-from convnets.findings.inference import CONFIDENCE
+from convnets.findings.inference import CONFIDENCE, one_more
 
 COLUMNS = (
     *("figure", "variant", "label", "metric", "seeds", "points", "inside", "share", "own_share_mean", "own_share_lowest"),
@@ -61,8 +60,7 @@ def table(frame: pd.DataFrame, histories: Mapping[str, Sequence[pd.DataFrame]], 
 
 def half_width(values: np.ndarray) -> np.ndarray:
     """Return the half-width of the pointwise prediction band for one more run; `values` has the shape (runs, points)."""
-    count = len(values)
-    return np.asarray(special.stdtrit(count - 1, (1 + CONFIDENCE) / 2) * values.std(0, ddof=1) * np.sqrt(1 + 1 / count))
+    return np.asarray(one_more(len(values)) * values.std(0, ddof=1))
 
 
 def _share_within(values: np.ndarray, number: int) -> float:

@@ -82,7 +82,7 @@ def judge(claims: Sequence[Claim], runs: Sequence[Run], alpha: float = ALPHA) ->
 
 
 def at_margins(claims: Sequence[Claim], runs: Sequence[Run], share: float, alpha: float = ALPHA) -> dict[str, str]:
-    """Return the verdict of each claim that has a margin, by id, with this share of all margins; of a factor that is a power."""
+    """Return the verdict of each claim that has a margin, by id, with margins multiplied by `share`; a ratio's to that power."""
     scaled = [
         claim.model_copy(update={"margin": claim.margin**share if claim.test == "ratio" else claim.margin * share})
         for claim in claims

@@ -1,1 +1,1 @@
-"""What a workflow is doing now, by its events and by the files that trainings write, and how it is shown. It may ask any room."""
+"""What a workflow is doing now, by its events and by the files that trainings write, and how it is shown. May know any package."""

@@ -19,7 +19,7 @@ from convnets.workflow.declarations import TRAINING, key_of
 from convnets.workflow.estimates import duration
 from convnets.workflow.steps import Steps
 
-# How lines of Snakemake begin that have no event of their own. `SAID`: by the lines of jobs, and by the last line.
+# How messages of Snakemake begin that have no event of their own. `SAID`: those that our own lines say already.
 NOTHING, STOPPING = "Nothing to be done", "Terminating processes on user request"
 SAID = (
     *("RuleException:\nCalledProcessError", "WorkflowError:\nAt least one job did not complete"),
@@ -150,7 +150,7 @@ class Events:
         counts = {rule: count for rule, count in record["stats"].items() if rule not in ("all", "total")}
         trainings, self._is_paper = counts.get(TRAINING, 0), "write_paper" in counts
         self._total = {True: trainings, False: sum(counts.values()) - trainings}
-        stale = [step for step in self._steps.trainings() if self._steps.reasons(step.key)] if trainings else []
+        stale = self._steps.trainings(stale=True) if trainings else []
         self._forecast = Forecast(self._steps.study, [run_of(step.stamp.parent) for step in stale])
         self.is_planned = True
         seconds = self._forecast.seconds((), self._cores)

@@ -51,7 +51,7 @@ class Reader:
 
     def progress(self, variant: str, seed: str) -> str:
         """Return how far a training has come, as words that follow its name; empty if it begins."""
-        folder = self._steps.study.layout.trainings / unfinished.name_of(variant, seed)
+        folder = unfinished.folder_of(self._steps.study.layout, variant, seed)
         if epochs := len(self._history(folder, variant, seed)):
             return f" after epoch {epochs}"
         return " within epoch 1" if self._is_wanted(folder, variant, seed) and any(folder.glob("checkpoint-*")) else ""

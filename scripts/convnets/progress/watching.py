@@ -62,7 +62,7 @@ class Watch:
             return Board((runs, trainings), steps, there, [] if there else [NOTHING], seconds)
 
     def _stopped(self, training: Training, steps: Steps) -> Line:
-        folder = steps.study.layout.trainings / unfinished.name_of(training.variant, training.seed)
+        folder = unfinished.folder_of(steps.study.layout, training.variant, training.seed)
         if failure := unfinished.failure_of(folder, steps[f"{TRAINING}/{training.name}"].fingerprint):
             return Line("failed", failure)
         return Line("stopped", f"{training.name}{self._reader.progress(training.variant, training.seed)}")

@@ -1,1 +1,1 @@
-"""What is shown: figures, and the overview as a page. Knows findings and runs, and not MLflow."""
+"""What is shown: figures, the overview as a page, papers. Knows findings and all below them, and not MLflow."""

@@ -159,7 +159,7 @@ def _value(value: object) -> str:
     return str(value)
 
 
-def _cell(value: object) -> str:
+def _cell(value: str | float) -> str:
     """Format a cell of a table for readers."""
     return str(value) if isinstance(value, str) else "" if pd.isna(value) else shown(wording.number(float(value)))
 

@@ -1,4 +1,4 @@
-"""What a paper takes of a study: its tables in LaTeX, the sizes of its figures, the software, and what was done."""
+"""The files of a paper: tables in LaTeX, the sizes of figures, the software, and what was done."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

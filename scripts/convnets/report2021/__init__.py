@@ -1,1 +1,1 @@
-"""The report of 2021: VGG-16, what its tables print, and where it is wrong. Nothing here serves any other study."""
+"""The report of 2021: VGG-16, whose numbers claims may name, its printed tables, and its errata. Knows networks and settings."""

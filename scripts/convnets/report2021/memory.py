@@ -21,7 +21,7 @@ def vgg16_blocks() -> pd.DataFrame:
 def table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> pd.DataFrame:
     """Return the memory of the networks and of VGG-16, beside the numbers that the report's table 1 gives for them.
 
-    The report's numbers stand with the networks that it says they are about, and a note says what is wrong with them. The trained
+    Each printed number stands beside the network that the report assigns it to, and a note says what is wrong with it. The trained
     networks' `parameters` and `labels` are by their head: "dense" and "conv1x1".
     """
     dense, conv1x1, vgg = parameters["dense"], parameters["conv1x1"], vgg16.parameters()

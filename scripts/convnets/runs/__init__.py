@@ -1,1 +1,1 @@
-"""Runs as files: where they are kept, what they record, and their metrics. Knows the settings and the formulas."""
+"""Runs as files: where they are kept, what they record, and their metrics. Knows data, settings and the formulas of networks."""

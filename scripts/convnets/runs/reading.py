@@ -104,7 +104,7 @@ def runs_elsewhere(subjects: Iterable[str], studies: Mapping[str, Path]) -> list
     return [run for study, variant in named for run in found[study].get(variant, ())]
 
 
-def read_elsewhere(folders: Iterable[Path], studies: Mapping[str, str], images: ImageFormat) -> list[Run]:
+def read_elsewhere(folders: Iterable[Path], studies: Mapping[str, str | Path], images: ImageFormat) -> list[Run]:
     """Read runs of other studies, `studies` being their results folders by id. Each run's stamp tells its settings.
 
     Their variants are named `study:variant`. The manifest beside the runs tells the format of the images; where it does not,

@@ -43,6 +43,11 @@ class Run:
     val_losses: Sequence[float] = ()
     val_accuracies: Sequence[float] = ()
 
+    @property
+    def name(self) -> str:
+        """Its name for users, as in its path."""
+        return f"{self.variant}/seed{self.seed}"
+
     @cached_property
     def best(self) -> Epoch:
         """The epoch of the highest validation accuracy, the first of equals."""
@@ -98,15 +103,15 @@ class Run:
         values = getattr(self, CURVES[metric])
         epoch, rest = divmod(other.lowest.iteration * self.last.epoch, self.last.iteration)
         if rest or not 0 < epoch <= len(values):
-            where = f"iteration {other.lowest.iteration:,}, where {other.variant}/seed{other.seed} has its lowest validation loss"
-            raise InputError(f"{self.variant}/seed{self.seed} has no epoch that ends at {where}")
+            where = f"iteration {other.lowest.iteration:,}, where {other.name} has its lowest validation loss"
+            raise InputError(f"{self.name} has no epoch that ends at {where}")
         return float(values[epoch - 1])
 
     def value(self, metric: str) -> float:
         """Return the value of a metric named in `METRICS`; an InputError if the run's history is too old to have it."""
         value = float(METRICS[metric](self))
         if math.isnan(value):
-            raise InputError(f"{self.variant}/seed{self.seed} has no {metric}: its history lacks train_eval_loss; train it again")
+            raise InputError(f"{self.name} has no {metric}: its history lacks train_eval_loss; train it again")
         return value
 
 

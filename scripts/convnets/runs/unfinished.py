@@ -22,7 +22,7 @@ from pydantic.dataclasses import dataclass
 from convnets.errors import InputError
 from convnets.files import read_json, remove_partial, write_json
 from convnets.runs import records
-from convnets.runs.layout import HISTORY
+from convnets.runs.layout import HISTORY, Layout
 from convnets.runs.records import Epoch
 
 LOCK, BEGUN, FAILURE = "lock", "begun.json", "failure.json"
@@ -56,6 +56,11 @@ class Begun:
 def name_of(variant: str, seed: int | str) -> str:
     """Return the name of a training's folder, which is also that of its tracked run."""
     return f"{variant}-seed{seed}"
+
+
+def folder_of(results: Layout, variant: str, seed: int | str) -> Path:
+    """Return the folder of a training."""
+    return results.trainings / name_of(variant, seed)
 
 
 def begin(folder: Path, fingerprint: str, uri: str, experiment: str, *, is_open: bool = True) -> Begun:
@@ -114,7 +119,7 @@ def _removed_after(folder: Path, lock: int) -> Iterator[None]:
     """Remove a folder that this process holds if the block succeeds, and release its lock in any case."""
     try:
         yield
-        # First, since a training that is repeated is to have a token of its own: its points are others, if this is cut off here.
+        # The token goes first: if the process is killed here, and the training is repeated, it gets another.
         (folder / BEGUN).unlink(missing_ok=True)
         for path in folder.iterdir():
             if path.name != LOCK:

@@ -44,7 +44,7 @@ class Optimizer(
         "propertyNames": {"enum": ["name", "learning_rate", *keras_names.OPTIMIZER_ARGUMENTS]},
     },
 ):
-    """A Keras optimizer; who names one gives its learning rate too. Further keys are its arguments, as Keras names them."""
+    """A Keras optimizer; if `name` is given, `learning_rate` is required. Further keys are its arguments, as Keras names them."""
 
     __pydantic_extra__: dict[str, Argument]
 
@@ -106,7 +106,7 @@ class Training(Section):
 
     epochs: Count = Field(29, description="passes over the training images")
     batch_size: Count = Field(64, description="images per iteration")
-    optimizer: Optimizer = Field(Optimizer(), description="a Keras optimizer; who names one gives its learning rate too")
+    optimizer: Optimizer = Field(Optimizer(), description="a Keras optimizer; with name, learning_rate is required")
     precision: Literal["float32", "mixed_bfloat16", "auto"] = Field(
         "float32", description="auto: bfloat16 where the processor multiplies it natively"
     )

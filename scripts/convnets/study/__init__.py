@@ -1,1 +1,1 @@
-"""The study: variants, comparisons, claims, and where runs are tracked; checked and resolved. Knows runs by their metrics."""
+"""The study: variants, comparisons, claims, and where runs are tracked; checked and resolved. Knows runs and all below."""

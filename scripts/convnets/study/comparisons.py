@@ -39,7 +39,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Published:
-    """Curves read off published figures: their file, empty for the replicated report's; figures, all if none; a label."""
+    """Curves read off published figures: their CSV file ("" for the replicated report's), the figures (none: all), a label."""
 
     curves: str
     figures: tuple[str, ...]

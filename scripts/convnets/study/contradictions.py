@@ -108,7 +108,7 @@ def _of_data(declared: Declaration) -> Iterator[str]:
 
 
 def _of_variants(declared: Declaration, members: Mapping[str, Mapping[str, grids.Values]]) -> Iterator[str]:
-    """Yield what is wrong with variants. Of a member of a grid, what its variant has not in common with it is named."""
+    """Yield what is wrong with variants; of a member of a grid, only what is not wrong with the variant that it comes from."""
     grid_of = {member: name for name, found in members.items() for member in found}
     said: set[str] = set()
     labels: dict[str, str] = {}

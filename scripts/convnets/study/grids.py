@@ -26,7 +26,7 @@ Values = Mapping[str, Any]  # those of a member, by the keys of `vary`
 
 
 def members(name: str, grid: Grid) -> dict[str, Values]:
-    """Return the values of each member by its id, as the last key varies fastest; empty if they are more than `MOST_MEMBERS`."""
+    """Return the values of each member by its id, the last key varying fastest; empty if they are more than `MOST_MEMBERS`."""
     return dict(_combinations(name, grid))
 
 

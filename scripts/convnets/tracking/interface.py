@@ -19,8 +19,8 @@ COLUMNS = (
     *("metrics.`final_val_loss`", "metrics.`parameters`", "metrics.`train_seconds`"),
 )
 CURVES = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
-# Of a tag at most. A run, or an experiment, with very many comparisons names the first of them. MLflow 3.17 takes 20,000 of an
-# experiment's tag, older servers 5,000.
+# The most characters of a tag; the last of very many comparisons are left out. MLflow 3.17 takes 20,000 for an experiment's tag,
+# older servers 5,000.
 NOTE_LENGTH = 8000
 EXPERIMENT_NOTE_LENGTH = 5000
 ABOUT = """Image classifiers, one run per variant and seed; the step of every curve is the iteration. Each run's

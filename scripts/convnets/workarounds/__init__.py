@@ -1,4 +1,4 @@
-"""Work-arounds for bugs of other projects, a module for each project. Knows nothing of the project but its errors."""
+"""Work-arounds for bugs of other projects, a module for each project. Knows no other package."""
 
 import logging
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from convnets.study.configuration import Configuration
 
 TRAINING = "train_variant"  # its stamp is that of a run: settings, seed, data and code
 JOB, MARK, STAMP = "job", "stale", "stamp"  # the names that a step's job file, the marker and the stamp have in a rule
-UNCOUNTED = ("place",)  # params that scripts are told and fingerprints leave out: where data are, whose content counts
+UNCOUNTED = ("place",)  # params left out of fingerprints: the place of the data, whose content counts
 
 
 @dataclass(frozen=True)

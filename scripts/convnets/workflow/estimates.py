@@ -95,7 +95,7 @@ def estimate(steps: Steps) -> Mapping[str, float | None]:
 
     def of_training(step: Step) -> float | None:
         variant, seed = run_of(step.stamp.parent)
-        begun = steps.study.layout.trainings / unfinished.name_of(variant, seed)
+        begun = unfinished.folder_of(steps.study.layout, variant, seed)
         return speeds.seconds(variant, epochs_done(begun, step.fingerprint))
 
     speeds = Speeds(steps.study)

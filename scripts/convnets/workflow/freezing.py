@@ -115,7 +115,7 @@ def _runs(study: Configuration) -> Iterator[Path]:
     there = study.runs
     for variant in (name for name in study.variants_of_claims() if not study_of(name)[0]):
         for seed in planned_seeds(study):
-            folder, begun = there.run(variant, seed), there.trainings / unfinished.name_of(variant, seed)
+            folder, begun = there.run(variant, seed), unfinished.folder_of(there, variant, seed)
             if any((folder / name).exists() for name in layout.RUN_FILES):
                 yield folder
             elif (begun / unfinished.BEGUN).exists():

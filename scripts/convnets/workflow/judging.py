@@ -12,6 +12,5 @@ def judge(study: Configuration) -> list[Judgement]:
     own = [study.runs.run(variant, seed) for variant in named if variant in study.variants for seed in study.seeds]
     elsewhere = reading.runs_elsewhere(named, study.studies)
     images = study.described.format
-    studies = {name: str(folder) for name, folder in study.studies.items()}
-    runs = [*reading.read(own, study.variants, images), *reading.read_elsewhere(elsewhere, studies, images)]
+    runs = [*reading.read(own, study.variants, images), *reading.read_elsewhere(elsewhere, study.studies, images)]
     return verdicts.judge(study.claims, runs, looks.alpha(study.looks))

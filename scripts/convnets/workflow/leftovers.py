@@ -1,15 +1,18 @@
-"""Results that the study no longer asks for, and runs that are being trained."""
+"""What trainings and former studies have left: results that are not asked for, folders of trainings that run or have ended."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import Layout
-from convnets.workflow.steps import Steps
+
+if TYPE_CHECKING:
+    from convnets.workflow.steps import Steps
 
 
-def left(steps: Steps) -> list[Path]:
+def left(steps: "Steps") -> list[Path]:
     """Return the folders of runs, finished or not, and the files of comparisons that the study no longer asks for."""
     layout = steps.study.layout
     if steps.study.runs_from:
@@ -29,3 +32,13 @@ def left(steps: Steps) -> list[Path]:
 def busy(layout: Layout) -> set[Path]:
     """Return the folders of the runs that are being trained now."""
     return {layout.run(*run) for run, folder in unfinished.folders(layout.trainings).items() if unfinished.is_held(folder)}
+
+
+def ended(layout: Layout) -> list[Path]:
+    """Return the folders of trainings that were killed when their runs were complete: while these were delivered, or after."""
+    found = []
+    for run, folder in unfinished.folders(layout.trainings).items():
+        training, stamp = unfinished.begun(folder), stamps.read(layout.run(*run) / stamps.STAMP)
+        if stamp and (training is None or training.fingerprint == stamp.fingerprint) and not unfinished.is_held(folder):
+            found.append(folder)
+    return found

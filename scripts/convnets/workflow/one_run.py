@@ -75,7 +75,7 @@ class Attempt:
     @property
     def unfinished(self) -> Path:
         """The folder of the training while it is not finished."""
-        return Layout(self.run.parents[2]).trainings / unfinished.name_of(self.variant, self.seed)
+        return unfinished.folder_of(Layout(self.run.parents[2]), self.variant, self.seed)
 
     def make(self) -> None:
         """Make the run, unless another process has."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from convnets.files import read_json
-from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import name_of
 from convnets.study.stores import Plan, Store, is_tracked, pending_text
+from convnets.workflow import leftovers
 from convnets.workflow.declarations import Step
 from convnets.workflow.steps import Steps
 
@@ -19,10 +19,9 @@ def store_reasons(steps: Steps) -> Iterator[str]:
         yield f"the tracking store {store.database} is missing"
     elif not store.is_server and not Plan.read(layout.plan).is_open:
         yield f"the tracking store {store.uri} could not be opened yet"
-    left_open = open_runs(steps)
-    for run, folder in unfinished.folders(layout.trainings).items():
-        training, stamp = unfinished.begun(folder), stamps.read(layout.run(*run) / stamps.STAMP)
-        if training and stamp and stamp.fingerprint == training.fingerprint and not unfinished.is_held(folder):
+    ended, left_open = leftovers.ended(layout), open_runs(steps)
+    for folder in unfinished.folders(layout.trainings).values():
+        if folder in ended:
             yield f"the training {folder.name} was killed when it had just ended"
         elif folder.name in left_open:
             yield f"the training {folder.name} was killed, and its tracked run may be open"
@@ -38,8 +37,7 @@ def publishing_reasons(steps: Steps) -> Iterator[str]:
 
 def untracked(steps: Steps) -> list[Step]:
     """Return the finished runs that were not delivered to the store."""
-    finished = (step for step in steps.trainings() if not steps.reasons(step.key))
-    return [step for step in finished if not is_tracked(step.stamp.parent, steps.study.store, step.fingerprint)]
+    return [step for step in steps.trainings(stale=False) if not is_tracked(step.stamp.parent, steps.study.store, step.fingerprint)]
 
 
 def line(steps: Steps) -> str:

@@ -64,9 +64,8 @@ def load_finished(paths: Sequence[Path], cores: int, wanted: str) -> Steps:
     An InputError says that runs are missing or stale, for what is `wanted`, which trains nothing.
     """
     steps = load(paths)
-    stale = {step.key: reasons for step in steps.trainings() if (reasons := steps.reasons(step.key))}
-    if stale:
-        lines = [f"  {key.removeprefix(TRAINING + '/')}: {reasons[0]}" for key, reasons in list(stale.items())[:SHOWN]]
+    if stale := steps.trainings(stale=True):
+        lines = [f"  {step.key.removeprefix(TRAINING + '/')}: {steps.reasons(step.key)[0]}" for step in stale[:SHOWN]]
         more = [f"  and {len(stale) - SHOWN} more"] if len(stale) > SHOWN else []
         raise InputError(
             f"{len(stale)} runs are missing or stale, and {wanted} trains nothing: make run first (make why says more)\n"

@@ -139,16 +139,17 @@ class Steps:
         if key not in self._reasons:
             step = self[key]
             rare = [file for file in step.files if str(file) == self._declared.may_be_missing]
-            needed = rare if rare and any(self.reasons(training.key) for training in self.trainings()) else []
+            needed = rare if rare and self.trainings(stale=True) else []
             outputs = [file for file in step.files if file not in rare or file in needed]
             found = stamps.reasons(step.stamp, step.components, step.fingerprint, outputs, needed)
             check = self._declared.checks.get(step.rule)
             self._reasons[key] = found or (list(check(self)) if check else [])
         return self._reasons[key]
 
-    def trainings(self) -> list[Step]:
-        """Return the trainings."""
-        return [step for step in self.all.values() if step.rule == TRAINING]
+    def trainings(self, *, stale: bool | None = None) -> list[Step]:
+        """Return the trainings; if `stale` is given, those that are stale, or those that are not."""
+        trainings = [step for step in self.all.values() if step.rule == TRAINING]
+        return trainings if stale is None else [step for step in trainings if bool(self.reasons(step.key)) == stale]
 
     @cached_property
     def _maker(self) -> Mapping[str, str]:

@@ -96,9 +96,8 @@ def verify(step: Step, data: Path) -> Verification:
     differences = tuple(f"{name}: {text}" for name, texts in found.items() for text in texts or ())
     missing = tuple(name for name, texts in found.items() if texts is None)
     if not differences:
-        trainings = Layout(folder.parents[2]).trainings
         try:
-            with unfinished.claimed(trainings / unfinished.name_of(*run_of(folder))):
+            with unfinished.claimed(unfinished.folder_of(Layout(folder.parents[2]), *run_of(folder))):
                 if stamps.read(step.stamp) != stamp:
                     raise InputError("it was made again meanwhile")
                 _renew(step, stamp, metrics, found)
