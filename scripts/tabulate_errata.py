@@ -4,16 +4,15 @@
 import stage
 
 from convnets import tables
-from convnets.findings import claim_tables
-from convnets.report2021 import errata
+from convnets.report2021 import errata, errata_table
 from convnets.workflow.frame import Job, step
 
 
 def main(job: Job) -> None:
     """Fill the numbers into the errata, add the verdicts of the claims that they concern, write the table."""
-    table = claim_tables.errata(errata.find(job.input("texts")), job.input("claims"), job.settings["errata"])
+    table = errata_table.table(errata.find(job.input("texts")), job.input("claims"), job.settings["errata"])
     tables.write_csv(table, job.output("csv"))
-    tables.write_text(claim_tables.errata_markdown(table), job.output("markdown"))
+    tables.write_text(errata_table.markdown(table), job.output("markdown"))
 
 
 if __name__ == "__main__":

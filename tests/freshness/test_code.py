@@ -134,3 +134,9 @@ def test_what_importing_the_package_executes_counts(package: Path, config: dict[
     forget()
     assert run_fingerprint(config) != run
     assert step_digest("tabulate_vgg16") != table
+
+
+def test_what_any_study_makes_executes_no_code_of_the_report_of_2021() -> None:
+    made = ("train_variant", "plot_comparison", "tabulate_claims", "tabulate_convergence", "tabulate_variants", "write_overview")
+    assert not [module for rule in made for module in code.code_of(rule)["modules"] if "report2021" in module]
+    assert "convnets.report2021.errata" in code.code_of("tabulate_errata")["modules"]

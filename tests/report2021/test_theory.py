@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from convnets import style, tables
-from convnets.report2021 import memory, vgg16, vgg16_figure
+from convnets.networks import vgg16
+from convnets.report2021 import PRINTED_CONV1X1, memory, vgg16_figure
 
 REPORTED = {
     "conv1": (38_720, 1_239_040),
@@ -71,7 +72,7 @@ def test_memory_says_what_is_wrong_with_the_reports_numbers() -> None:
 
 
 def test_the_reports_memory_is_its_parameters_divided_by_eight() -> None:
-    parameters, reported = vgg16.PRINTED_CONV1X1
+    parameters, reported = PRINTED_CONV1X1
     assert parameters == 7_084_554
     assert parameters / 8 / 1e6 == pytest.approx(reported, abs=5e-5)
 

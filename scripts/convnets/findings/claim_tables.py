@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +10,6 @@ from convnets.findings import wording
 from convnets.findings.frozen import Standing
 from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.markdown import plain
-from convnets.report2021.errata import Erratum
 
 EXACT, MEASURED = "exact", "measured"  # on trained networks
 
@@ -87,25 +85,3 @@ def _margins(table: pd.DataFrame) -> str:
     count = f"Claims with a margin: {len(known)}. At half or at double of it, {len(other)} would have another verdict."
     head = f"\n## Other margins\n\n{count}\n"
     return head if other.empty else f"{head}\n{tables.markdown(other[[*columns]].rename(columns=columns))}"
-
-
-def errata(found: Sequence[Erratum], claims_csv: Path, errata_of_claims: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Return one row per erratum, with the claims that name it and their verdicts, which the table of claims holds."""
-    claims = tables.read(claims_csv)
-    verdicts = dict(zip(claims["id"], claims["verdict"], strict=True))
-    frame = pd.DataFrame(list(found))
-    frame["claims"] = [
-        "; ".join(f"{claim}: {verdict}" for claim, verdict in verdicts.items() if erratum in errata_of_claims.get(claim, ()))
-        for erratum in frame["id"]
-    ]
-    return frame
-
-
-def errata_markdown(table: pd.DataFrame) -> str:
-    """Return the errata as Markdown, a paragraph each."""
-    text = "# Errata of the report\n"
-    for row in table.to_dict("records"):
-        text += f"\n## {row['id']} (section {row['section']})\n\n- The report: {row['reported']}.\n- Right: {row['correct']}.\n"
-        text += f"- Why: {row['derivation']}\n- What follows: {row['consequence']}\n"
-        text += f"- Claims: {row['claims']}.\n" if row["claims"] else ""
-    return text

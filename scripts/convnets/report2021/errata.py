@@ -17,9 +17,10 @@ from convnets.data.cifar10 import CLASSES, IMAGE_SHAPE
 from convnets.data.images import ImageFormat
 from convnets.errors import InputError
 from convnets.networks import formulas as layers
+from convnets.networks import vgg16
 from convnets.networks.formulas import BYTES_PER_PARAMETER
 from convnets.networks.shapes import network_parameters
-from convnets.report2021 import vgg16
+from convnets.report2021 import PRINTED_CONV1X1, PRINTED_DENSE
 from convnets.settings import Network
 
 TEXTS = Path(__file__).parents[3] / "report" / "errata.yaml"
@@ -152,9 +153,9 @@ def _numbers() -> Mapping[str, float | str]:
         "channels": CONV1X1.filters[-1],
         "classes": len(CLASSES),
         "saving": dense / conv1x1,
-        "saving_printed": vgg16.PRINTED_DENSE[1] / vgg16.PRINTED_CONV1X1[1],
-        "megabytes_dense": vgg16.PRINTED_DENSE[1],
-        "megabytes_conv1x1": vgg16.PRINTED_CONV1X1[1],
+        "saving_printed": PRINTED_DENSE[1] / PRINTED_CONV1X1[1],
+        "megabytes_dense": PRINTED_DENSE[1],
+        "megabytes_conv1x1": PRINTED_CONV1X1[1],
         "weight_bytes": BYTES_PER_PARAMETER,
         "weight_bits": BYTES_PER_PARAMETER * 8,
     }

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from convnets.data.cifar10 import CLASSES
+from convnets.networks import vgg16
 from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
-from convnets.report2021 import vgg16
-from convnets.report2021.vgg16 import PRINTED_CONV1X1, PRINTED_DENSE
+from convnets.report2021 import PRINTED_CONV1X1, PRINTED_DENSE
 
 
 def vgg16_blocks() -> pd.DataFrame:

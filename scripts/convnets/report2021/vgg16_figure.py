@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from convnets.report2021 import vgg16
+from convnets.networks import vgg16
 from convnets.style import STYLE
 
 CONVOLUTION, POOLING, DENSE = "#56B4E9", "#D55E00", "#009E73"

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from convnets.errors import suggest
-from convnets.report2021.errata import ids as ids_of_errata
 from convnets.settings.section import Listed, OneOrMore, Printable, Section, Some, SomeDistinct, Text, Whole, each_once
 from convnets.study import quantities
 from convnets.study.quantities import Named, exact_numbers, is_exact
@@ -135,9 +133,6 @@ def problems(claims: Mapping[str, Claim], variants: Sequence[str], grids: Named,
         yield from _test_problems(where, claim)
         if claim.grids:
             yield f"{where}.grids is not a key here; a quantity names a grid as it names a variant: grid.test_accuracy"
-        for erratum in claim.erratum:
-            if erratum not in ids_of_errata():
-                yield f"{where}.erratum names {erratum!r}, which is no erratum{suggest(erratum, ids_of_errata())}"
 
 
 def _test_problems(where: str, claim: Claim) -> Iterator[str]:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from convnets import settings
 from convnets.errors import InputError, suggest
+from convnets.report2021 import errata
 from convnets.runs import reading
 from convnets.runs.layout import HISTORY, METRICS, Layout
 from convnets.settings import Optimizer, keras_names
@@ -51,9 +52,12 @@ def find(declared: Declaration) -> Iterator[str]:
         yield from declared_comparisons.problems(name, comparison, known, members, studies, declared.replicates)
     yield from claims.problems(declared.claims, known, members, studies)
     yield from own_networks.problems_of_claims(declared)
-    for name, claim in declared.claims.items() if not declared.replicates else ():
-        if claim.erratum:
+    for name, claim in declared.claims.items():
+        if claim.erratum and not declared.replicates:
             yield f"claims.{name}.erratum names an erratum of the report of 2021; set replicates: report2021, or leave it out"
+        for erratum in claim.erratum:
+            if erratum not in errata.ids():
+                yield f"claims.{name}.erratum names {erratum!r}, which is no erratum{suggest(erratum, errata.ids())}"
     for head, name in declared.memory or ():
         variant = declared.variants.get(name)
         if name not in known:

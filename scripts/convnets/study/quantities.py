@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from convnets.errors import suggest
+from convnets.networks import vgg16
 from convnets.networks.formulas import BYTES_PER_PARAMETER, megabytes
-from convnets.report2021 import vgg16
 from convnets.runs.run import CURVES, FIXED_METRICS, METRICS
 
 Named = Mapping[str, Collection[str]]  # the variants of a grid, or of another study, by its id

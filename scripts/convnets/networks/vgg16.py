@@ -1,4 +1,4 @@
-"""VGG-16, the network of the report's theory: its layers, and its parameters by the formulas of layer shapes.
+"""VGG-16, whose numbers claims can name: its layers, and its parameters by the formulas of layer shapes.
 
 Source: K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
 configuration D: 3x3 'same' convolutions on 224 x 224 x 3 images, a 2x2 max pooling after each block, three fully connected
@@ -13,10 +13,6 @@ from convnets.networks.shapes import convolution_parameters
 
 INPUT_SIDE, INPUT_CHANNELS = 224, 3
 KERNEL_SIZE = 3
-
-# What table 1 of the report prints: parameters, and megabytes of 10^6 bytes.
-PRINTED_DENSE = (138_357_544, 553.43)
-PRINTED_CONV1X1 = (7_079_424 + 1 * 1 * 512 * 10 + 10, 0.8856)
 
 
 @dataclass(frozen=True)
