@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from edited import forget
-from staleness import SMALL
+from staleness import SMALL, with_overview
 from workflow import Workflow
 
 from convnets.data.cifar10 import BATCH_SHA256
@@ -24,6 +24,11 @@ from convnets.workflow.declarations import Step
 from convnets.workflow.steps import Steps
 
 STORE, PUBLISHING = "create_store", "publish_comparisons"
+
+
+def is_said(why: dict[str, list[str]], reason: str) -> bool:
+    """Return whether a reason of any step begins so."""
+    return any(text.startswith(reason) for reasons in why.values() for text in reasons)
 
 
 def finish(steps: Steps, key: str, *, is_open: bool = True) -> Path:
@@ -99,6 +104,15 @@ class MadeUp(Workflow):
         """Return what is stale, and the reasons of each step's own."""
         steps = steps or self.steps()
         return {key: steps.reasons(key) for key in steps.all if steps.is_stale(key)}
+
+    def settle(self, expected: set[str]) -> dict[str, list[str]]:
+        """Check what is stale, finish it, and check that nothing is stale then; return the reasons."""
+        steps = self.steps()
+        why = self.stale(steps)
+        assert set(why) == with_overview(expected)
+        self.make(steps)
+        assert self.stale(steps.again()) == {}
+        return why
 
     @staticmethod
     def make(steps: Steps) -> None:
