@@ -108,7 +108,7 @@ def measure_step(arguments: argparse.Namespace) -> None:
     for precision in ("float32", "mixed_bfloat16"):
         sides = {
             name: lambda name=name, precision=precision: sum(
-                side_by_side(name, arguments.dataset, arguments.variant, precision, 400)
+                side_by_side(name, arguments.dataset, arguments.variant, precision, arguments.steps)
             )
             for name in ("peak", "step")
         }
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, default=ROOT / "results" / "data" / "dataset.npz", help="default: %(default)s")
     parser.add_argument("--variant", default="conv3_dropout05", help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, default=400, help="of each process, for `step` (default: %(default)s)")
     parser.add_argument("--scale", type=float, default=0.2, help="of the protocol's epochs, for `workflow` (default: %(default)s)")
     arguments = parser.parse_args()
     arguments.dataset = arguments.dataset.resolve()

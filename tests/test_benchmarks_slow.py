@@ -13,7 +13,10 @@ from workflow import CONFIG, Workflow
 # By what the docs name: the options of the smallest size, and what is printed. DATA is a small prepared data set.
 BENCHMARKS = {
     "compare_training.py throughput": (["--rounds", "1", "--dataset", "DATA"], "throughput, float32 over plain float32: median"),
-    "compare_training.py step": (["--rounds", "1", "--dataset", "DATA"], "step, share of the float32 peak: median"),
+    "compare_training.py step": (
+        ["--rounds", "1", "--steps", "20", "--dataset", "DATA"],
+        "step, share of the float32 peak: median",
+    ),
     "profile_step.py": (["--precision", "float32", "--dataset", "DATA"], "operations in all"),
     "measure_phases.py": (["--epochs", "1", "--results", "RESULTS"], "peak memory:"),
     "simulate_errors.py": (["--studies", "20", "--output", "/dev/null"], "heavy-tailed, 20 seeds, one more run:"),

@@ -23,10 +23,9 @@ from convnets.runs import reading
 from convnets.runs.layout import HISTORY, METRICS, MODEL, RECORD
 from convnets.study.stores import Store
 
-# One run of each kind of variant.
+# One run of each kind of variant; that with augmentation has dropout, too.
 AUGMENTED = {"horizontal_flip": "batch", "channel_offset": 0.05, "accumulate": True}
 KINDS: dict[str, dict[str, Any]] = {
-    "conv_dropout": {"filters": [4, 4], "kernel_size": 5},
     "conv_augment": {"filters": [4], "kernel_size": 5, "augmentation": AUGMENTED},
     "conv_1x1": {"filters": [4], "kernel_size": 5, "head": "conv1x1", "dense_units": [], "dropout": 0.0},
     "mlp": {},
