@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from terminals import answer_interrupts
 from waiting import SECONDS, wait_until
 from workflow import CONFIG, Workflow
 
@@ -35,9 +36,14 @@ command.run(lambda: command.snakemake(["empty.yaml"], 1, "--snakefile", "Lasting
 def test_a_report_that_is_interrupted_leaves_nothing_locked(tmp_path: Path) -> None:
     project = Workflow(tmp_path / "project", tmp_path / "batches", copy.deepcopy(CONFIG))
     (project.folder / "empty.yaml").write_text("{}")
-    (project.folder / "Lasting").write_text('rule all:\n    output: "made"\n    shell: "touch begun; sleep 5; touch made"\n')
+    (project.folder / "Lasting").write_text('rule all:\n    output: "made"\n    shell: "touch begun; sleep 60; touch made"\n')
     process = subprocess.Popen(
-        [sys.executable, "-c", STOPPED], cwd=project.folder, process_group=0, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", STOPPED],
+        cwd=project.folder,
+        process_group=0,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=answer_interrupts,
     )
     wait_until((project.folder / "begun").exists, "the job runs", process=process)
     os.killpg(process.pid, signal.SIGINT)

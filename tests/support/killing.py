@@ -8,12 +8,14 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from standstill import stand_still
 from trainings import STARTED, Training
 from waiting import wait_until
 
-from convnets.freshness.stamps import STAMP
+from convnets.runs.layout import HISTORY, MODEL, STAMP
 from convnets.runs.unfinished import BEGUN
 
 FILES = ["history.csv", "metrics.json", "model.keras", "record.json", "stamp.json", "tracked.json"]  # of a run in the end
@@ -24,9 +26,16 @@ def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", 
     wait_until(lambda: condition() or process.poll() is not None, pause=pause)
 
 
+def _files(training: Training, pattern: str) -> list[Path]:
+    """Return files of the training's folder."""
+    with suppress(FileNotFoundError):  # it is being removed
+        return list(training.unfinished.glob(pattern))
+    return []
+
+
 def epochs_done(training: Training) -> int:
     """Return the epoch of the last checkpoint; one that a kill cut off has another name."""
-    return max((int(path.stem[-6:]) for path in training.unfinished.glob("checkpoint-*.npz")), default=0)
+    return max((int(path.stem[-6:]) for path in _files(training, "checkpoint-*.npz")), default=0)
 
 
 def assert_went_on(training: Training, done: int) -> None:
@@ -39,42 +48,42 @@ def assert_went_on(training: Training, done: int) -> None:
 
 
 def has_trained(training: Training, epochs: int) -> bool:
-    return any(int(path.stem[-6:]) >= epochs for path in training.unfinished.glob("checkpoint-*.npz"))
+    return epochs_done(training) >= epochs
 
 
 def stands_still_while_writing(training: Training, process: "subprocess.Popen[bytes]") -> bool:
     """Stop a training that is writing a checkpoint, and return whether it was not done with that before it stood still."""
-    if not any(training.unfinished.glob(".checkpoint*")):
+    if not _files(training, ".checkpoint*"):
         return False
     stand_still(process.pid)
-    if any(training.unfinished.glob(".checkpoint*")):
+    if _files(training, ".checkpoint*"):
         return True
     process.send_signal(signal.SIGCONT)
     return False
 
 
-def kill(
-    training: Training, kinds: Iterable[str], epochs: int, moments: random.Random, seconds: float, most: int = 40
-) -> Counter[str]:
+def kill(training: Training, kinds: Iterable[str], epochs: int, moments: random.Random, most: int) -> Counter[str]:
     """Kill a training of so many epochs again and again, and let it end; return the kills by kind.
 
-    Kinds are `start`, at a random moment within the first `seconds`; `epoch`, within a random one of the next `most` epochs;
-    `checkpoint`, while one is written; `end`, at a random moment after the last checkpoint, when files are written and the run is
-    delivered. After each kill the run folder is emptied, as Snakemake empties it after a job that was killed.
+    Kinds are `start`, at a random moment of the first seconds, and at the latest after two epochs more; `epoch`, within a random
+    one of the next `most` epochs; `checkpoint`, while one is written; `end`, when files are written or the run is delivered. After
+    each kill the run folder is emptied, as Snakemake empties it after a job that was killed.
     """
     kills: Counter[str] = Counter()
     for kind in kinds:
         done = epochs_done(training)
         process = training.start()
         if kind == "start":
-            time.sleep(moments.uniform(0.1, max(1.0, min(0.6 * seconds, 7.0))))
+            until = time.monotonic() + moments.uniform(0.1, 6.0)
+            wait_for(lambda until=until, done=done: time.monotonic() > until or has_trained(training, done + 2), process)
         elif kind == "epoch":
             reached = moments.randint(min(done + 2, epochs - 2), min(done + most, epochs - 2))
             wait_for(lambda reached=reached: has_trained(training, reached), process, 0.002)
             time.sleep(moments.uniform(0, 0.02))
         elif kind == "end":
-            wait_for(lambda: has_trained(training, epochs), process, 0.002)
-            time.sleep(moments.uniform(0, 2.5))
+            last = training.run / moments.choice((HISTORY, MODEL, STAMP))
+            wait_for(last.exists, process, 0.002)
+            time.sleep(moments.uniform(0, 0.2))
         else:
             wait_for(lambda process=process: stands_still_while_writing(training, process), process, 0)
         process.kill()

@@ -23,9 +23,14 @@ from waiting import SECONDS
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, below those that outgoing connections take, so that it is still free in a while."""
+    """Return a port that nobody listens on, below those that outgoing connections take, so that it is still free in a while.
+
+    Each process that tests draws from other ones, so that none takes the port of a server of another that is being restarted.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + 5_500 * (worker % 4)
     while True:
-        port = random.randint(10_000, 32_000)
+        port = random.randrange(first, first + 5_500)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

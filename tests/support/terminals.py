@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 
-def _answer_interrupts() -> None:
+def answer_interrupts() -> None:
     """Let a process end by Ctrl-C even where the tests themselves run in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -38,7 +38,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_answer_interrupts,
+            preexec_fn=answer_interrupts,
         )
         os.close(theirs)
         self._chunks: list[bytes] = []

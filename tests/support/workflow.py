@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from conftest import ROOT
+from waiting import SECONDS
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 PARTS = (
@@ -62,13 +63,16 @@ class Workflow:
         return ["config.yaml", "overlay.yaml"]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = self.command(*arguments)
-        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        return self._done(self.command(*arguments))
 
     def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a script that takes configuration files on this configuration."""
-        command = [sys.executable, f"scripts/{name}.py", *arguments, *self.configfiles()]
-        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        return self._done([sys.executable, f"scripts/{name}.py", *arguments, *self.configfiles()])
+
+    def _done(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; one that hangs is ended, so that it is the test that fails."""
+        options = {"capture_output": True, "text": True, "check": False, "timeout": 3 * SECONDS}
+        return subprocess.run(command, cwd=self.folder, env=self.environment, **options)
 
     def run(self, *arguments: str) -> None:
         done = self.snakemake(*arguments)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_delivering_again_changes_nothing(store: Store, model: Path, tmp_path: P
     assert deliver(store, Finished.read(finished.folder)) == run_id
     assert list(all_runs(store)) == [run_id]
     assert all_runs(store)[run_id].to_dictionary() == before
+
+
+def test_files_that_were_made_again_take_the_place_of_those_delivered(store: Store, model: Path, tmp_path: Path) -> None:
+    """As those of a training that was killed when it had been delivered, and that went on with its token after its files went."""
+    finished = write_run(tmp_path, model)
+    run_id = deliver(store, finished)
+    again = write_run(tmp_path, model)
+    records.write_record(again.folder / layout.RECORD, replace(again.record, training=finished.record.training, threads=11))
+    assert deliver(store, Finished.read(again.folder)) == run_id
+    assert delivery.missing(connect(store), run_id, again.folder) == []
+    delivered = mlflow.artifacts.load_dict(f"{all_runs(store)[run_id].info.artifact_uri}/files/{layout.RECORD}")
+    assert delivered["threads"] == 11
+    assert len(points(store, run_id, "val_loss")) == 3
 
 
 CALLS = [

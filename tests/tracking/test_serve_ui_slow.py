@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 from servers import free_port
-from waiting import wait_until
+from waiting import SECONDS, wait_until
 from workflow import ROOT
 
 from convnets.study.stores import Store
@@ -28,10 +28,10 @@ def test_a_browser_opens_on_the_runs_once_they_are_served(template: Path, tmp_pa
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, process_group=0) as serving:
         try:
             wait_until(noted.is_file, "the browser is asked to open a page", process=serving)
-            assert requests.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 200
+            assert requests.get(f"http://127.0.0.1:{port}/health", timeout=SECONDS).status_code == 200
         finally:
             os.killpg(serving.pid, signal.SIGINT)
-        printed = serving.communicate(timeout=60)[0]
+        printed = serving.communicate(timeout=SECONDS)[0]
     page = noted.read_text().strip()
     assert page == f"http://127.0.0.1:{port}/{pages.runs_page(connect(store).experiment)}"
     assert printed.startswith(f"All runs: {page}\n")

@@ -57,7 +57,7 @@ def test_whatever_a_server_does_a_run_arrives_once(
 
 # Of the 36 to 41 requests that a publication of one run makes.
 @pytest.mark.parametrize(
-    ("mode", "number"), [*(("lose", number) for number in range(1, 36, 4)), *(("drop", number) for number in range(3, 36, 8))]
+    ("mode", "number"), [*(("lose", number) for number in range(1, 36, 8)), *(("drop", number) for number in range(3, 36, 16))]
 )
 def test_a_server_that_fails_in_the_middle_of_a_delivery(
     mode: str, number: int, proxy: FaultyProxy, store: Store, model: Path, tmp_path: Path

@@ -4,7 +4,6 @@ import random
 import re
 import shutil
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from disks import mounted
 from finished_runs import new_store
 from images import split_of
-from killing import FILES, has_trained, kill, wait_for
+from killing import FILES, epochs_done, has_trained, kill, wait_for
 from trainings import STARTED, Training, assert_same, outcome, settings_with, write_data
 from waiting import SECONDS
 
@@ -56,7 +55,7 @@ OPTIMIZER = {"name": "rmsprop", "learning_rate": 0.0005, "momentum": 0.0}
 
 def epochs_of(variant: str) -> int:
     """Return as many epochs as make a training last for some seconds: those of 64 iterations, and bfloat16, are slower."""
-    return 50 if {"batch_size", "precision"} & set(VARIANTS[variant]) else 150
+    return 80 if {"batch_size", "precision"} & set(VARIANTS[variant]) else 150
 
 
 def training_of(shared: Path, folder: Path, variant: str, epochs: int | None = None, results: Path | None = None) -> Training:
@@ -110,12 +109,8 @@ def test_killed_at_any_moment(
     variant: str, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training], kills: Counter[str]
 ) -> None:
     """Five kills: at a random moment after the start, in two random epochs, while a checkpoint is written, and at the end."""
-    training = training_of(shared, tmp_path, variant)
-    started = time.monotonic()
-    undisturbed(variant)
-    seconds = time.monotonic() - started  # 0 where it was made before, which is as good
-    epochs = epochs_of(variant)
-    kills.update(kill(training, KINDS, epochs, random.Random(variant), seconds, most=epochs // 4))
+    training, epochs = training_of(shared, tmp_path, variant), epochs_of(variant)
+    kills.update(kill(training, KINDS, epochs, random.Random(variant), most=epochs // 4))
     assert_same(training.run, undisturbed(variant).run)
     training.assert_tracked_once()
     assert not training.unfinished.exists()
@@ -123,14 +118,14 @@ def test_killed_at_any_moment(
     assert training.files() == FILES
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop(number: signal.Signals, shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
+def test_asked_to_stop(shared: Path, tmp_path: Path, undisturbed: Callable[[str], Training]) -> None:
     """Asked three times, each time twice, a training keeps what it has done of its epoch and goes on from there."""
     training = training_of(shared, tmp_path, "mlp")
     last = ""
-    for epochs in (0, 10, 20):
+    for further, number in ((0, signal.SIGTERM), (5, signal.SIGINT), (5, signal.SIGTERM)):
+        reached = epochs_done(training) + further
         process = training.start()
-        wait_for(lambda epochs=epochs: has_trained(training, epochs) if epochs else training.status() == "RUNNING", process)
+        wait_for(lambda epochs=reached: has_trained(training, epochs) if epochs else training.status() == "RUNNING", process)
         for _ in range(2):
             process.send_signal(number)
         assert process.wait(timeout=SECONDS) == 128 + number, training.log()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from staleness import SMALL, TABLES, active_runs, audited, finished, put, settle, trainings
-from standstill import alone_with
+from standstill import alone_with, stand_still
 from waiting import wait_until
 from workflow import Workflow
 
@@ -53,12 +53,13 @@ def start(workflow: Workflow, epochs: int) -> tuple["subprocess.Popen[bytes]", P
 
 
 def test_another_call_is_refused_and_harms_nothing(workflow: Workflow) -> None:
-    process, log = start(workflow, 1000)
+    process, log = start(workflow, 60)
     wait_for(log, "epoch 2/", process)
+    stand_still(process.pid)
     second = workflow.snakemake()
+    process.send_signal(signal.SIGCONT)
     assert second.returncode == 1
     assert "cannot be locked" in second.stdout + second.stderr
-    assert process.poll() is None, "the first call has ended before it was disturbed"
     assert process.wait() == 0
     settle(workflow, set())
 

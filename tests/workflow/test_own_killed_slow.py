@@ -15,7 +15,7 @@ from trainings import Training, assert_same, settings_with
 from convnets.freshness import fingerprint
 from convnets.study.stores import Store
 
-EPOCHS = 400
+EPOCHS = 250
 KINDS = (*("start", "epoch", "epoch", "epoch") * 5, "checkpoint", "end")
 HELPER = "from keras import layers\n\n\ndef twice(x):\n    return layers.Add()([x, x])\n"
 
@@ -44,7 +44,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
     undisturbed, training = training_of("undisturbed"), training_of("killed")
     undisturbed.finish()
-    kills = kill(training, KINDS, EPOCHS, random.Random("own"), 6.0, most=9)
+    kills = kill(training, KINDS, EPOCHS, random.Random("own"), most=9)
     assert kills["start"] + kills["epoch"] == 20, kills  # the last two may come too late
     assert_same(training.run, undisturbed.run)
     training.assert_tracked_once()

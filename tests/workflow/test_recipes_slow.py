@@ -67,6 +67,7 @@ def test_a_new_table(workflow: Workflow) -> None:
     assert "write_paper" in workflow.made("--", "write_paper")
     assert "two layers" in workflow.results("paper", "gaps.tex").read_text(encoding="utf-8")
     assert "{gaps}" in workflow.results("paper", "example.tex").read_text(encoding="utf-8")
+    shutil.copy(ROOT / "config.yaml", workflow.folder)  # the picture is that of the whole study's rules
     checks = ("test_rule_graph.py", "test_stage.py::test_every_script_sets_the_stage_first")
     tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in checks)]
     done = subprocess.run(tests, cwd=workflow.folder, capture_output=True, text=True, check=False)
