@@ -11,7 +11,7 @@ from finished_runs import stand_in, write_run
 from convnets.study.stores import Membership, Plan, Store
 from convnets.tracking import presentation, publishing
 from convnets.tracking.connection import connect
-from convnets.tracking.publishing import Published
+from convnets.tracking.publishing import Publication
 
 MEMBERS = {
     "mlp100": Membership("MLP", {"depth": "Layers", "mlp": "An MLP"}),
@@ -36,7 +36,7 @@ class Results:
             self.figures[name] = folder / f"{name}.svg"
             self.figures[name].write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
 
-    def publish(self, plan: Plan | None = None, others: Sequence[Path] = (), *, thorough: bool = False) -> Published:
+    def publish(self, plan: Plan | None = None, others: Sequence[Path] = (), *, thorough: bool = False) -> Publication:
         folders = [run.folder for run in self.runs]
         trainings = self.folder / "unfinished"
         return publishing.publish(plan or self.plan, folders, self.figures, trainings, others, thorough=thorough)

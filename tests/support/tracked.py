@@ -49,7 +49,7 @@ def through(proxy: FaultyProxy, store: Store) -> Store:
     return Store(proxy.uri, store.experiment)
 
 
-def publish(store: Store, runs: list[Finished], folder: Path) -> publishing.Published:
+def publish(store: Store, runs: list[Finished], folder: Path) -> publishing.Publication:
     plan = Plan(store, False, {run.metrics.variant: Membership("a label", {}) for run in runs})
     return publishing.publish(plan, [run.folder for run in runs], {}, folder / "unfinished")
 

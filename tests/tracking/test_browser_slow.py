@@ -27,7 +27,7 @@ from convnets.tracking import interface as pages
 from convnets.tracking import publishing
 from convnets.tracking.connection import connect
 from convnets.tracking.finished_run import Finished
-from convnets.tracking.publishing import Published
+from convnets.tracking.publishing import Publication
 
 # Of each chart: what its x axis is, and the name and the points of each line.
 LINES = """charts => charts.map(chart => [
@@ -62,7 +62,7 @@ pytestmark = pytest.mark.flaky(reruns=1)  # a busy machine may be too late for a
 class Interface:
     """A served store with a run of each variant in the five comparisons of the report, and a browser page to look at it."""
 
-    def __init__(self, root: str, published: Published, finished: dict[str, Finished], runs: dict[str, Any]) -> None:
+    def __init__(self, root: str, published: Publication, finished: dict[str, Finished], runs: dict[str, Any]) -> None:
         self.root, self.published, self.finished, self.runs = root, published, finished, runs
         self.width = 0  # of a figure, in pixels
         self.page: Any = None

@@ -74,7 +74,7 @@ class Curves:
     is_published: bool = False
 
 
-Published = Mapping[tuple[str, str], Curves]  # by variant and split
+CurvesBeside = Mapping[tuple[str, str], Curves]  # by variant and split
 Line = tuple[Curves, str, str, str]  # curves, split, label and colour
 
 
@@ -98,7 +98,7 @@ def curves(histories: Iterable[pd.DataFrame]) -> Curves:
     return Curves(mean, deviation, len(frames))
 
 
-def read_published(path: Path, spec: Comparison) -> Published:
+def read_published(path: Path, spec: Comparison) -> CurvesBeside:
     """Return the published curves of a comparison."""
     found = published_curves.read(path, spec.published.figures if spec.published else ())
     drawn = {}
@@ -109,7 +109,7 @@ def read_published(path: Path, spec: Comparison) -> Published:
     return drawn
 
 
-def published_of(comparisons: Sequence[Comparison], files: Iterable[Path]) -> dict[str, Published]:
+def published_of(comparisons: Sequence[Comparison], files: Iterable[Path]) -> dict[str, CurvesBeside]:
     """Return the published curves of each comparison that has any, by id; `files` are those that they name, each once, in order."""
     having = [(spec, spec.published.curves) for spec in comparisons if spec.published]
     paths = dict(zip(dict.fromkeys(name for _, name in having), files, strict=True))
@@ -127,7 +127,7 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
         return figure
 
 
-def comparison(spec: Comparison, found: Mapping[str, Curves], beside: Published | None = None, size: Size = SCREEN) -> Figure:
+def comparison(spec: Comparison, found: Mapping[str, Curves], beside: CurvesBeside | None = None, size: Size = SCREEN) -> Figure:
     """Draw a comparison from the curves of each variant, and those that were published of it."""
     with mpl.rc_context({**STYLE, **size.style}):
         drawn = [[*_lines(spec, splits, found, size), *_lines_beside(spec, splits, beside or {}, size)] for splits in spec.rows]
@@ -154,7 +154,7 @@ def _lines(spec: Comparison, splits: Sequence[str], found: Mapping[str, Curves],
         yield _line(member, split, found[member.variant], size, [SPLITS[split][1]] * (len(splits) > 1))
 
 
-def _lines_beside(spec: Comparison, splits: Sequence[str], beside: Published, size: Size) -> Iterable[Line]:
+def _lines_beside(spec: Comparison, splits: Sequence[str], beside: CurvesBeside, size: Size) -> Iterable[Line]:
     """Yield the published lines in a row of panels, named by what they are of where that is not plain."""
     for member, split in product(spec.members, splits):
         kind = OF_PUBLISHED[split]

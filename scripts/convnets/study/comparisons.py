@@ -38,7 +38,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedCurves:
     """Curves read off published figures: their CSV file ("" for the replicated report's), the figures (none: all), a label."""
 
     curves: str
@@ -55,7 +55,7 @@ class Comparison:
     figure: str
     members: tuple[Member, ...]
     rows: tuple[tuple[str, ...], ...]
-    published: Published | None = None
+    published: PublishedCurves | None = None
 
 
 def resolve(
@@ -78,7 +78,7 @@ def resolve(
         hexadecimal = {split: PALETTE.get(color, color) for split, color in colors.items()}
         study, _, own = variant.rpartition(":")
         members.append(Member(variant, labels.get(variant, f"{own} ({study})"), hexadecimal))
-    drawn = Published(**comparison.published.model_dump()) if comparison.published else None
+    drawn = PublishedCurves(**comparison.published.model_dump()) if comparison.published else None
     return Comparison(name, comparison.title, comparison.figure, tuple(members), comparison.rows, drawn)
 
 

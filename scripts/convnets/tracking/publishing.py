@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """The outcome of publishing.
 
     Addresses are relative to the root of the user interface of `store`: `runs` is the list of runs, `curves` each comparison's
@@ -74,7 +74,7 @@ def publish(
     others: Sequence[Path] = (),
     *,
     thorough: bool = False,
-) -> Published:
+) -> Publication:
     """Deliver runs to the store, close those of killed trainings, and publish the comparisons.
 
     `folders` are those of the finished runs, `figures` the file of each comparison's figure in the order of display;
@@ -111,7 +111,7 @@ def publish(
     except (StoreError, OSError) as error:
         problem = str(error)
     pending = [run.name for run in (*runs, *beside) if run.training not in ids]
-    return Published(plan.store, address, curves, compare, pending, problem, left_out)
+    return Publication(plan.store, address, curves, compare, pending, problem, left_out)
 
 
 def bring(plan: Plan, folders: Sequence[Path]) -> str:
