@@ -33,7 +33,6 @@ ELSEWHERE = {
     r"make freeze": ("tests/workflow/test_freezing.py", "freeze_claims"),
     r"make crate( AGENT=.*)?": ("tests/crate/test_crate_slow.py", '"write_crate"'),
     r"make gate( .*)?": ("tests/workflow/test_gate_slow.py", "gate_study"),
-    r"\.venv/bin/snakemake --rulegraph \| dot -Tsvg": ("tests/test_rule_graph.py", "--rulegraph"),
     r"\.venv/bin/snakemake --profile profiles/slurm.*": ("tests/workflow/test_slurm_slow.py", "profiles/slurm"),
     r'make report CONFIGFILE="config\.reference\.yaml config\.bfloat16\.yaml"': (
         "tests/findings/test_bfloat16.py",
