@@ -106,7 +106,7 @@ def test_preemption_and_a_node_that_fails(cluster: Slurm, submitted: Submit, loc
     workflow.finish(process)
     for name in held:
         assert "going on after epoch" in workflow.log(name), name
-    assert "failed" not in workflow.output()
+    assert " failed conv2" not in workflow.output()  # Snakemake warns of a node that fails, and goes on
     for run in ("conv2/seed1", "conv2_1x1/seed1"):
         assert f" training {run}\n" in workflow.output()
         assert f" finished {run}: validation 0." in workflow.output()
