@@ -117,7 +117,7 @@ def test_a_table_that_a_user_adds_is_shown(config: dict[str, Any], reference: li
     text = page.render(given, {}, {}, figures, WRITTEN, TEXTS / "overview.html.jinja", TEXTS / "overview.css")
     assert words(section(text, "further")) == (
         "Further tables What else was tabulated. variant count gap note one count 1,234 gap \N{MINUS SIGN}0.2500 note a-b "
-        "two count 5 gap note gaps"
+        "two count 5 gap note tables/gaps.csv"
     )
     assert '<a href="#further">' in text
 
