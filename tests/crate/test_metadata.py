@@ -12,6 +12,7 @@ from own_data import write_pictures
 from studies import REFERENCE
 
 from convnets.crate import content, metadata
+from convnets.data import kinds
 from convnets.study import configuration
 from convnets.study.configuration import Configuration
 
@@ -111,6 +112,17 @@ def test_a_folder_of_pictures_is_described_as_a_whole(
     assert [name for name in found if name.startswith("pictures")] == ["pictures/"]
     assert found["pictures/"]["@type"] == "Dataset"
     assert "pictures/" in names(found["./"], "hasPart") & names(found["#workflow-run"], "object")
+
+
+def test_images_that_code_brings_are_named_without_a_file(
+    crate: Path, study: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a kind of data set that needs no source; CIFAR-10 stands for it, as one kind among others."""
+    monkeypatch.setattr(kinds, "NEUTRAL", "another")
+    assert content.own_images(study) is None
+    found = described(crate, study)
+    assert (found["#images"]["@type"], found["#images"]["name"]) == ("CreativeWork", "cifar10")
+    assert "#images" in names(found["#workflow-run"], "object")
 
 
 def test_nobody_is_named_who_was_not_given(crate: Path, study: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
