@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import mlflow
 import numpy as np
@@ -72,13 +73,23 @@ def test_delivering_again_changes_nothing(store: Store, model: Path, tmp_path: P
     assert all_runs(store)[run_id].to_dictionary() == before
 
 
-def test_files_that_were_made_again_take_the_place_of_those_delivered(store: Store, model: Path, tmp_path: Path) -> None:
-    """As those of a training that was killed when it had been delivered, and that went on with its token after its files went."""
+def test_files_that_were_made_again_take_the_place_of_those_delivered(
+    store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a training that was killed when it had been delivered, and that went on with its token after its files went.
+
+    Their first delivery is cut off.
+    """
     finished = write_run(tmp_path, model)
     run_id = deliver(store, finished)
     again = write_run(tmp_path, model)
     records.write_record(again.folder / layout.RECORD, replace(again.record, training=finished.record.training, threads=11))
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "log_points", mock.Mock(side_effect=ConnectionError("the server went away")))
+        with pytest.raises(StoreError, match="the server went away"):
+            deliver(store, Finished.read(again.folder))
     assert deliver(store, Finished.read(again.folder)) == run_id
+    assert all_runs(store)[run_id].info.status == "FINISHED"
     assert delivery.missing(connect(store), run_id, again.folder) == []
     delivered = mlflow.artifacts.load_dict(f"{all_runs(store)[run_id].info.artifact_uri}/files/{layout.RECORD}")
     assert delivered["threads"] == 11

@@ -64,15 +64,18 @@ def deliver(connection: Connection, finished: Finished, member: Membership, mode
     with reached(store):
         run = open_run(connection, finished.identity, member, finished.params)
         run_id = str(run.info.run_id)
-        # Those of a run that was killed at its very end, removed and repeated are new to a run that is FINISHED.
-        if is_new := finished.metrics.mlflow_run_id != run_id:
+        is_whole = run.info.status == "FINISHED"
+        if finished.metrics.mlflow_run_id != run_id:
+            if is_whole:  # with files that a kill at the very end has removed; open again, it is filled even if this is cut off
+                is_whole = False
+                connection.client.update_run(run_id, status="RUNNING")
             records.write_metrics(finished.folder / layout.METRICS, replace(finished.metrics, mlflow_run_id=run_id))
         if again:
             for logged in logged_models.of_run(connection, run_id):
                 if not logged_models.has_files(connection, logged):
                     connection.client.delete_logged_model(logged.model_id)
         renewed = dict(finished.identity.tags().items() - run.data.tags.items())  # after a verification
-        if again or is_new or renewed or run.info.status != "FINISHED":
+        if again or renewed or not is_whole:
             _fill(connection, run, finished, member.label, model)
             for key, value in renewed.items():
                 connection.client.set_tag(run_id, key, value)
