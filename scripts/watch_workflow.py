@@ -17,14 +17,15 @@ EVERY_S, SHARE = 2.0, 0.05  # between two looks: seconds, and at most this share
 
 
 def main() -> None:
-    """Look at the files until all is fresh."""
+    """Look at the files until all is fresh, or until an interrupt, which is no failure: whatever it arrives at."""
     arguments = command.study_parser(__doc__).parse_args()
-    watch, terminal = Watch(planning.load(arguments.configfiles)), Terminal()
-    if not terminal.is_live:
-        board = watch.board()
-        terminal.print(Line("", ", ".join([board.summary(), *board.others])))
-    terminal.show(watch.board)
+    terminal = Terminal()
     try:
+        watch = Watch(planning.load(arguments.configfiles))
+        if not terminal.is_live:
+            board = watch.board()
+            terminal.print(Line("", ", ".join([board.summary(), *board.others])))
+        terminal.show(watch.board)
         while not watch.is_done:
             began = time.monotonic()
             for line in watch.look():

@@ -1,11 +1,13 @@
 """Watching a workflow by its files alone."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from under_way import begin, held, steps
 
 from convnets.freshness import stamps
+from convnets.progress.board import Terminal
 from convnets.progress.trainings import Forecast
 from convnets.progress.watching import Watch
 from convnets.runs import unfinished
@@ -91,3 +93,18 @@ def test_looking_writes_nothing(steps: Steps) -> None:
     lines(watch)
     watch.board()
     assert sorted(results.rglob("*")) == before
+
+
+@pytest.mark.parametrize("moment", [(Watch, "__init__"), (Terminal, "show"), (Watch, "look")])
+def test_an_interrupt_at_any_moment_is_no_failure(moment: tuple[type, str], steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `command.run` raises it; any other end of the process keeps its status."""
+    import watch_workflow
+
+    def at_that_moment(status: int) -> None:
+        monkeypatch.setattr(*moment, lambda *_: sys.exit(status))
+        watch_workflow.main()
+
+    monkeypatch.setattr(sys, "argv", ["watch_workflow.py", str(steps.study.layout.results / "config.yaml")])
+    at_that_moment(130)
+    with pytest.raises(SystemExit, match="143"):
+        at_that_moment(143)
