@@ -27,6 +27,7 @@ from convnets.workflow import command
 
 HOST = "127.0.0.1"
 INTERRUPTED = 130
+PATIENCE_S = 600  # with a worker of the server that does not answer; by default it is killed after 5 s, as on a busy machine
 DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")  # variables, one of which is set where a browser can open
 
 
@@ -64,6 +65,7 @@ def _serve(uri: str, port: int, page: str, log: Path) -> None:
         if probe.connect_ex((HOST, port)) == 0:
             raise InputError(f"port {port} of {HOST} is in use; name another, as make ui PORT={port + 1} does")
     server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    server += ["--uvicorn-opts", f"--timeout-worker-healthcheck {PATIENCE_S}"]
     print("MLflow is starting ...", flush=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     # In a session of its own, so that Ctrl-C ends this process alone, which ends the server in good order.

@@ -48,7 +48,7 @@ def test_the_documents_table_follows_from_the_committed_runs(config: dict[str, A
     assert "Eight of twelve are shown, all four of the MLP among them, and none is contradicted." in prose
     assert sorted(verdicts.values()) == 4 * ["inconclusive"] + 8 * ["reproduced"]
     assert {verdict for claim, verdict in verdicts.items() if "mlp" in claim} == {"reproduced"}
-    assert "Accuracies differ by 0.0043 at most, and no interval reaches beyond 0.0078." in prose
+    assert "Accuracies differ by 0.0043 at most, and no 95 % interval of one by itself reaches beyond 0.0078." in prose
     assert 0.00425 < max(abs(float(row["measured"])) for row in accuracies) < 0.00435
     assert 0.00775 < max(abs(float(row[bound])) for row in accuracies for bound in ("ci_low", "ci_high")) < 0.00785
     assert all("Runs of the studies are paired by seed" in row["note"] for row in rows)

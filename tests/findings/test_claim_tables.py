@@ -12,7 +12,7 @@ import studies
 from conftest import ROOT
 
 from convnets.errors import InputError
-from convnets.findings import claim_tables, verdicts
+from convnets.findings import claim_tables, verdicts, wording
 from convnets.findings.verdicts import INCONCLUSIVE, REPRODUCED
 from convnets.report2021 import errata
 from convnets.runs.run import Run
@@ -73,6 +73,9 @@ def test_half_and_double_margins_give_their_own_verdicts() -> None:
     assert list(table["at_half_margin"]) == [INCONCLUSIVE, INCONCLUSIVE, REPRODUCED, None]
     text = claim_tables.claims_markdown(table)
     assert "Claims with a margin: 3." in text
+    shown = wording.interval(*map(float, table.loc[0, ["adjusted_low", "adjusted_high"]]))
+    assert shown in text.split("\n## Other margins")[0].split("- **alike**")[0]  # that of the verdict, not the plain one
+    assert "In brackets are intervals with the confidence of the test behind the verdict" in text
     assert "would have another verdict.\n\n| claim" in text.split("## Other margins")[1]
 
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from finished_runs import write_run
 from snakemake_interface_logger_plugins.common import LogEvent
 from under_way import begin, held, steps
 
+from convnets import progress
 from convnets.files import write_json
 from convnets.progress.board import Line
 from convnets.progress.events import Events
@@ -44,6 +46,12 @@ def finished(number: int) -> logging.LogRecord:
 
 def texts(events: Events, *records: logging.LogRecord) -> list[tuple[str, str]]:
     return [(line.kind, line.text) for one in records for line in events.lines(one)]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock stand still, so that all takes the least that is shown, a second."""
+    monkeypatch.setattr(progress.events, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 @pytest.fixture

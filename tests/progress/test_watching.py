@@ -1,10 +1,12 @@
 """Watching a workflow by its files alone."""
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from under_way import begin, held, steps
+from waiting import SECONDS
 
 from convnets.freshness import stamps
 from convnets.progress.board import Terminal
@@ -93,6 +95,18 @@ def test_looking_writes_nothing(steps: Steps) -> None:
     lines(watch)
     watch.board()
     assert sorted(results.rglob("*")) == before
+
+
+def test_the_board_can_be_drawn_while_a_line_is_printed(steps: Steps) -> None:
+    """A terminal holds its own lock while it does either, so a look that kept the board locked would stop both for good."""
+    watch = Watch(steps)
+    begin(steps, "mlp100", 1, 3)
+    with held(steps, "mlp100", 1):
+        for _ in watch.look():
+            drawing = threading.Thread(target=watch.board, daemon=True)
+            drawing.start()
+            drawing.join(timeout=SECONDS)
+            assert not drawing.is_alive()
 
 
 @pytest.mark.parametrize("moment", [(Watch, "__init__"), (Terminal, "show"), (Watch, "look")])

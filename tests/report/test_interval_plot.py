@@ -18,10 +18,19 @@ def test_numbers_lie_on_one_scale() -> None:
 
 
 def test_what_there_is_not_is_not_drawn() -> None:
-    drawn = interval_plot(0.5, (0.25, 0.75), math.nan, None)
+    drawn = interval_plot(0.5, (0.25, 0.75), math.nan, (-math.inf, 0.6))
     assert drawn is not None
-    assert (drawn.printed, drawn.allowed) == (None, None)
+    assert (drawn.printed, drawn.plain) == (None, None)
     assert drawn.interval == (PAD, WIDTH - PAD)
+
+
+def test_beside_a_single_run_both_its_intervals_lie_on_the_scale() -> None:
+    drawn = interval_plot(0.5, (0.0, 1.0), 0.6, (0.3, 0.7), (0.4, 0.6))
+    assert drawn is not None
+    assert drawn.plain is not None
+    assert drawn.interval == (PAD, WIDTH - PAD)
+    assert drawn.allowed[0] < drawn.plain[0] < drawn.measured < drawn.plain[1] < drawn.allowed[1]
+    assert drawn.printed == drawn.plain[1]
 
 
 @pytest.mark.parametrize("interval", [(math.nan, math.nan), (math.nan, 1.0)])
@@ -30,4 +39,4 @@ def test_without_an_interval_there_is_no_picture(interval: tuple[float, float]) 
 
 
 def test_a_number_that_does_not_vary_has_no_picture() -> None:
-    assert interval_plot(0.5, (0.5, 0.5), math.nan, None) is None
+    assert interval_plot(0.5, (0.5, 0.5), math.nan, (0.5, math.inf)) is None

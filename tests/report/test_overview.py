@@ -88,10 +88,11 @@ def test_numbers_stand_beside_those_of_2021(config: dict[str, Any], reference: l
     assert "VGG-16: MB" not in computed  # as printed
     curves = pd.read_csv(TABLES / "curves.csv")
     one = next(row for row in curves.itertuples() if (row.variant, row.metric) == ("conv1_dropout05", "loss"))
-    row = (
-        f"figure 2 curve loss in the band {one.share:.0%} runs here {one.own_share_mean:.0%} difference +{one.mean_difference:.4f}"
-    )
+    shares = f"in the band {one.share:.0%} * runs here {one.own_share_mean:.0%} lowest here {one.own_share_lowest:.0%}"
+    row = f"figure 2 curve loss {shares} difference +{one.mean_difference:.4f} outside at iterations {one.outside}"
     assert f"1 conv layer {row}".replace("%", " %") in computed
+    starred = curves[curves["share"] < curves["own_share_lowest"]]
+    assert computed.count("% * ") == len(starred) > 0
     printed = [claim for claim in config["claims"].values() if "reported" in claim]
     rows = set(re.findall(r"\b(\d[\d.]*) · ", changes))
     assert rows == {claim["section"] for claim in printed} - {"1"}  # the theory's numbers are as printed

@@ -32,7 +32,7 @@ def test_runs_that_shared_their_core_are_named(config: dict[str, Any], reference
     runs = [replace(run, is_disturbed=run.variant == "mlp100") for run in reference]
     text = words(section(page_of(config, runs), "convergence"))
     mlp = f"mlp100 seed {reference[0].seed}"
-    assert f"less than 85 % of one: {mlp}. Their times are upper bounds" in text
+    assert f"less than 85 % of one: MLP, 100 hidden units seed {reference[0].seed}. Their times are upper bounds" in text
     (own,) = (run for run in reference if run.variant == "mlp100")
     assert f"s/epoch {own.value('seconds_per_epoch'):.1f} runs that shared their core 1" in text
     (slowest,) = (each for each in verdicts.judge(configuration.resolve(config).claims, runs) if each.claim.id == "mlp_slowest")

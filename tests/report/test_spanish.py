@@ -29,6 +29,7 @@ KNOWN = {
         ("2.3 \N{MIDDLE DOT} dropout 0.5", "2.3 \N{MIDDLE DOT} dropout 0,5"),
         ("conv1_1, x0.5y", "conv1_1, x0.5y"),
         ("termina en 0.5.", "termina en 0,5."),
+        ("un 89.4% y un 95 %", "un 89,4\N{NO-BREAK SPACE}% y un 95 %"),
     ],
 )
 def test_numbers_are_written_as_in_spanish(text: str, written: str) -> None:

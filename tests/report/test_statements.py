@@ -4,17 +4,20 @@ import html
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import studies
 from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 
-from convnets.findings import verdicts
+from convnets.findings import pairing, verdicts, wording
+from convnets.findings.phrases import ENGLISH
 from convnets.report import statements
 from convnets.report.statements import interval_plot
 from convnets.report.texts import Text
 from convnets.report2021 import errata
+from convnets.runs.records import Record
 from convnets.runs.run import METRICS, Run
 from convnets.study import quantities
 
@@ -54,10 +57,40 @@ def test_a_claims_picture_shows_what_it_allows_and_what_was_printed(config: dict
         reported = next(iter(judged[name].claim.reported), math.nan)
         interval = judged[name].adjusted(finding)
         assert measure.plot == interval_plot(finding.measured, interval, reported, (low, high))
-    (measure,) = lines["conv1x1_accuracy"].measures
-    assert measure.plot is not None
-    assert (measure.plot.allowed, measure.plot.printed is not None) == (None, True)
+    (measure,), (finding,) = lines["conv1x1_accuracy"].measures, judged["conv1x1_accuracy"].findings
+    interval, allowed = judged["conv1x1_accuracy"].adjusted(finding), (finding.measured - 0.02, finding.measured + 0.02)
+    assert measure.plot == interval_plot(finding.measured, interval, 0.7309, allowed, finding.interval())
+    assert re.fullmatch(r"95\N{NO-BREAK SPACE}%: \[0\.\d+, 0\.\d+\]", measure.plain)
+    assert not any(one.plain for name in ("dropout_loss_higher", "memory_fewer_parameters") for one in lines[name].measures)
     assert lines["memory_fewer_parameters"].measures[0].plot is None  # exact
+
+
+def test_notes_have_names_in_place_of_ids_in_both_languages(config: dict[str, Any], reference: list[Run]) -> None:
+    found = material_of(config, studies.repeated(reference, 5))
+    ids = {*found.labels, *(metric for metric in METRICS if "_" in metric), "vgg16"}
+    for line in statements.claim_lines(found, WRITTEN):
+        for text in (line.note.en, line.note.es):
+            assert ids.isdisjoint(re.findall(r"[\w@]+", text)), text
+        assert line.note.en != line.note.es
+        assert not re.search(r"\b(the|is|of|tested|shown)\b", line.note.es, re.IGNORECASE), line.note.es
+    notes = {line.claim.id: line.note for line in statements.claim_lines(found, WRITTEN)}
+    means = r"Final validation loss: 1\.\d+ \(dropout 0\.0\); 0\.\d+ \(dropout 0\.5\)\. Tested as: "
+    assert re.match(means, notes["dropout_loss_ratio"].en)
+    assert "Lo que decide: 3 capas \N{MINUS SIGN} 2 capas." in notes["depth_three_best_accuracy"].es
+
+
+def test_each_sentence_of_a_note_has_its_spanish(reference: list[Run]) -> None:
+    """With the same numbers and names in it, and of what says why runs of two studies are not paired, too."""
+    fields = {key: sorted(re.findall(r"{\w+}", text)) for key, text in ENGLISH.items()}
+    spanish = {key: sorted(re.findall(r"{\w+}", text)) for key, text in WRITTEN.notes.items()}
+    assert {key: found for key, found in spanish.items() if key in fields} == fields
+    record = Record("t", 0.0, "a processor", "CPU", 1, True, 2**30, {}, (), ())
+    known = replace(reference[0], record=record)
+    elsewhere = replace(known, record=replace(record, data={"test": "other"}))
+    others = ({2: known}, {1: elsewhere}, {1: replace(known, record=None)})
+    obstacles = {pairing.obstacle([{1: known}, other]) for other in others}
+    assert len(obstacles - {""}) == 3
+    assert spanish.keys() - fields.keys() == {*obstacles, wording.WELCH}
 
 
 def test_errata_can_be_reached_and_left(config: dict[str, Any], reference: list[Run]) -> None:

@@ -21,6 +21,8 @@ import psycopg2
 import pytest
 from waiting import SECONDS
 
+DRAWN: set[int] = set()  # the ports of this process's servers
+
 
 def free_port() -> int:
     """Return a port that nobody listens on, below those that outgoing connections take, so that it is still free in a while.
@@ -33,7 +35,9 @@ def free_port() -> int:
         port = random.randrange(first, first + 5_500)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in DRAWN:
+                DRAWN.add(port)
+                return port
 
 
 def wait_until_up(port: int, path: str, process: "subprocess.Popen[bytes]") -> None:
@@ -79,7 +83,7 @@ def postgres() -> Iterator[str]:
         run("createdb", "--host", "127.0.0.1", "--port", str(port), "--username", "mlflow", "mlflow")
         yield f"postgresql://mlflow@127.0.0.1:{port}/mlflow"
     finally:
-        run("pg_ctl", "stop", "--pgdata", str(data), "--mode", "immediate")
+        run("pg_ctl", "stop", "--pgdata", str(data), "--mode", "immediate", *patience)
         shutil.rmtree(folder)
 
 

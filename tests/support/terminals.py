@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 
 def answer_interrupts() -> None:
     """Let a process end by Ctrl-C even where the tests themselves run in the background."""
@@ -67,11 +65,9 @@ class Terminal:
         return status
 
     def close(self) -> None:
-        with suppress(psutil.NoSuchProcess):
-            for started in psutil.Process(self.process.pid).children(recursive=True):  # jobs are in groups of their own
-                with suppress(psutil.NoSuchProcess):
-                    started.kill()
-        self.process.kill()
+        """End the process, and with it whatever it has started: all of it is in one group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         os.close(self._ours)
 

@@ -16,12 +16,16 @@ import os, signal, sys
 from convnets.workflow import command
 
 def main():
-    with command.stop_deferred() as is_to_stop:
-        print(is_to_stop())
-        os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        with command.stop_deferred() as is_to_stop:
+            print(is_to_stop())
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+            print(is_to_stop())
+        print("never")
+    finally:
         os.kill(os.getpid(), signal.SIGINT)
-        print(is_to_stop())
-    print("never")
+        print("put in order")
 
 command.run(main)
 """
@@ -63,6 +67,6 @@ def test_no_number_of_seconds(text: str) -> None:
     assert command.seconds("0.5") == 0.5
 
 
-def test_a_request_to_stop_waits_for_what_defers_it() -> None:
+def test_a_request_to_stop_waits_for_what_defers_it_and_further_ones_change_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", DEFERRING], cwd=ROOT / "scripts", capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "False\nTrue\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "False\nTrue\nput in order\n", "")

@@ -79,7 +79,7 @@ def training_process(folder: Path) -> int:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="NOT TESTED: killing a training by its process id needs /proc")
 def test_a_training_is_killed(workflow: Workflow) -> None:
     process, log = start(workflow, 600)
-    wait_for(log, "epoch 40/", process)
+    wait_for(log, "epoch 41/", process)  # an epoch is logged before its checkpoint is written
     is_open = lambda: "RUNNING" in {run.info.status for run in active_runs(workflow)}  # noqa: E731
     wait_until(is_open, "the training has begun its tracked run", process=process)
     first = training_process(workflow.folder)

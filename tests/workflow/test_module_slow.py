@@ -122,6 +122,7 @@ def test_what_cannot_be_imported_so_is_refused(folder: Path) -> None:
     assert "replace_prefix: this workflow takes a prefix instead" in snakemake(folder, "--dry-run")
 
 
+@pytest.mark.flaky(reruns=1)  # it downloads packages
 def test_it_is_installed_with_pandas_alone(tmp_path: Path) -> None:
     """`pip install .` in a copy: the package opens results without the workflow's own libraries."""
     copy = tmp_path / "clone"

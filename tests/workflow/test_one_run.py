@@ -151,6 +151,25 @@ def test_one_that_another_process_has_finished_is_not_made_again(training: Train
     ]
 
 
+@pytest.mark.parametrize("end", [InputError("its patience is over"), SystemExit(128 + signal.SIGTERM)])
+def test_one_that_is_ended_while_it_waits_for_another_that_has_finished_the_run(
+    end: BaseException, training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has not failed: Snakemake would remove the run, which the other process is still delivering."""
+
+    def waits(*_: object) -> None:
+        raise end
+
+    with monkeypatch.context() as patched, pytest.raises(type(end)):
+        patched.setattr(unfinished, "_lock", waits)
+        training.make()
+    training.make()
+    before = training.files()
+    monkeypatch.setattr(unfinished, "_lock", waits)
+    training.make()
+    assert training.files() == before == sorted([*FILES, "tracked.json"])
+
+
 def test_what_another_host_has_made_may_show_late(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

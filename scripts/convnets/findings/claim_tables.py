@@ -12,6 +12,10 @@ from convnets.findings.verdicts import VERDICTS, Judgement
 from convnets.markdown import plain
 
 EXACT, MEASURED = "exact", "measured"  # on trained networks
+INTERVALS = (
+    "In brackets are intervals with the confidence of the test behind the verdict, adjusted for all claims; of a number printed of "
+    "a single run, the prediction interval for one more run. The CSV file has 95 % intervals, too."
+)
 
 
 def claims(judgements: Sequence[Judgement], *at_margins: Mapping[str, str], standing: Standing | None = None) -> pd.DataFrame:
@@ -29,9 +33,16 @@ def claims(judgements: Sequence[Judgement], *at_margins: Mapping[str, str], stan
         adjusted = map(_rounded, judgement.adjusted(finding))
         verdicts = [found.get(claim.id) for found in at_margins] or [None, None]
         kind, mark = EXACT if claim.is_exact else MEASURED, standing.marks[claim.id] if standing else None
-        said = (judgement.seeds, judgement.verdict, wording.note(judgement))
+        said = (judgement.seeds, judgement.verdict, _note(judgement))
         rows.append((claim.id, claim.section, claim.statement, *numbers, *said, *adjusted, *verdicts, kind, mark))
     return pd.DataFrame(rows, columns=list(tables.CLAIMS), dtype=object)
+
+
+def _note(judgement: Judgement) -> str:
+    """Return the note of a claim, with the errata that it falls under."""
+    several = judgement.claim.erratum
+    said = f" See {'errata' if len(several) > 1 else 'erratum'} {', '.join(several)}." if several else ""
+    return f"{wording.note(judgement)}{said}"
 
 
 def _rounded(value: float) -> float | None:
@@ -41,18 +52,19 @@ def _rounded(value: float) -> float | None:
     return int(value) if float(value).is_integer() else tables.significant(value)
 
 
-def readable(table: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Return the table of claims for readers; `kind` is that of its intervals, "ci" or "adjusted"."""
-    numbers = table[["reported", "measured", f"{kind}_low", f"{kind}_high"]].astype(float)
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of claims for readers, with adjusted intervals: those that the verdicts rest on."""
+    numbers = table[["reported", "measured", "adjusted_low", "adjusted_high"]].astype(float)
     text = numbers.map(lambda value: "" if math.isnan(value) else wording.number(value))
     shown = table[["section", "statement"]].assign(report=text["reported"], here=text["measured"])
-    shown["interval"] = list(map(wording.interval, numbers[f"{kind}_low"], numbers[f"{kind}_high"]))
+    shown["interval"] = list(map(wording.interval, numbers["adjusted_low"], numbers["adjusted_high"]))
     return shown.assign(seeds=table["seeds"], verdict=table["verdict"]).astype(str)
 
 
 def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | None = None) -> str:
     """Return as Markdown the count of the verdicts, their look, what was frozen, the table of claims and the notes."""
-    shown = readable(table, "ci")
+    shown = readable(table)
+    about_intervals = f"{INTERVALS}\n\n" if shown["interval"].any() else ""
     shown["here"] = (shown["here"] + " " + shown.pop("interval")).str.strip()
     shown.insert(1, "claim", table["id"])
     if standing and not standing.is_other:
@@ -61,7 +73,7 @@ def claims_markdown(table: pd.DataFrame, look: str = "", standing: Standing | No
     head = f"{tally(table)}\n" + (f"\n{look}\n" if look else "")
     if standing:
         head += "\n" + "\n".join([standing.described, *(f"- {plain(text)}" for text in standing.differences)]) + "\n"
-    return f"{head}\n{tables.markdown(shown)}\n{notes}{_margins(table)}"
+    return f"{head}\n{tables.markdown(shown)}\n{about_intervals}{notes}{_margins(table)}"
 
 
 def tally(table: pd.DataFrame) -> str:

@@ -6,49 +6,43 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from convnets.findings import inference, pairing
-from convnets.findings.conditions import Finding, Prediction, RunsBySubject, values_of
+from convnets.findings.conditions import Prediction, RunsBySubject, values_of
+from convnets.findings.phrases import ENGLISH, Phrases
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, REPRODUCED, Judgement
 from convnets.runs.run import METRICS, Run
-from convnets.study.claims import SINGLE_RUN, Choice, Claim
-from convnets.study.quantities import exact_numbers, measure_of, study_of, variant_and_metric
+from convnets.study.claims import OF_NUMBERS, SINGLE_RUN, Choice, Claim
+from convnets.study.quantities import measure_of, study_of, variant_and_metric
 
 OF_LOSS_OR_ACCURACY = {metric for metric in METRICS if measure_of(metric) in ("loss", "accuracy")}
 TIMES = {"train_seconds", "seconds_per_epoch", "seconds_to_min_val_loss", "images_per_second"}
 TRAINING = {metric for metric in OF_LOSS_OR_ACCURACY if ("train" in metric or "gap" in metric) and "eval" not in metric}
-REMARKS = (
-    ({"epochs", "iterations"}, "That is set by the configuration, not found by training."),
-    (
-        TRAINING,
-        "Training values are taken with dropout and augmentation acting: by construction, these make a training loss "
-        "higher and a gap to validation smaller.",
-    ),
-    (TIMES, "Times depend on the machine and on what else it did."),
-)
+REMARKS = (({"epochs", "iterations"}, "configured"), (TRAINING, "while_training"), (TIMES, "times"))
 WELCH = "Welch's test"  # of runs that are not paired
 MAXIMISED = "best_val_accuracy"  # over the epochs, on the images for which it is reported
 # The metrics that are taken on the images by which a grid's member is selected.
 OF_VALIDATION = {metric for metric in OF_LOSS_OR_ACCURACY if not metric.startswith(("final_train", "test"))}
 
 
-def note(judgement: Judgement) -> str:
-    """Return the note of a claim."""
-    claim, used = judgement.claim, judgement.runs
+def note(judgement: Judgement, phrases: Phrases | None = None) -> str:
+    """Return the note of a claim, as the tables have it or in other phrases."""
+    claim, used, write = judgement.claim, judgement.runs, phrases or PLAIN
     metrics = {variant_and_metric(quantity)[1] for quantity in claim.quantities}
-    parts = [_values(claim.quantities, used), *_selections(judgement), _tested(claim), _pairing(judgement)]
+    parts = [write.say("means", means=write.means(_means(claim.quantities, used))), *_selections(judgement, write)]
+    parts += [_tested(claim, write), _pairing(judgement, write)]
     if len(judgement.findings) > 1 and not (claim.is_exact and judgement.verdict == REPRODUCED):
-        parts.append(f"What decides: {_name(judgement.decisive)}.")
+        condition = judgement.decisive.condition
+        what = write.difference(condition.first, condition.second, is_ratio=condition.is_ratio)
+        parts.append(write.say("decides", what=what))
     if not claim.is_exact:
-        parts.append(_evidence(judgement))
+        parts.append(_evidence(judgement, write))
         if judgement.verdict == INCONCLUSIVE:
-            parts.append(_advice(judgement))
+            parts.append(_advice(judgement, write))
     if MAXIMISED in metrics:
-        tested = _values([f"{variant}.test_accuracy" for variant in claim.subjects], used)
-        parts.append(f"Validation accuracies are maxima over the epochs, hence optimistic; of those epochs' weights, {tested}")
-    parts += [remark for named, remark in REMARKS if metrics & named]
-    if metrics & TIMES and (shared := disturbed([run for found in used.values() for run in found])):
-        parts.append(f"Those of runs that had to share their core are upper bounds: {shared}.")
-    if claim.erratum:
-        parts.append(f"See {'errata' if len(claim.erratum) > 1 else 'erratum'} {', '.join(claim.erratum)}.")
+        tested = _means([f"{variant}.test_accuracy" for variant in claim.subjects], used)
+        parts.append(write.say("maxima", means=write.means(tested)))
+    parts += [write.say(remark) for named, remark in REMARKS if metrics & named]
+    if metrics & TIMES and (shared := disturbed([run for found in used.values() for run in found], write)):
+        parts.append(write.say("disturbed", runs=shared))
     return " ".join(filter(None, parts))
 
 
@@ -59,6 +53,9 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+
+
+PLAIN = Phrases(number, ENGLISH)
 
 
 def interval(low: float, high: float, number: Callable[[float], str] = number) -> str:
@@ -72,106 +69,83 @@ def selected(judgement: Judgement, grid: Choice) -> Mapping[str, int]:
     return {member: counts[member] for member in grid.members if counts[member]}
 
 
-def _selections(judgement: Judgement) -> Iterator[str]:
+def _selections(judgement: Judgement, write: Phrases) -> Iterator[str]:
     """Yield for each grid what was selected, and what that means for what was measured."""
     for grid in judgement.claim.grids:
-        counts = ", ".join(f"{member} {count}" for member, count in selected(judgement, grid).items())
-        yield (
-            f"{grid.id} is the best of the grid {grid.id} by validation accuracy, selected in each seed (of {len(grid.members)} "
-            f"members, with the number of seeds: {counts})."
-        )
+        counts = selected(judgement, grid).items()
+        listed = write.between.join(write.item.format(write.subject(member), count) for member, count in counts)
+        yield write.say("selected", grid=grid.id, count=len(grid.members), members=listed)
     named = map(variant_and_metric, judgement.claim.quantities)
     if any(metric in OF_VALIDATION and name in {grid.id for grid in judgement.claim.grids} for name, metric in named):
-        yield "The validation images that select also measure here, so this maximum over the grid is optimistic."
+        yield write.say("selected_on_the_same")
 
 
-def disturbed(runs: Iterable[Run]) -> str:
+def disturbed(runs: Iterable[Run], phrases: Phrases | None = None) -> str:
     """List the disturbed runs as text, each once."""
+    write = phrases or PLAIN
     shared = {(run.variant, run.seed): run for run in runs if run.is_disturbed}
     found = groupby((run for _, run in sorted(shared.items())), key=lambda run: run.variant)
-    return "; ".join(f"{variant} seed {', '.join(str(run.seed) for run in own)}" for variant, own in found)
+    seeds = ((write.subject(variant), ", ".join(str(run.seed) for run in own)) for variant, own in found)
+    return "; ".join(write.say("seeds_of", subject=subject, seeds=named) for subject, named in seeds)
 
 
-def _tested(claim: Claim) -> str:
+def _tested(claim: Claim, write: Phrases) -> str:
     """Return the tested form of the statement, with its margin."""
-    margin, target = f"{claim.margin:,g}", f"{claim.target:,g}"
-    if claim.test == "equals":
-        relation = f"lies within {margin} of" if claim.margin else "equals"
-        text = f"{'each' if len(claim.quantities) > 1 else 'it'} {relation} the number printed"
-    elif claim.test == SINGLE_RUN:
-        text = (
-            f"{'each' if len(claim.quantities) > 1 else 'the'} number printed, of a single run, lies in the "
-            f"{inference.CONFIDENCE:.0%} prediction interval for one more run, of {margin} or less on either side"
-        )
+    target, margin, count = claim.target, claim.margin, len(claim.quantities)
+    values = {"margin": f"{margin:,g}", "target": f"{target:,g}", "level": f"{inference.CONFIDENCE:.0%}"}
+    subject = "difference" if count < 3 else "first_less_others"
+    if claim.test in OF_NUMBERS:
+        subject = "each" if count > 1 else "it"
+        relation = "near_printed" if margin else "as_printed"
+        if claim.test == SINGLE_RUN:
+            subject, relation = f"{subject}_of_a_run", "predicted"
     elif claim.test == "equivalent":
-        difference = "the first less each of the others" if len(claim.quantities) > 2 else "the difference"
-        text = f"{difference} {f'lies within {margin} of' if claim.margin else 'is'} {target}"
+        relation = "near" if margin else "is"
     elif claim.test == "ratio":
-        text = f"the ratio lies between {claim.target / claim.margin:,g} and {claim.target * claim.margin:,g}"
+        subject, relation = "ratio", "between"
+        values |= {"low": f"{target / margin:,g}", "high": f"{target * margin:,g}"}
     else:
-        several = "each less the next" if claim.test in ("greater", "less") else "the first less each of the others"
-        difference = several if len(claim.quantities) > 2 else "the difference"
-        number = claim.target + claim.margin if claim.test in ("greater", "highest") else claim.target - claim.margin
-        bound = f"{'above' if claim.test in ('greater', 'highest') else 'below'} {number:,g}"
-        text = f"{difference if len(claim.quantities) > 1 else 'it'} is {bound}"
-    return f"Tested as: {text}."
+        is_above, is_ordered = claim.test in ("greater", "highest"), claim.test in ("greater", "less")
+        subject = "it" if count == 1 else "each_less_next" if is_ordered and count > 2 else subject
+        relation, values["bound"] = "above" if is_above else "below", f"{target + margin if is_above else target - margin:,g}"
+    return write.say("tested", subject=write.say(subject), relation=write.say(relation, **values))
 
 
-def _pairing(judgement: Judgement) -> str:
+def _pairing(judgement: Judgement, write: Phrases) -> str:
     """Return how the runs of several studies were compared; empty for a claim on one, or on exact numbers."""
     if len(judgement.claim.studies) < 2 or judgement.claim.is_exact:
         return ""
     of_study = {study_of(found[0].variant)[0]: {run.seed: run for run in found} for found in judgement.runs.values()}
     if not (why := pairing.obstacle(list(of_study.values()))):
-        return "Runs of the studies are paired by seed: they share split and data."
-    counts = ", ".join(f"{len(found)} of {study or 'this study'}" for study, found in of_study.items())
-    return f"Runs of the studies are not paired, since {why}: means of {counts} are compared by {WELCH}."
+        return write.say("paired")
+    counts = [write.say("runs_of", count=len(runs), study=study or write.say("this_study")) for study, runs in of_study.items()]
+    return write.say("not_paired", why=write.say(why), counts=", ".join(counts), test=write.say(WELCH))
 
 
-def _values(quantities: Sequence[str], runs: RunsBySubject) -> str:
-    """List the means of quantities; if all are of one metric, its name comes first."""
+def _means(quantities: Sequence[str], runs: RunsBySubject) -> dict[str, float]:
+    """Return the means of quantities."""
     values = {quantity: values_of(quantity, runs) for quantity in quantities}
-    means = {quantity: number(sum(found) / len(found)) for quantity, found in values.items()}
-    metrics = {variant_and_metric(quantity)[1] for quantity in quantities}
-    if len(metrics) == 1 and not exact_numbers().keys() & means.keys():
-        return f"{metrics.pop()}: {', '.join(f'{variant_and_metric(name)[0]} {mean}' for name, mean in means.items())}."
-    return ", ".join(f"{name} {mean}" for name, mean in means.items()) + "."
+    return {quantity: sum(found) / len(found) for quantity, found in values.items()}
 
 
-def _name(finding: Finding) -> str:
-    """Name the quantity of a finding, or its two quantities joined by a minus sign or a slash."""
-    first, second = finding.condition.first, finding.condition.second
-    if not second:
-        return first
-    same = variant_and_metric(first)[1] == variant_and_metric(second)[1] and first not in exact_numbers()
-    names = [variant_and_metric(name)[0] for name in (first, second)] if same else [first, second]
-    return f" {'/' if finding.condition.is_ratio else '-'} ".join(names)
-
-
-def _evidence(judgement: Judgement) -> str:
+def _evidence(judgement: Judgement, write: Phrases) -> str:
     """Return the p-values of the verdict and the effect size."""
     if not all(item.estimate.has_spread for item in judgement.findings):
         return ""
-    p_not, p_so = judgement.p_not or 0.0, judgement.p_so or 0.0
+    verdict, p_not, p_so = judgement.verdict, p_value(judgement.p_not or 0.0), p_value(judgement.p_so or 0.0)
     if judgement.claim.test == SINGLE_RUN:
-        return {
-            REPRODUCED: "It does.",
-            CONTRADICTED: f"That it is not of one more run is shown, p {p_value(p_so)} adjusted for all claims.",
-            INCONCLUSIVE: f"That it is not of one more run is not shown either (p {p_value(p_so)} adjusted for all claims).",
-        }[judgement.verdict]
-    text = {
-        REPRODUCED: f"Shown, p {p_value(p_not)} adjusted for all claims",
-        CONTRADICTED: f"That it does not hold, with its margin, is shown, p {p_value(p_so)} adjusted for all claims",
-        INCONCLUSIVE: f"Neither it (p {p_value(p_not)}) nor the contrary (p {p_value(p_so)}) is shown, adjusted for all claims",
-    }[judgement.verdict]
+        return write.say({REPRODUCED: "so", CONTRADICTED: "not_so", INCONCLUSIVE: "open"}[verdict], p=p_so)
     finding = judgement.decisive
     if finding.condition.second:
-        size = "d_z" if finding.estimate.is_paired else "d"
-        return f"{text}; effect size ({size}) {finding.estimate.standardised():.1f}."
-    bounds = [bound for bound in finding.bounds if math.isfinite(bound)]
-    origin = sum(bounds) / len(bounds)
-    what = "the number printed" if judgement.claim.reported else "the bound"
-    return f"{text}; {finding.estimate.standardised(origin):.1f} deviations from {what}."
+        name = "d_z" if finding.estimate.is_paired else "d"
+        size = write.say("effect_size", name=name, value=f"{finding.estimate.standardised():.1f}")
+    else:
+        bounds = [bound for bound in finding.bounds if math.isfinite(bound)]
+        away = f"{finding.estimate.standardised(sum(bounds) / len(bounds)):.1f}"
+        what = write.say("the_printed" if judgement.claim.reported else "the_bound")
+        size = write.say("deviations", value=away, what=what)
+    key = {REPRODUCED: "shown", CONTRADICTED: "contrary_shown", INCONCLUSIVE: "neither_shown"}[verdict]
+    return write.say(key, p=p_not if verdict == REPRODUCED else p_so, p_not=p_not, p_so=p_so, size=size)
 
 
 def p_value(value: float) -> str:
@@ -179,23 +153,22 @@ def p_value(value: float) -> str:
     return "= 1" if value >= 1 else f"= {value:.2g}" if value >= 0.0001 else "< 0.0001"
 
 
-def _advice(judgement: Judgement) -> str:
+def _advice(judgement: Judgement, write: Phrases) -> str:
     """Return how many seeds would probably decide the claim, or why that cannot be said."""
     findings = judgement.findings
     if any(math.isnan(item.estimate.mean) for item in findings):
-        return "A ratio of values that are not all above 0 says nothing."
+        return write.say("no_ratio")
     if not all(item.estimate.has_spread for item in findings):
-        if judgement.seeds > 1:
-            return "The values do not differ from seed to seed, which says nothing of how much they vary."
-        return "One seed tells nothing of how much runs vary, so how many would decide it cannot be said."
+        return write.say("no_spread" if judgement.seeds > 1 else "one_seed")
     needed = seeds_needed(judgement)
     if judgement.claim.test == SINGLE_RUN:
-        return f"With about {needed} seeds the interval would be narrow enough." if needed else "More seeds would hardly decide it."
+        return write.say("narrow_enough", count=needed) if needed else write.say("hardly")
     if _is_on_bound(judgement):
-        return "What is measured lies on the bound of the claim."
-    count = f"about {needed}" if needed else f"more than {inference.MOST_RUNS:,}"
-    of_each = " of each study" if len(judgement.claim.studies) > 1 else ""
-    return f"At the mean and spread measured, {count} seeds{of_each} would decide it with a probability of {inference.POWER:.0%}."
+        return write.say("on_bound")
+    seeds = write.say("about", count=needed) if needed else write.say("more_than", count=f"{inference.MOST_RUNS:,}")
+    if len(judgement.claim.studies) > 1:
+        seeds = write.say("of_each", seeds=seeds)
+    return write.say("would_decide", seeds=seeds, power=f"{inference.POWER:.0%}")
 
 
 def _is_on_bound(judgement: Judgement) -> bool:

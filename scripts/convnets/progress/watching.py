@@ -1,7 +1,7 @@
 """Watching a workflow that runs elsewhere: in another terminal, or on another host that shares the folder."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from convnets.progress.board import Board, Line
 from convnets.progress.trainings import Forecast, Reader, Training, result_of
@@ -32,22 +32,25 @@ class Watch:
         """Whether every step is fresh."""
         return len(self._fresh) == len(self._steps.all)
 
-    def look(self) -> Iterator[Line]:
-        """Look once, and yield a line for whatever has happened since the last time."""
+    def look(self) -> Sequence[Line]:
+        """Look once, and return a line for whatever has happened since the last time."""
         steps = self._steps.again()
-        with self._lock:
-            fresh, there = self._state(steps)
-            for name, training in there.items():
-                if name not in self._trained:
-                    epochs = f" (after epoch {len(training.history)} of {training.epochs})" if training.history else ""
-                    yield Line("training", f"{name}{epochs}")
-            for name in self._trained.keys() - there.keys():
-                if f"{TRAINING}/{name}" not in fresh:
-                    yield self._stopped(self._trained[name], steps)
-            for key in steps.all:
-                if key in fresh and key not in self._fresh:
-                    yield self._made(key)
-            self._fresh, self._trained = fresh, there
+        with self._lock:  # given back before a line is printed, since the board is drawn with the terminal's own lock held
+            before, (self._fresh, self._trained) = (self._fresh, self._trained), self._state(steps)
+            return list(self._lines(steps, *before))
+
+    def _lines(self, steps: Steps, fresh: set[str], trained: Mapping[str, Training]) -> Iterator[Line]:
+        """Yield a line for each difference of the state to a former one."""
+        for name, training in self._trained.items():
+            if name not in trained:
+                epochs = f" (after epoch {len(training.history)} of {training.epochs})" if training.history else ""
+                yield Line("training", f"{name}{epochs}")
+        for name in trained.keys() - self._trained.keys():
+            if f"{TRAINING}/{name}" not in self._fresh:
+                yield self._stopped(trained[name], steps)
+        for key in steps.all:
+            if key in self._fresh and key not in fresh:
+                yield self._made(key)
 
     def board(self) -> Board:
         """Return the state."""

@@ -113,13 +113,13 @@ class Material:
         further = {name: frame for name, frame in self.tables.items() if name not in KNOWN and not frame.empty}
         return {name: frame.map(_cell).set_index(frame.columns[0]) for name, frame in further.items()}
 
-    def configuration(self) -> tuple[Sequence[str], pd.DataFrame]:
+    def configuration(self) -> tuple[Mapping[str, str], pd.DataFrame]:
         """Return the settings that all variants share, and a row for each variant with the others; names can break at spaces."""
         flat = {run.variant: _with_effect(run.settings) for run in self.runs}
         rows = [{re.sub(r"[._]", " ", name): _value(value) for name, value in flat[variant].items()} for variant in self.labels]
         frame = pd.DataFrame(rows, index=list(self.labels.values())).fillna(UNKNOWN)  # an argument that only some optimizers have
         differs = frame.nunique() > 1
-        return [f"{name} {value}" for name, value in frame.loc[:, ~differs].iloc[0].items()], frame.loc[:, differs]
+        return dict(frame.loc[:, ~differs].iloc[0]), frame.loc[:, differs]
 
     def libraries(self) -> Mapping[str, str]:
         """Return the versions of the libraries of the trainings."""

@@ -88,6 +88,7 @@ def render(
     `own` are the versions of the libraries that make tables and page. `published` is the content of `tracking/published.json`, with
     addresses relative to the root of MLflow's interface; empty if nothing was published.
     """
+    labelled = partial(spanish.label, known=texts.words)
     loader, undefined = jinja2.FileSystemLoader(template.parent), jinja2.StrictUndefined
     environment = jinja2.Environment(loader=loader, undefined=undefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
@@ -95,11 +96,13 @@ def render(
         "bilingual": _bilingual,
         "differing": lambda found: {name: one for name, one in found.items() if re.search("[1-9]", one.difference)},
         "in_spanish": spanish.numbers,
-        "labelled": partial(spanish.label, known=texts.words),
+        "labelled": labelled,
+        "listed": lambda found: join(", ", [join(" ", [labelled(name), labelled(value)]) for name, value in found.items()]),
         "named": lambda names, texts: [texts[name] for name in names],
     }
     found = sections(study, texts)
     boxes = [box for section in found for box in section.errata]
+    labels = {name: labelled(text) for name, text in study.labels.items()}
     return environment.get_template(template.name).render(
         study=study,
         texts=texts,
@@ -113,7 +116,7 @@ def render(
         style=style.read_text(encoding="utf-8"),
         statements=statements,
         caption=caption,
-        disturbed=wording.disturbed(study.runs),
+        disturbed=Text(*(wording.disturbed(study.runs, phrases) for phrases in statements.phrases_of(labels, texts))),
         undisturbed=UNDISTURBED,
     )
 

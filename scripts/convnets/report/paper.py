@@ -61,7 +61,7 @@ def _convergence(study: Material, texts: Texts) -> Sequence[pd.DataFrame]:
 def _claims(frame: pd.DataFrame) -> str:
     """Return the table of claims as LaTeX, with adjusted intervals."""
     headings = {"report": "reported", "here": "measured", "interval": "adjusted interval"}
-    shown = claim_tables.readable(frame, "adjusted").rename(columns=headings)
+    shown = claim_tables.readable(frame).rename(columns=headings)
     if not shown["reported"].any():
         del shown["reported"]
     if set(frame["frozen"].dropna()) - {UNCHANGED, OTHER}:

@@ -16,7 +16,7 @@ PARTS = re.compile(r"(, |; |\. )")
 
 
 def numbers(text: str) -> str:
-    """Write the numbers in a text as Spanish does: a decimal comma, thin spaces between thousands from 10,000 on, `[1; 2]`."""
+    """Write the numbers in a text as Spanish does: a decimal comma, thin spaces in thousands from 10,000 on, `[1; 2]`, `95 %`."""
 
     def number(found: re.Match[str]) -> str:
         if found["section"]:
@@ -25,7 +25,7 @@ def numbers(text: str) -> str:
         grouped = f"{int(whole):,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if len(whole) > 4 else whole
         return grouped + (f",{decimals}" if decimals else "")
 
-    return NUMBER.sub(number, re.sub(r"\[([^\[\]]+), ([^\[\]]+)\]", r"[\1; \2]", text))
+    return re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", NUMBER.sub(number, re.sub(r"\[([^\[\]]+), ([^\[\]]+)\]", r"[\1; \2]", text)))
 
 
 def words(text: str, known: Mapping[str, str]) -> str:

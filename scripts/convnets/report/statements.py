@@ -14,15 +14,18 @@ from typing import Any
 import pandas as pd
 
 from convnets.findings import verdicts, wording
-from convnets.findings.conditions import Finding
+from convnets.findings.conditions import Finding, Prediction
+from convnets.findings.inference import CONFIDENCE
+from convnets.findings.phrases import ENGLISH, Phrases
 from convnets.findings.verdicts import CONTRADICTED, INCONCLUSIVE, Judgement
 from convnets.report import spanish
 from convnets.report.material import Material, as_printed, known, shown
-from convnets.report.texts import Text, Texts, join
+from convnets.report.texts import LANGUAGES, Text, Texts, in_language, join
 from convnets.study.claims import SINGLE_RUN, Claim
 from convnets.study.quantities import exact_numbers, reference_of, variant_and_metric
 
 VGG16 = "VGG-16"
+LARGE = 1000  # from which a mean in a note has no decimals
 WIDTH, PAD = 160.0, 8.0  # of the picture of an interval, and of what is left free at each side
 
 
@@ -30,13 +33,15 @@ WIDTH, PAD = 160.0, 8.0  # of the picture of an interval, and of what is left fr
 class IntervalPlot:
     """Where to draw, from 0 to `WIDTH`: the measured number, its interval, the number printed, and what the claim allows.
 
-    The last two are None where there are none. What is allowed reaches to the edge where it has no bound.
+    `printed` is None where there is none. What is allowed reaches to the edge where it has no bound. Of a number that was printed
+    of a single run, it is how wide `plain` may be, the 95 % prediction interval that bears the number out; None elsewhere.
     """
 
     measured: float
     interval: tuple[float, ...]
     printed: float | None
-    allowed: tuple[float, ...] | None
+    allowed: tuple[float, ...]
+    plain: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Measure:
     """A measured number as text: the name of its quantity, its value and interval, the report's number, and the difference.
 
     `plot` is a picture of them; None where nothing is known of how much the number varies. `decides` says whether the verdict rests
-    on it, of several.
+    on it, of several. `plain` is the 95 % prediction interval of one more run, beside a number of a single run.
     """
 
     what: Text
@@ -54,6 +59,7 @@ class Measure:
     difference: str
     plot: IntervalPlot | None = None
     decides: bool = False
+    plain: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class ClaimLine:
     measures: tuple[Measure, ...]
     verdict: str
     basis: Text
-    note: str
+    note: Text
 
 
 def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
@@ -85,7 +91,27 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
         basis = join(" ", [_basis(judgement, texts), *_selections(judgement, labels, texts)])
         said = texts.claims.get(claim.id, {})
         statement = Text(claim.statement, said.get("statement", claim.statement))
-        yield ClaimLine(claim, said.get("title", statement), statement, measures, row["verdict"], basis, row["note"])
+        notes = (wording.note(judgement, phrases) for phrases in phrases_of(labels, texts))
+        note = Text(*(re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", f"{said[0].upper()}{said[1:]}") for said in notes))
+        yield ClaimLine(claim, said.get("title", statement), statement, measures, row["verdict"], basis, note)
+
+
+def phrases_of(labels: Mapping[str, Text], texts: Texts) -> Iterable[Phrases]:
+    """Yield the phrases of notes in each language, with the names of the page."""
+
+    def number(value: float) -> str:
+        return shown(f"{value:,.0f}" if abs(value) >= LARGE else wording.number(value))
+
+    for language, sentences in zip(LANGUAGES, (ENGLISH, texts.notes), strict=True):
+
+        def subject(name: str, of: str = language) -> str:
+            return str(in_language(of, labels[name]))
+
+        def named(quantity: str, of: str = language) -> tuple[str, str]:
+            one, metric = _named(quantity, labels, texts)
+            return str(in_language(of, one)), str(in_language(of, metric))
+
+        yield Phrases(number, sentences, subject, named, "{}: {}", "\N{MINUS SIGN}", "{1} ({0})", "; ")
 
 
 def _measures(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) -> Iterable[Measure]:
@@ -96,23 +122,31 @@ def _measures(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) ->
         interval = judgement.adjusted(finding) if not claim.is_exact else (math.nan, math.nan)
         number = partial(known, interval=interval, printed=printed)
         less = measured - printed
-        allowed = None if claim.test == SINGLE_RUN else tuple(map(finding.condition.on_scale, finding.bounds))
+        allowed, plain = tuple(map(finding.condition.on_scale, finding.bounds)), None
+        if isinstance(finding, Prediction):
+            allowed, plain = (measured - finding.margin, measured + finding.margin), finding.interval()
+        thick = shown(wording.interval(*plain, number)) if plain else ""
         yield Measure(
             _what(finding, labels, texts),
             "" if math.isnan(measured) else shown(number(measured)),
             shown(wording.interval(*interval, number)),
             as_printed(printed),
             "" if math.isnan(less) else shown(f"{'+' if less > 0 else ''}{number(less)}"),
-            interval_plot(measured, interval, printed, allowed),
+            interval_plot(measured, interval, printed, allowed, plain),
             decides=len(findings) > 1 and finding is judgement.decisive and not claim.is_exact,
+            plain=f"{100 * CONFIDENCE:.0f}\N{NO-BREAK SPACE}%: {thick}" if thick else "",
         )
 
 
 def interval_plot(
-    measured: float, interval: tuple[float, ...], printed: float, allowed: tuple[float, ...] | None
+    measured: float,
+    interval: tuple[float, ...],
+    printed: float,
+    allowed: tuple[float, ...],
+    plain: tuple[float, ...] | None = None,
 ) -> IntervalPlot | None:
     """Return where to draw numbers; None if nothing is known of how much the measured one varies. `printed` may be NaN."""
-    shown = [number for number in (measured, *interval, printed, *(allowed or ())) if math.isfinite(number)]
+    shown = [number for number in (measured, *interval, printed, *allowed) if math.isfinite(number)]
     low, high = min(shown, default=0.0), max(shown, default=0.0)
     if not all(map(math.isfinite, interval)) or low == high:
         return None
@@ -122,8 +156,9 @@ def interval_plot(
             return 0.0 if number < 0 else WIDTH
         return round(PAD + (number - low) / (high - low) * (WIDTH - 2 * PAD), 1)
 
-    is_printed, bounds = math.isfinite(printed), tuple(map(place, allowed)) if allowed else None
-    return IntervalPlot(place(measured), tuple(map(place, interval)), place(printed) if is_printed else None, bounds)
+    given = place(printed) if math.isfinite(printed) else None
+    thick = tuple(map(place, plain)) if plain else None
+    return IntervalPlot(place(measured), tuple(map(place, interval)), given, tuple(map(place, allowed)), thick)
 
 
 def _what(finding: Finding, labels: Mapping[str, Text], texts: Texts) -> Text:

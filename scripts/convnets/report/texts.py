@@ -21,15 +21,17 @@ class Text:
 
     def fill(self, **values: object) -> "Text":
         """Return the text with each `{name}` filled in."""
-        return Text(*(_in(of, self).format(**{name: _in(of, value) for name, value in values.items()}) for of in LANGUAGES))
+        return Text(
+            *(in_language(of, self).format(**{name: in_language(of, value) for name, value in values.items()}) for of in LANGUAGES)
+        )
 
 
 def join(separator: str | Text, parts: Sequence[str | Text]) -> Text:
     """Return the parts with the separator between them."""
-    return Text(*(_in(of, separator).join(_in(of, part) for part in parts) for of in LANGUAGES))
+    return Text(*(in_language(of, separator).join(in_language(of, part) for part in parts) for of in LANGUAGES))
 
 
-def _in(language: str, value: Any) -> Any:  # noqa: ANN401
+def in_language(language: str, value: Any) -> Any:  # noqa: ANN401
     """Return a value in one language, where it is a text that has several."""
     return getattr(value, language) if isinstance(value, Text) else value
 
@@ -48,6 +50,7 @@ class Texts:
     columns: Mapping[str, Text]
     claims: Mapping[str, Mapping[str, Any]]
     words: Mapping[str, str]
+    notes: Mapping[str, str]
 
 
 def read(path: Path, title: str, *, is_own: bool) -> Texts:

@@ -116,7 +116,8 @@ def _flush() -> None:
 def stop_deferred() -> Iterator[Callable[[], bool]]:
     """Defer SIGTERM and SIGINT to the end of the block. Yields a function that says whether one has arrived.
 
-    The block can poll the function and end early. The signal then raises `SystemExit` as usual.
+    The block can poll the function and end early. The signal then raises `SystemExit` as usual, and further ones are ignored, so
+    that what is done on the way out is done whole.
     """
     requests: list[int] = []
     former = {request: signal.signal(request, lambda number, _: requests.append(number)) for request in REQUESTS_TO_STOP}
@@ -124,7 +125,7 @@ def stop_deferred() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(requests)
     finally:
         for request, handler in former.items():
-            signal.signal(request, handler)
+            signal.signal(request, signal.SIG_IGN if requests else handler)
     if requests:
         sys.exit(128 + requests[0])
 

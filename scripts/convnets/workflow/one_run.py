@@ -79,31 +79,40 @@ class Attempt:
 
     def make(self) -> None:
         """Make the run, unless another process has."""
-        with unfinished.claimed(self.unfinished, self.patience) as waited:
-            # Snakemake removes outputs before it makes them again. If they are here, another process was faster.
-            if self._is_finished() or (waited and self._appears()):
+        try:
+            with unfinished.claimed(self.unfinished, self.patience) as waited:
+                # Snakemake removes outputs before it makes them again. If they are here, another process was faster.
+                if not self._is_finished() and not (waited and self._appears()):
+                    self._make()
+                    return
                 command.stop_no_more()
-                logger.info("another process has finished this run; there is nothing left to do")
-                return
-            if self.number > 1 and (failure := unfinished.failure_of(self.unfinished, self.job.fingerprint)):
-                raise InputError(failure)  # it would fail again
-            self.run.mkdir(parents=True, exist_ok=True)
-            files.remove_partial(self.run)
-            for note in (TRACKED, VERIFIED):  # of the run that was here
-                (self.run / note).unlink(missing_ok=True)
-            plan = Plan.read(self.job.input("plan"))
-            try:
-                wanted = (self.variant, self.seed, self.job.fingerprint, self.run)
-                if not plan.reuse or self.why_untracked(plan) or not reuse.fetch(plan.store, *wanted):
-                    model, follower = self._train(plan)
-                    self._deliver(plan, model, follower)
-                command.stop_no_more()
-            except SystemExit:
-                command.stop_no_more()  # a second signal changes nothing
-                if not self._is_finished():
-                    raise
-                # The run is finished. If the exit status said otherwise, Snakemake would remove it.
-                logger.warning("asked to stop when finished; the next run of the workflow, or `make sync`, tracks what is missing")
+        except (SystemExit, InputError):  # while it waited for another process, too
+            if not self._is_finished():  # else Snakemake would remove the run
+                raise
+            command.stop_no_more()
+        logger.info("another process has finished this run; there is nothing left to do")
+
+    def _make(self) -> None:
+        """Make the run, which no other process makes meanwhile."""
+        if self.number > 1 and (failure := unfinished.failure_of(self.unfinished, self.job.fingerprint)):
+            raise InputError(failure)  # it would fail again
+        self.run.mkdir(parents=True, exist_ok=True)
+        files.remove_partial(self.run)
+        for note in (TRACKED, VERIFIED):  # of the run that was here
+            (self.run / note).unlink(missing_ok=True)
+        plan = Plan.read(self.job.input("plan"))
+        try:
+            wanted = (self.variant, self.seed, self.job.fingerprint, self.run)
+            if not plan.reuse or self.why_untracked(plan) or not reuse.fetch(plan.store, *wanted):
+                model, follower = self._train(plan)
+                self._deliver(plan, model, follower)
+            command.stop_no_more()
+        except SystemExit:
+            command.stop_no_more()  # a second signal changes nothing
+            if not self._is_finished():
+                raise
+            # The run is finished. If the exit status said otherwise, Snakemake would remove it.
+            logger.warning("asked to stop when finished; the next run of the workflow, or `make sync`, tracks what is missing")
 
     def _is_finished(self) -> bool:
         """Return whether the run is complete, unchanged and bears the wanted fingerprint."""
