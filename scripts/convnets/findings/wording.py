@@ -47,10 +47,10 @@ def note(judgement: Judgement, phrases: Phrases | None = None) -> str:
 
 
 def number(value: float) -> str:
-    """Format a number: whole ones without decimals, those below 0.001 with two significant digits, others with four decimals."""
+    """Format a number: whole ones, and from 1,000 on, without decimals; below 0.001 with two digits; others with four decimals."""
     if math.isinf(value) or math.isnan(value):
         return str(value)
-    if float(value).is_integer():
+    if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
 

@@ -25,7 +25,6 @@ from convnets.study.claims import SINGLE_RUN, Claim
 from convnets.study.quantities import exact_numbers, reference_of, variant_and_metric
 
 VGG16 = "VGG-16"
-LARGE = 1000  # from which a mean in a note has no decimals
 WIDTH, PAD = 160.0, 8.0  # of the picture of an interval, and of what is left free at each side
 
 
@@ -96,22 +95,26 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
         yield ClaimLine(claim, said.get("title", statement), statement, measures, row["verdict"], basis, note)
 
 
-def phrases_of(labels: Mapping[str, Text], texts: Texts) -> Iterable[Phrases]:
-    """Yield the phrases of notes in each language, with the names of the page."""
+def phrases_of(labels: Mapping[str, Text], texts: Texts) -> Sequence[Phrases]:
+    """Return the phrases of notes in each language, with the names of the page."""
+    return [_phrases(*written, labels, texts) for written in zip(LANGUAGES, (ENGLISH, texts.notes), strict=True)]
 
-    def number(value: float) -> str:
-        return shown(f"{value:,.0f}" if abs(value) >= LARGE else wording.number(value))
 
-    for language, sentences in zip(LANGUAGES, (ENGLISH, texts.notes), strict=True):
+def _phrases(language: str, sentences: Mapping[str, str], labels: Mapping[str, Text], texts: Texts) -> Phrases:
+    def named(quantity: str) -> tuple[str, str]:
+        subject, metric = _named(quantity, labels, texts)
+        return str(in_language(language, subject)), str(in_language(language, metric))
 
-        def subject(name: str, of: str = language) -> str:
-            return str(in_language(of, labels[name]))
-
-        def named(quantity: str, of: str = language) -> tuple[str, str]:
-            one, metric = _named(quantity, labels, texts)
-            return str(in_language(of, one)), str(in_language(of, metric))
-
-        yield Phrases(number, sentences, subject, named, "{}: {}", "\N{MINUS SIGN}", "{1} ({0})", "; ")
+    return Phrases(
+        number=lambda value: shown(wording.number(value)),
+        sentences=sentences,
+        subject=lambda name: str(in_language(language, labels[name])),
+        named=named,
+        quantity="{}: {}",
+        minus="\N{MINUS SIGN}",
+        item="{1} ({0})",
+        between="; ",
+    )
 
 
 def _measures(judgement: Judgement, labels: Mapping[str, Text], texts: Texts) -> Iterable[Measure]:
