@@ -104,11 +104,11 @@ def measure_throughput(arguments: argparse.Namespace) -> None:
 
 
 def measure_step(arguments: argparse.Namespace) -> None:
-    """Compare operations a second of training steps and of matrix products."""
+    """Compare training steps with matrix products, in GFLOP/s."""
     for precision in ("float32", "mixed_bfloat16"):
         sides = {
-            name: lambda name=name, precision=precision: sum(
-                side_by_side(name, arguments.dataset, arguments.variant, precision, arguments.steps)
+            name: lambda name=name, precision=precision: (
+                sum(side_by_side(name, arguments.dataset, arguments.variant, precision, arguments.steps)) / 1e9
             )
             for name in ("peak", "step")
         }

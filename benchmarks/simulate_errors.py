@@ -21,7 +21,7 @@ from convnets.findings import inference
 from convnets.findings.inference import ALPHA
 
 CLAIMS = 40
-UNLIKE = 4  # times as much one network varies as the other, where they vary unlike; as the final losses of two networks do here
+UNLIKE = 4  # times as much one network varies as the other, where they vary unlike; final losses here do so, or more
 SHAPES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
     "normal": lambda rng, size: rng.normal(size=size),
     "skewed": lambda rng, size: rng.exponential(size=size) - 1,

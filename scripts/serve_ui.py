@@ -27,7 +27,7 @@ from convnets.workflow import command
 
 HOST = "127.0.0.1"
 INTERRUPTED = 130
-PATIENCE_S = 600  # with a worker of the server that does not answer; by default it is killed after 5 s, as on a busy machine
+PATIENCE_S = 60  # with a worker of the server that does not answer; by default it is killed after 5 s, as on a busy machine
 DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")  # variables, one of which is set where a browser can open
 
 

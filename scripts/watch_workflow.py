@@ -17,7 +17,7 @@ EVERY_S, SHARE = 2.0, 0.05  # between two looks: seconds, and at most this share
 
 
 def main() -> None:
-    """Look at the files until all is fresh, or until an interrupt, which is no failure: whatever it arrives at."""
+    """Look at the files until all is fresh, or until an interrupt, which is no failure."""
     arguments = command.study_parser(__doc__).parse_args()
     terminal = Terminal()
     try:

@@ -109,3 +109,12 @@ def test_the_table_of_error_rates_is_the_simulations() -> None:
     _, *shapes = (cell.strip() for cell in head.strip("|").split("|"))
     shown = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert [[test, *(f"{rates[test, shape]:.2%}".replace("%", " %") for shape in shapes)] for test, *_ in shown] == shown
+
+
+def test_what_benchmarks_printed_is_quoted_as_it_is() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    quoted = dict(re.findall(r"<!-- (docs/performance/\w+\.txt) -->\n```text\n(.*?)```\n<!-- end -->", page, re.DOTALL))
+    assert quoted == {
+        f"docs/performance/{file.name}": file.read_text(encoding="utf-8") for file in (ROOT / "docs" / "performance").iterdir()
+    }
+    assert len(quoted) == 8

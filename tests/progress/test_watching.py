@@ -3,6 +3,7 @@
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from under_way import begin, held, steps
@@ -14,6 +15,7 @@ from convnets.progress.trainings import Forecast
 from convnets.progress.watching import Watch
 from convnets.runs import unfinished
 from convnets.runs.layout import run_of
+from convnets.workflow import planning
 from convnets.workflow.steps import Steps
 
 __all__ = ["steps"]
@@ -102,15 +104,16 @@ def test_the_board_can_be_drawn_while_a_line_is_printed(steps: Steps) -> None:
     watch = Watch(steps)
     begin(steps, "mlp100", 1, 3)
     with held(steps, "mlp100", 1):
-        for _ in watch.look():
-            drawing = threading.Thread(target=watch.board, daemon=True)
-            drawing.start()
-            drawing.join(timeout=SECONDS)
-            assert not drawing.is_alive()
+        looks = iter(watch.look())
+        assert next(looks).text == f"{RUN} (after epoch 3 of 49)"
+        drawing = threading.Thread(target=watch.board, daemon=True)
+        drawing.start()
+        drawing.join(timeout=SECONDS)
+        assert not drawing.is_alive()
 
 
-@pytest.mark.parametrize("moment", [(Watch, "__init__"), (Terminal, "show"), (Watch, "look")])
-def test_an_interrupt_at_any_moment_is_no_failure(moment: tuple[type, str], steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", [(planning, "load"), (Watch, "__init__"), (Terminal, "show"), (Watch, "look")])
+def test_an_interrupt_at_any_moment_is_no_failure(moment: tuple[Any, str], steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `command.run` raises it; any other end of the process keeps its status."""
     import watch_workflow
 

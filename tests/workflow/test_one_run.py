@@ -16,6 +16,7 @@ from trainings import Training, assert_same, outcome, settings_with
 from waiting import SECONDS, wait_until
 
 from convnets.errors import InputError
+from convnets.freshness import stamps
 from convnets.runs import unfinished
 from convnets.runs.layout import RUN_FILES
 from convnets.study.stores import Plan, Store, is_tracked
@@ -160,12 +161,19 @@ def test_one_that_is_ended_while_it_waits_for_another_that_has_finished_the_run(
     def waits(*_: object) -> None:
         raise end
 
+    read = stamps.read
+
+    def asked_again(path: Path) -> stamps.Stamp | None:
+        stop()
+        return read(path)
+
     with monkeypatch.context() as patched, pytest.raises(type(end)):
         patched.setattr(unfinished, "_lock", waits)
         training.make()
     training.make()
     before = training.files()
     monkeypatch.setattr(unfinished, "_lock", waits)
+    monkeypatch.setattr(stamps, "read", asked_again)
     training.make()
     assert training.files() == before == sorted([*FILES, "tracked.json"])
 

@@ -14,7 +14,8 @@ from convnets.markdown import plain
 EXACT, MEASURED = "exact", "measured"  # on trained networks
 INTERVALS = (
     "In brackets are intervals with the confidence of the test behind the verdict, adjusted for all claims; of a number printed of "
-    "a single run, the prediction interval for one more run. The CSV file has 95 % intervals, too."
+    "a single run, the prediction interval outside of which it is contradicted (the plain one of 95 % bears it out). The CSV file "
+    "has 95 % intervals, too."
 )
 
 
@@ -55,8 +56,9 @@ def _rounded(value: float) -> float | None:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of claims for readers, with adjusted intervals: those that the verdicts rest on."""
     numbers = table[["reported", "measured", "adjusted_low", "adjusted_high"]].astype(float)
-    text = numbers.map(lambda value: "" if math.isnan(value) else wording.number(value))
-    shown = table[["section", "statement"]].assign(report=text["reported"], here=text["measured"])
+    reported = list(map(wording.printed, numbers["reported"]))
+    measured = ["" if math.isnan(value) else wording.number(value) for value in numbers["measured"]]
+    shown = table[["section", "statement"]].assign(report=reported, here=measured)
     shown["interval"] = list(map(wording.interval, numbers["adjusted_low"], numbers["adjusted_high"]))
     return shown.assign(seeds=table["seeds"], verdict=table["verdict"]).astype(str)
 

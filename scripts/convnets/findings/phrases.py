@@ -36,7 +36,7 @@ ENGLISH: Mapping[str, str] = {
     "runs_of": "{count} of {study}",
     "this_study": "this study",
     "decides": "What decides: {what}.",
-    "so": "It does.",
+    "so": "That holds.",
     "not_so": "That it is not of one more run is shown, p {p} adjusted for all claims.",
     "open": "That it is not of one more run is not shown either (p {p} adjusted for all claims).",
     "shown": "Shown, p {p} adjusted for all claims; {size}.",

@@ -55,6 +55,11 @@ def number(value: float) -> str:
     return f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
 
 
+def printed(value: float) -> str:
+    """Format a number with the digits that its source prints; an empty text for NaN."""
+    return "" if math.isnan(value) else f"{value:,.0f}" if float(value).is_integer() else f"{value:,}"
+
+
 PLAIN = Phrases(number, ENGLISH)
 
 

@@ -180,9 +180,7 @@ def known(value: float, interval: tuple[float, float], printed: float = math.nan
 
 def as_printed(number: float | None) -> str:
     """Format a number with the digits that the report prints; an empty text for None and NaN."""
-    if number is None or pd.isna(number):
-        return ""
-    return shown(f"{number:,.0f}" if float(number).is_integer() else f"{number:,}")
+    return "" if number is None else shown(wording.printed(number))
 
 
 def shown(text: str) -> str:

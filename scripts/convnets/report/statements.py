@@ -90,9 +90,15 @@ def claim_lines(study: Material, texts: Texts) -> Iterable[ClaimLine]:
         basis = join(" ", [_basis(judgement, texts), *_selections(judgement, labels, texts)])
         said = texts.claims.get(claim.id, {})
         statement = Text(claim.statement, said.get("statement", claim.statement))
-        notes = (wording.note(judgement, phrases) for phrases in phrases_of(labels, texts))
-        note = Text(*(re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", f"{said[0].upper()}{said[1:]}") for said in notes))
+        short = labels | {grid.id: Text(grid.id, grid.id) for grid in claim.grids}
+        note = Text(*(_typeset(wording.note(judgement, phrases)) for phrases in phrases_of(short, texts)))
         yield ClaimLine(claim, said.get("title", statement), statement, measures, row["verdict"], basis, note)
+
+
+def _typeset(note: str) -> str:
+    """Return a note as the page writes it: with a capital, minus signs, and a space before the sign of percent."""
+    text = re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", f"{note[0].upper()}{note[1:]}")
+    return re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", text)
 
 
 def phrases_of(labels: Mapping[str, Text], texts: Texts) -> Sequence[Phrases]:

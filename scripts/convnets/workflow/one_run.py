@@ -86,11 +86,12 @@ class Attempt:
                     self._make()
                     return
                 command.stop_no_more()
+                logger.info("another process has finished this run; there is nothing left to do")
         except (SystemExit, InputError):  # while it waited for another process, too
+            command.stop_no_more()
             if not self._is_finished():  # else Snakemake would remove the run
                 raise
-            command.stop_no_more()
-        logger.info("another process has finished this run; there is nothing left to do")
+            logger.info("this run is finished all the same")
 
     def _make(self) -> None:
         """Make the run, which no other process makes meanwhile."""
