@@ -74,7 +74,7 @@ def test_the_table_shows_the_prediction_interval_and_the_number_that_decides() -
 @pytest.mark.parametrize(
     ("printed", "margin", "words"),
     [
-        (0.715, 0.02, "of 0.02 or less on either side. It does."),
+        (0.715, 0.02, "of 0.02 or less on either side. That holds."),
         (0.66, 0.02, "That it is not of one more run is shown, p ="),
         (0.715, 0.0155, "That it is not of one more run is not shown either (p = 0.087 adjusted for all claims). With about"),
         (0.715, 0.01, "More seeds would hardly decide it."),
