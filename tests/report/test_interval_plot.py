@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from convnets.report.statements import PAD, WIDTH, interval_plot
+from convnets.report.interval_plot import PAD, WIDTH, interval_plot
 
 
 def test_numbers_lie_on_one_scale() -> None:

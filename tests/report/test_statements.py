@@ -14,7 +14,7 @@ from pages import SECTIONS, WRITTEN, material_of, page_of, section, words
 from convnets.findings import pairing, verdicts, wording
 from convnets.findings.phrases import ENGLISH
 from convnets.report import statements
-from convnets.report.statements import interval_plot
+from convnets.report.interval_plot import interval_plot
 from convnets.report.texts import Text
 from convnets.report2021 import errata
 from convnets.runs.records import Record
