@@ -241,3 +241,13 @@ def test_tables_notes_and_captions_are_in_both_languages(config: dict[str, Any],
     assert "of single batches" not in words(section(text, "section-2-1"))
     assert "Errata : Figure 1 does not bear the text out ; A difference within chance" in words(section(text, "section-2-1"))
     assert "Erratum : Losses taken for error rates" in words(section(text, "section-2-1"))
+
+
+def test_beside_a_final_loss_stands_the_mean_of_the_last_five_epochs(config: dict[str, Any], reference: list[Run]) -> None:
+    lists = [spec["numbers"] for spec in WRITTEN.sections if "final_val_loss" in spec["numbers"]]
+    assert len(lists) == 5
+    assert all("mean_val_loss_of_last_5" in names for names in lists)
+    (mlp,) = (run for run in reference if run.variant == "mlp100")
+    assert f"mean validation loss of the last five epochs {mlp.value('mean_val_loss_of_last_5'):.4f}" in words(
+        section(page_of(config, reference), "section-2-3")
+    )

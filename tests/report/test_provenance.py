@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pages import page_of, section, words
+from pages import WRITTEN, page_of, section, words
 
 from convnets.findings import verdicts, wording
 from convnets.report.material import Material
@@ -56,6 +56,12 @@ def test_verified_runs_are_counted_apart(config: dict[str, Any], reference: list
 def test_settings_that_differ_have_a_column(config: dict[str, Any], reference: list[Run]) -> None:
     text = words(section(page_of(config, reference), "configuration"))
     assert "All variants have: batch size 64, optimizer name rmsprop" in text
+    assert "Images are standardised by mean and deviation of each channel of the training images." in text
+    assert "tamaño de lote 64, optimizador rmsprop" in section(
+        page_of(config, reference), "configuration"
+    )  # and each name that the page shows has its Spanish
+    names = {re.sub(r"[._]", " ", name) for run in reference for name in run.settings.flat()} - {"dropout"}
+    assert {name for name in names if name.rpartition(" ")[2] in text} - WRITTEN.words.keys() == set()
     nothing = "\N{EM DASH}"  # a network without convolutions has no kernels, and a 1x1 head no dropout
     assert f"MLP, 100 hidden units filters none kernel size {nothing} head dense dense units 100 dropout 0.5 epochs 49" in text
     assert f"1x1 head filters 16, 32, 64 kernel size 5 head conv1x1 dense units {nothing} dropout {nothing} epochs 29" in text

@@ -61,6 +61,8 @@ def test_a_claims_picture_shows_what_it_allows_and_what_was_printed(config: dict
     interval, allowed = judged["conv1x1_accuracy"].adjusted(finding), (finding.measured - 0.02, finding.measured + 0.02)
     assert measure.plot == interval_plot(finding.measured, interval, 0.7309, allowed, finding.interval())
     assert re.fullmatch(r"95\N{NO-BREAK SPACE}%: \[0\.\d+, 0\.\d+\]", measure.plain)
+    drawn = [one.plot for line in lines.values() for one in line.measures if one.plot and one.plot.plain]
+    assert page_of(config, found.runs).count('<path class="plain"') == len(drawn) == 5
     assert not any(one.plain for name in ("dropout_loss_higher", "memory_fewer_parameters") for one in lines[name].measures)
     assert lines["memory_fewer_parameters"].measures[0].plot is None  # exact
 
